@@ -1,0 +1,1 @@
+"""Understudy: open, self-hosted motion control."""

@@ -1,0 +1,129 @@
+"""Motion: what tracking gets out of a driving video, as arrays over time, and its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import RequestError
+
+Floats = NDArray[np.float32]
+
+BODY = 33
+HAND = 21
+FACE = 468
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Frames ``start`` to ``stop`` (exclusive) between two cuts."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The performer over T frames. All arrays float32; NaN where nothing was found.
+
+    Landmarks are those of BlazePose (33), MediaPipe Hands (21) and Face Mesh (468), in their published order.
+    Pixels are those of the upright driving video, x right, y down; z is in the same pixels, smaller is nearer to
+    the camera. World landmarks are metres about the mid-hip, x right, y down, z away from the camera. ``hands``
+    index 0 is the performer's own left hand, 1 the right.
+    """
+
+    width: int
+    height: int
+    times_s: Floats  # (T,) presentation time of each frame, the first is 0
+    body: Floats  # (T, 33, 3) pixels
+    visibility: Floats  # (T, 33) 0..1
+    world: Floats  # (T, 33, 3) metres
+    hands: Floats  # (T, 2, 21, 3) pixels
+    hand_score: Floats  # (T, 2) 0..1, 0 where lost
+    face: Floats  # (T, 468, 3) pixels
+    face_score: Floats  # (T,) 0..1, 0 where lost
+    cuts: tuple[int, ...] = ()  # frames that begin a new shot, without 0
+    camera: Floats | None = None  # (T, 2, 3) affine from the first frame's picture to this one's, or None
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, from the median step between two frames."""
+        if len(self) < 2:
+            return 30.0
+        return float(1.0 / np.median(np.diff(self.times_s)))
+
+    @property
+    def tracked(self) -> NDArray[np.bool_]:
+        """(T,) whether the performer's body was found in the frame."""
+        return np.isfinite(self.body[:, 0, 0])
+
+    @property
+    def shots(self) -> tuple[Shot, ...]:
+        edges = [0, *self.cuts, len(self)]
+        return tuple(Shot(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a)
+
+    def cut_to(self, shot: Shot) -> Motion:
+        """The part of the motion inside ``shot``; times start at 0 again."""
+        part = slice(shot.start, shot.stop)
+        changed = {
+            f.name: getattr(self, f.name)[part]
+            for f in fields(self)
+            if isinstance(getattr(self, f.name), np.ndarray)
+        }
+        changed["times_s"] = changed["times_s"] - changed["times_s"][0]
+        inside = tuple(c - shot.start for c in self.cuts if shot.start < c < shot.stop)
+        return replace(self, **changed, cuts=inside)
+
+    def save(self, path: Path) -> None:
+        """Write the motion as a compressed ``.npz`` that holds arrays and numbers only (no pickles)."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        with path.open("wb") as file:
+            np.savez_compressed(file, format=np.int32(1), **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Motion:
+        """Read a motion file. Raises RequestError (``motion_unreadable``) for anything else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if int(file["format"]) != 1:
+                    raise ValueError("unknown format")  # noqa: TRY301
+                held = {name: file[name] for name in file.files if name != "format"}
+            held["width"], held["height"] = int(held["width"]), int(held["height"])
+            held["cuts"] = tuple(int(c) for c in np.atleast_1d(held["cuts"]))
+            motion = cls(**held)
+            motion._check_shapes()
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise RequestError(
+                "motion_unreadable",
+                f"The motion file {path.name!r} cannot be read ({type(error).__name__}).",
+                fix="Give a file that --save-motion wrote.",
+            ) from error
+        return motion
+
+    def _check_shapes(self) -> None:
+        frames = len(self.times_s)
+        wanted = {
+            "times_s": (frames,),
+            "body": (frames, BODY, 3),
+            "visibility": (frames, BODY),
+            "world": (frames, BODY, 3),
+            "hands": (frames, 2, HAND, 3),
+            "hand_score": (frames, 2),
+            "face": (frames, FACE, 3),
+            "face_score": (frames,),
+        }
+        for name, shape in wanted.items():
+            array = getattr(self, name)
+            if array.shape != shape or array.dtype != np.float32:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}, not float32 {shape}")
+        if frames == 0:
+            raise ValueError("no frames")

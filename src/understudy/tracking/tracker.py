@@ -1,0 +1,71 @@
+"""The border between us and any way of finding a person in a picture, with its fake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.tracking.motion import BODY, FACE, HAND, Floats
+
+Frame = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person in one picture, in that picture's pixels; conventions as in `Motion`, without the time axis."""
+
+    body: Floats  # (33, 3)
+    visibility: Floats  # (33,)
+    world: Floats  # (33, 3)
+    hands: Floats  # (2, 21, 3), NaN where lost
+    hand_score: Floats  # (2,)
+    face: Floats  # (468, 3), NaN where lost
+    face_score: float
+    mask: Floats | None = None  # (H, W) 0..1, where asked for
+
+
+class Tracker(Protocol):
+    """Finds the one person to follow. A tracker of a clip keeps state: one tracker, one clip, frames in order."""
+
+    def track(self, frame: Frame) -> Person | None:
+        """The followed person in the next frame of a clip, or None when lost."""
+
+    def restart(self) -> None:
+        """Forget the followed person: the next frame begins a new shot."""
+
+    def find(self, picture: Frame, *, mask: bool = False) -> Person | None:
+        """The largest person in a single picture, found from scratch with the best effort, or None."""
+
+
+class FakeTracker:
+    """Gives back prepared people, one a frame: for tests of a tracker's users."""
+
+    def __init__(self, people: list[Person | None]) -> None:
+        self._people = people
+        self._next = 0
+
+    def track(self, frame: Frame) -> Person | None:
+        person = self._people[self._next % len(self._people)]
+        self._next += 1
+        return person
+
+    def restart(self) -> None: ...
+
+    def find(self, picture: Frame, *, mask: bool = False) -> Person | None:
+        return self._people[0]
+
+
+def nobody() -> Person:
+    """A person of whom nothing was found: a start to fill in."""
+    return Person(
+        body=np.full((BODY, 3), np.nan, np.float32),
+        visibility=np.zeros(BODY, np.float32),
+        world=np.full((BODY, 3), np.nan, np.float32),
+        hands=np.full((2, HAND, 3), np.nan, np.float32),
+        hand_score=np.zeros(2, np.float32),
+        face=np.full((FACE, 3), np.nan, np.float32),
+        face_score=0.0,
+    )
