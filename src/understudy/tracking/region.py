@@ -1,0 +1,91 @@
+"""A rotated square of a picture: what the landmark networks look at, there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import atan2, cos, floor, hypot, pi, sin
+
+import cv2
+import numpy as np
+
+from understudy.tracking.motion import Floats
+from understudy.tracking.network import Network
+from understudy.tracking.tracker import Frame
+
+
+def upright(angle: float) -> float:
+    """The same angle in -pi to pi."""
+    return angle - 2 * pi * floor((angle + pi) / (2 * pi))
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square with its centre and side in pixels, turned clockwise (y is down) by ``angle`` in radians."""
+
+    x: float
+    y: float
+    size: float
+    angle: float
+
+    @classmethod
+    def around(cls, centre: Floats, rim: Floats, *, up: float) -> Region:
+        """The square about MediaPipe's alignment points: a circle about ``centre`` through ``rim``.
+
+        ``up`` is the angle in radians, counter-clockwise from x, at which the crop shows the rim.
+        """
+        dx, dy = float(rim[0] - centre[0]), float(rim[1] - centre[1])
+        return cls(float(centre[0]), float(centre[1]), 2 * hypot(dx, dy), upright(up - atan2(-dy, dx)))
+
+    def scaled(self, factor: float) -> Region:
+        return replace(self, size=self.size * factor)
+
+    def shifted(self, down: float) -> Region:
+        """Moved along its own y axis by ``down`` sides."""
+        step = self.size * down
+        return replace(self, x=self.x - step * sin(self.angle), y=self.y + step * cos(self.angle))
+
+    def matrix(self, side: int) -> Floats:
+        """(2, 3) affine from pixels of a ``side`` x ``side`` crop to pixels of the picture."""
+        scale = self.size / side
+        c, s = cos(self.angle) * scale, sin(self.angle) * scale
+        half = side / 2
+        return np.array(
+            [[c, -s, self.x - (c - s) * half], [s, c, self.y - (s + c) * half]],
+            np.float32,
+        )
+
+    def crop(self, frame: Frame, network: Network, *, low: float = 0.0, replicate: bool = True) -> None:
+        """Fill the network's input with this region, values from ``low`` to 1, bilinear.
+
+        Outside the picture lie its edge pixels, or black without ``replicate``.
+        """
+        cut = cv2.warpAffine(
+            frame,
+            self.matrix(network.width),
+            (network.width, network.height),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT,
+        )
+        np.multiply(cut, np.float32((1.0 - low) / 255.0), out=network.input)
+        if low:
+            network.input += np.float32(low)
+
+    def to_picture(self, points: Floats) -> Floats:
+        """Points (N, 2 or 3) in units of the crop's side to pixels of the picture."""
+        matrix = self.matrix(1)
+        moved = np.empty_like(points)
+        moved[:, :2] = points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        if points.shape[1] == 3:
+            moved[:, 2] = points[:, 2] * self.size
+        return moved
+
+    def from_picture(self, points: Floats) -> Floats:
+        """Pixels (N, 2) of the picture in units of the crop's side, 0 to 1 inside."""
+        c, s = cos(self.angle), sin(self.angle)
+        d = (points[:, :2] - np.array([self.x, self.y], np.float32)) / np.float32(self.size)
+        turned: Floats = d @ np.array([[c, -s], [s, c]], np.float32) + np.float32(0.5)
+        return turned
+
+    def inside(self, width: int, height: int) -> bool:
+        """Whether the centre lies in a picture of that size."""
+        return 0 <= self.x < width and 0 <= self.y < height
