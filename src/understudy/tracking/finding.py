@@ -1,0 +1,264 @@
+"""Finding the character: the reference image's joints, by the pose model where it sees somebody, else by the silhouette.
+
+The pose model knows photographs. It gets several versions of the picture (as it is, padded, blurred, flipped ...), each
+answer is judged by what a body must be like, and the best one that a second version confirms is taken. Where none
+holds, a template skeleton is fitted to the silhouettes of the picture (`silhouette`, `fit`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.errors import CharacterError
+from understudy.media.picture import Picture
+from understudy.tracking.character import Character
+from understudy.tracking.fit import Fit, best_fit
+from understudy.tracking.joints import read_joints
+from understudy.tracking.judging import judge, pull_inside, shown_parts
+from understudy.tracking.motion import Floats
+from understudy.tracking.silhouette import Silhouette, silhouettes
+from understudy.tracking.template import mirrored, world_from
+from understudy.tracking.tracker import Frame, Person, Tracker, nobody
+
+LOOK_AT = 1280  # longer side of what the pose model gets
+SMALL = 480  # shorter side under which the picture is enlarged for it
+SURE = 0.86  # a score that needs no second look
+GOOD = 0.55  # a score to accept when a second version agrees
+SAME = 0.12  # of the figure's size: two answers that close are the same body
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A version of the picture for the pose model; ``back`` (2, 3) maps its pixels to the picture's."""
+
+    found_by: str
+    image: Frame
+    back: NDArray[np.float64]
+    flipped: bool = False
+
+
+@dataclass(frozen=True)
+class _Answer:
+    found_by: str
+    person: Person
+    score: float
+
+
+def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = None) -> Character:
+    """The character of the picture: the largest person, else the shape that a skeleton fits best.
+
+    ``joints`` is a joints file (see `joints`), which settles it. Raises RequestError for a joints file that cannot be
+    used, CharacterError (``character_not_found``) when there is nobody to animate.
+    """
+    shapes = silhouettes(picture)
+    if joints is not None:
+        person = read_joints(joints, picture.width, picture.height)
+        return _character(picture, person, "joints_file", shapes)
+    answer = _ask(picture, tracker, shapes)
+    if answer is not None:
+        return _character(picture, answer.person, answer.found_by, shapes)
+    fitted = best_fit(shapes)
+    if fitted is not None:
+        return _character(picture, _person_of(fitted), "silhouette", [fitted.silhouette])
+    raise CharacterError(
+        "character_not_found",
+        "No person, drawing or creature that can be animated was found in the reference image.",
+        value=f"a picture of {picture.width} x {picture.height} pixels",
+        limit="one figure with a head, a body and limbs that can be told apart",
+        fix="Use a picture that shows one character from the front, head and shoulders at least, large and in full "
+        "view, arms away from the body, before a plain background (or transparent), or say where its joints are "
+        "with --joints file.json.",
+    )
+
+
+def _ask(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> _Answer | None:
+    """The best answer of the pose model over the versions of the picture, or None when none can be trusted."""
+    answers: list[_Answer] = []
+    for attempt in _attempts(picture, shapes):
+        person = tracker.find(attempt.image, mask=True)
+        if person is None:
+            continue
+        placed = _placed(person, attempt, picture)
+        score = judge(placed, picture.width, picture.height, shapes)
+        answers.append(_Answer(attempt.found_by, placed, score))
+        if score >= SURE:
+            break
+    if not answers:
+        return None
+    best = max(answers, key=lambda a: a.score * (1.0 if _agreeing(a, answers) else 0.7))
+    needed = GOOD if _agreeing(best, answers) else SURE - 0.08
+    return best if best.score >= needed else None
+
+
+def _agreeing(answer: _Answer, answers: list[_Answer]) -> bool:
+    return any(o is not answer and _same_body(o.person, answer.person) for o in answers)
+
+
+def _same_body(a: Person, b: Person) -> bool:
+    seen = (a.visibility > 0.4) & (b.visibility > 0.4)
+    if seen.sum() < 6:
+        return False
+    size = float(np.ptp(a.body[seen, :2], axis=0).max())
+    off = np.linalg.norm(a.body[seen, :2] - b.body[seen, :2], axis=1)
+    return float(np.median(off)) < SAME * max(size, 1.0)
+
+
+def _attempts(picture: Picture, shapes: list[Silhouette]) -> Iterator[_Attempt]:
+    """Versions of the picture, the most faithful first."""
+    scale = min(1.0, LOOK_AT / max(picture.width, picture.height))
+    if min(picture.width, picture.height) * scale < SMALL:
+        scale = min(SMALL / min(picture.width, picture.height), LOOK_AT / max(picture.width, picture.height))
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    back = np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]], np.float64)
+    plain = [cv2.resize(ground, size, interpolation=how) for ground in _on_grounds(picture)]
+    border = np.median(np.concatenate([plain[0][0], plain[0][-1], plain[0][:, 0], plain[0][:, -1]]), axis=0)
+    blur = max(size) / 260
+    for image in plain:
+        yield _Attempt("tracker", image, back)
+    yield _flipped("tracker_flipped", plain[0], back)
+    for share in (0.15, 0.35):
+        image, moved = _padded(plain[0], back, share, border)
+        yield _Attempt("tracker_padded", image, moved)
+        yield _flipped("tracker_flipped", image, moved)
+    image, moved = _padded(plain[0], back, 0.6, border)
+    yield _Attempt("tracker_padded", image, moved)
+    for amount in (blur, 1.8 * blur):
+        yield _Attempt("tracker_blurred", cv2.GaussianBlur(plain[0], (0, 0), amount), back)
+    image, moved = _padded(plain[0], back, 0.3, border)
+    yield _Attempt("tracker_blurred", cv2.GaussianBlur(image, (0, 0), blur), moved)
+    for lit in (_brightened(plain[0]), cv2.cvtColor(cv2.cvtColor(plain[0], cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)):
+        yield _Attempt("tracker", lit, back)
+        image, moved = _padded(lit, back, 0.3, border)
+        yield _Attempt("tracker_padded", image, moved)
+    for shape in shapes[:2]:
+        image, moved = _cropped(plain[0], back, shape, picture)
+        if image.size and min(image.shape[:2]) >= 32:
+            yield _Attempt("tracker", image, moved)
+            image, moved = _padded(image, moved, 0.25, border)
+            yield _Attempt("tracker_padded", image, moved)
+
+
+def _on_grounds(picture: Picture) -> list[Frame]:
+    """The picture itself, or, with an alpha channel, the figure on white, on grey and on its contrast."""
+    if picture.alpha is None:
+        return [picture.rgb]
+    alpha = picture.alpha.astype(np.float32)[..., None] / 255
+    solid = picture.rgb[picture.alpha > 127]
+    mean = solid.mean(axis=0) if len(solid) else np.array([127.0, 127, 127])
+    grounds = (np.array([255.0, 255, 255]), np.array([150.0, 150, 150]), 255 - mean)
+    return [(picture.rgb * alpha + g * (1 - alpha) + 0.5).clip(0, 255).astype(np.uint8) for g in grounds]
+
+
+def _flipped(found_by: str, image: Frame, back: NDArray[np.float64]) -> _Attempt:
+    flip = np.array([[-1, 0, image.shape[1] - 1], [0, 1, 0], [0, 0, 1]], np.float64)
+    return _Attempt(found_by, np.ascontiguousarray(image[:, ::-1]), back @ flip, flipped=True)
+
+
+def _padded(
+    image: Frame, back: NDArray[np.float64], share: float, colour: NDArray[np.float64]
+) -> tuple[Frame, NDArray[np.float64]]:
+    margin = round(share * max(image.shape[:2]))
+    out = cv2.copyMakeBorder(
+        image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[float(c) for c in colour]
+    )
+    return out.astype(np.uint8), back @ np.array([[1, 0, -margin], [0, 1, -margin], [0, 0, 1]], np.float64)
+
+
+def _cropped(
+    image: Frame, back: NDArray[np.float64], shape: Silhouette, picture: Picture
+) -> tuple[Frame, NDArray[np.float64]]:
+    ys, xs = np.nonzero(shape.mask)
+    to_image = image.shape[1] / picture.width / shape.scale
+    grow = 0.08 * (np.ptp(ys) + 1)
+    x0, y0 = (max(0, round((v.min() - grow) * to_image)) for v in (xs, ys))
+    x1, y1 = (round((v.max() + 1 + grow) * to_image) for v in (xs, ys))
+    out = np.ascontiguousarray(image[y0:y1, x0:x1])
+    return out, back @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]], np.float64)
+
+
+def _brightened(image: Frame) -> Frame:
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(lab[..., 0])
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.uint8)
+
+
+def _placed(person: Person, attempt: _Attempt, picture: Picture) -> Person:
+    """The person in the picture's own pixels, unflipped."""
+    size = (picture.width, picture.height)
+    stretch = float(abs(attempt.back[0, 0]))
+
+    def move(points: Floats) -> Floats:
+        out = points.copy()
+        out[..., :2] = points[..., :2] @ attempt.back[:, :2].T + attempt.back[:, 2]
+        out[..., 2] = points[..., 2] * stretch
+        return out.astype(np.float32)
+
+    mask = person.mask
+    if mask is not None:
+        mask = cv2.warpAffine(mask, attempt.back, size, flags=cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
+    placed = replace(
+        person, body=move(person.body), hands=move(person.hands), face=move(person.face), mask=mask
+    )
+    if not attempt.flipped:
+        return placed
+    world = person.world * np.float32([-1, 1, 1])
+    nothing = nobody()
+    # A mirrored face mesh would need its 468 points renamed: left out, the engine asks the tracker for a face again.
+    return replace(
+        placed,
+        body=mirrored(placed.body),
+        world=mirrored(world),
+        visibility=mirrored(placed.visibility),
+        hands=placed.hands[::-1].copy(),
+        hand_score=placed.hand_score[::-1].copy(),
+        face=nothing.face,
+        face_score=0.0,
+    )
+
+
+def _person_of(fitted: Fit) -> Person:
+    body = np.zeros((33, 3), np.float32)
+    body[:, :2] = fitted.body / fitted.silhouette.scale
+    return replace(nobody(), body=body, visibility=fitted.visibility, world=world_from(body))
+
+
+def _character(picture: Picture, person: Person, found_by: str, shapes: list[Silhouette]) -> Character:
+    rough = _rough_mask(picture, person, shapes)
+    if found_by not in ("joints_file", "silhouette"):
+        person = replace(person, body=pull_inside(person, rough))
+    shown = shown_parts(person, rough)
+    return Character(person, found_by, shown, rough)
+
+
+def _rough_mask(picture: Picture, person: Person, shapes: list[Silhouette]) -> Floats:
+    """A mask of the character (H, W): a sure silhouette that holds the body, else the pose model's own, else any."""
+    best: Silhouette | None = None
+    for shape in shapes:
+        if _held(person, shape, picture) > 0.8 and (shape.sure or person.mask is None):
+            best = shape
+            break
+    if best is None and person.mask is not None:
+        return person.mask
+    if best is None:
+        return np.ones((picture.height, picture.width), np.float32)
+    size = (picture.width, picture.height)
+    return cv2.resize(best.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+
+
+def _held(person: Person, shape: Silhouette, picture: Picture) -> float:
+    """Share of the body's seen joints that lie in the shape."""
+    at = person.body[[0, *range(11, 17), *range(23, 29)], :2]
+    inside = (at >= 0).all(axis=1) & (at < (picture.width, picture.height)).all(axis=1)
+    inside &= person.visibility[[0, *range(11, 17), *range(23, 29)]] > 0.5
+    if not inside.any():
+        return 0.0
+    grown = cv2.dilate(shape.mask.astype(np.uint8), np.ones((5, 5), np.uint8))
+    xy = np.minimum((at[inside] * shape.scale).astype(int), np.array(shape.mask.shape[::-1]) - 1)
+    return float(grown[xy[:, 1], xy[:, 0]].mean())
