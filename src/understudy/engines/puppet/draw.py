@@ -1,0 +1,167 @@
+"""Drawing the puppet: one frame from one pose, layer by layer over the clean background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.order import DrawingOrder
+from understudy.engines.puppet.pose import Poses
+from understudy.engines.puppet.rig import Layer, Rig, RiggedLimb, joint_radius
+from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
+from understudy.engines.puppet.warp import (
+    MIN_END_STRETCH,
+    MIN_STRETCH,
+    BoneMap,
+    Joint,
+    bone_map,
+    segment_field,
+)
+from understudy.tracking.motion import Floats
+
+CELL = 8  # pixels between two nodes of a warp field
+
+Field = Callable[[Floats], Floats]
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1
+
+
+class PosedLimb:
+    """One limb in one frame: the maps of its bones and the joints between them."""
+
+    def __init__(
+        self, limb: RiggedLimb, line: Floats, across: float, trunk: BoneMap | None, spine: Floats
+    ) -> None:
+        rest = limb.polyline
+        self._limb, self._across = limb, across
+        bones = np.diff(rest, axis=0)
+        posed = np.diff(line, axis=0)
+        shortest = (MIN_STRETCH, MIN_STRETCH, MIN_END_STRETCH)
+        self.maps = [bone_map(bones[k], posed[k], across, shortest[k]) for k in range(3)]
+        # A bone that may not get shorter carries what hangs on it outwards.
+        self.line = line.copy()
+        for k in range(3):
+            drawn = np.linalg.inv(self.maps[k].matrix) @ bones[k]
+            self.line[k + 1] = self.line[k] + drawn
+        posed = np.diff(self.line, axis=0)
+        self.joints: list[Joint | None] = [None]
+        if trunk is not None:
+            reach = joint_radius(limb.radii, 0) * across
+            self.joints[0] = Joint.between(rest[0], self.line[0], spine, posed[0], reach, trunk, self.maps[0])
+        for k in (1, 2):
+            reach = joint_radius(limb.radii, k) * across
+            self.joints.append(
+                Joint.between(
+                    rest[k], self.line[k], posed[k - 1], posed[k], reach, self.maps[k - 1], self.maps[k]
+                )
+            )
+
+    def field(self, k: int) -> Field:
+        joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
+        rest, posed, own = self._limb.polyline[k], self.line[k], self.maps[k]
+        return lambda grid: segment_field(grid, rest, posed, own, joints)
+
+    def box(self, k: int) -> Box:
+        """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
+        corners = _corners(self._limb.layers[k]) - self._limb.polyline[k]
+        points = self.line[k] + corners @ np.linalg.inv(self.maps[k].matrix).T
+        radius = 1.6 * float(self._limb.radii.max()) * self._across
+        ends = self.line[k : k + 2]
+        return _bounds(np.concatenate([points, ends - radius, ends + radius]))
+
+
+def _corners(layer: Layer) -> Floats:
+    h, w = layer.texture.shape[:2]
+    x, y = layer.origin
+    return np.array([[x, y], [x + w, y], [x, y + h], [x + w, y + h]], np.float32)
+
+
+def _bounds(points: Floats) -> Box:
+    low, high = np.floor(points.min(axis=0)), np.ceil(points.max(axis=0))
+    return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
+
+
+class Painter:
+    """Draws the frames of one performance. ``frame(t)`` gives (H, W, 3) uint8, a new array each time."""
+
+    def __init__(self, rig: Rig, poses: Poses, order: DrawingOrder) -> None:
+        self._rig, self._poses, self._order = rig, poses, order
+        self._rest = TrunkRest.of(rig.joints)
+
+    def frame(self, t: int, trunk: Layer | None = None) -> NDArray[np.uint8]:
+        """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say)."""
+        rig, joints = self._rig, self._poses.joints[t]
+        canvas = rig.background.copy()
+        across = float(self._poses.scale[t])
+        pose = TrunkPose(self._rest, joints)
+        parent = hip_parent(self._rest, pose)
+        spine = pose.hips.origin - pose.shoulders.origin
+        limbs = {
+            limb.limb.name: PosedLimb(
+                limb, extended(limb.limb, joints), across, None if limb.limb.arm else parent, spine
+            )
+            for limb in rig.limbs
+        }
+        blends = tuple(
+            HipBlend(posed.joints[0], 1.0 if limb.limb.side == 0 else -1.0)
+            for limb in rig.limbs
+            if (posed := limbs[limb.limb.name]).joints[0] is not None
+        )
+        behind, before = self._sorted(t)
+        for limb in behind:
+            self._limb(canvas, limb, limbs[limb.limb.name])
+        layer = trunk or rig.trunk
+        _paint(canvas, layer, lambda grid: pose.field(grid, blends), self._trunk_box(layer, pose))
+        for limb in before:
+            self._limb(canvas, limb, limbs[limb.limb.name])
+        return canvas
+
+    def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:
+        def place(limb: RiggedLimb) -> tuple[bool, bool]:
+            first = bool(self._order.left_leg_first[t])
+            return limb.limb.arm, not limb.limb.arm and (limb.limb.side == 0) == first
+
+        before = [limb for limb in self._rig.limbs if self._order.before_trunk[limb.limb.name][t]]
+        behind = [limb for limb in self._rig.limbs if limb not in before]
+        # Behind the trunk the arms come first (they are the farthest), before it they come last.
+        behind.sort(key=lambda limb: (not place(limb)[0], place(limb)[1]))
+        before.sort(key=place)
+        return behind, before
+
+    def _limb(self, canvas: NDArray[np.uint8], limb: RiggedLimb, posed: PosedLimb) -> None:
+        for k in range(3):
+            _paint(canvas, limb.layers[k], posed.field(k), posed.box(k))
+
+    def _trunk_box(self, layer: Layer, pose: TrunkPose) -> Box:
+        corners = _corners(layer)
+        moved = [corners @ pose.head_matrix.T + pose.head_shift]
+        for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
+            matrix = posed.axes @ np.linalg.inv(rest.axes)
+            moved.append(posed.origin + (corners - rest.origin) @ matrix.T)
+        return _bounds(np.concatenate(moved))
+
+
+def _paint(canvas: NDArray[np.uint8], layer: Layer, field: Field, box: Box) -> None:
+    """Draw a layer into the canvas through its inverse field, inside ``box``."""
+    height, width = canvas.shape[:2]
+    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+    if x1 <= x0 or y1 <= y0:
+        return
+    # Nodes lie so that a bilinear enlargement by CELL puts each at its own pixel; one ring more than needed.
+    columns, rows = -(-(x1 - x0) // CELL) + 2, -(-(y1 - y0) // CELL) + 2
+    offset = (CELL - 1) / 2 - CELL
+    gx = np.arange(columns, dtype=np.float32) * CELL + x0 + offset
+    gy = np.arange(rows, dtype=np.float32) * CELL + y0 + offset
+    grid = np.empty((rows, columns, 2), np.float32)
+    grid[..., 0], grid[..., 1] = gx[None, :], gy[:, None]
+    coarse = (field(grid) - np.array(layer.origin, np.float32)).astype(np.float32)
+    dense = cv2.resize(coarse, (columns * CELL, rows * CELL), interpolation=cv2.INTER_LINEAR)
+    dense = dense[CELL : CELL + y1 - y0, CELL : CELL + x1 - x0]
+    patch = cv2.remap(layer.texture, dense, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    roi = canvas[y0:y1, x0:x1]
+    seen = 255 - patch[..., 3]
+    cv2.multiply(roi, cv2.merge([seen, seen, seen]), dst=roi, scale=1 / 255)
+    cv2.add(roi, np.ascontiguousarray(patch[..., :3]), dst=roi)

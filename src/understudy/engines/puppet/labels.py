@@ -1,0 +1,83 @@
+"""Whose pixel it is: one label for every pixel of the picture, from the limbs' corridors."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.cut import Corridor, distance_to_polyline
+from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre
+from understudy.tracking.motion import Floats
+
+TRUNK = 0
+
+
+def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> NDArray[np.uint8]:
+    """(H, W) 0 for the trunk, i + 1 for the i-th corridor's limb, over the whole picture.
+
+    Inside the matte arms come before legs (a hand on a thigh is the hand), and what hangs together with no part but
+    a limb (an outer sleeve, a shoe's tip) is that limb's. Outside it every pixel has the label of the nearest inside,
+    so that a part's soft outer edge is never cut.
+    """
+    core = alpha > 0.5
+    labels = np.zeros(core.shape, np.uint8)
+    for arm in (False, True):
+        for i, corridor in enumerate(corridors):
+            if corridor.limb.arm == arm:
+                labels[corridor.mask & core] = i + 1
+    _adopt_orphans(labels, core, corridors, joints)
+    return _spread(labels, core)
+
+
+def _adopt_orphans(
+    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
+) -> None:
+    """Unclaimed islands that do not hold the trunk's middle go to the limb that they touch most."""
+    if not corridors:
+        return
+    unclaimed = (core & (labels == TRUNK)).astype(np.uint8)
+    count, islands, stats, _ = cv2.connectedComponentsWithStats(unclaimed, connectivity=4)
+    keep = _trunk_islands(islands, stats, joints)
+    for island in range(1, count):
+        if island in keep:
+            continue
+        x, y, w, h = stats[island, :4]
+        box = (slice(max(y - 3, 0), y + h + 3), slice(max(x - 3, 0), x + w + 3))
+        mine = islands[box] == island
+        ring = cv2.dilate(mine.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~mine
+        touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
+        if touching[1:].sum() == 0 or touching[TRUNK] > touching[1:].max():
+            if stats[island, 4] > 400:
+                continue
+            middle = np.array([[x + w / 2, y + h / 2]], np.float32)
+            away = [float(distance_to_polyline(middle, c.polyline)[0]) for c in corridors]
+            labels[box][mine] = int(np.argmin(away)) + 1
+        else:
+            labels[box][mine] = int(touching[1:].argmax()) + 1
+
+
+def _trunk_islands(islands: NDArray[np.int32], stats: NDArray[np.int32], joints: Floats) -> set[int]:
+    """The islands on the spine and the head, and the largest of all."""
+    top, bottom = centre(joints, SHOULDERS), centre(joints, HIPS)
+    spine = [bottom + t * (top - bottom) for t in np.linspace(0.2, 1.0, 9)]
+    head = [top + t * (joints[NOSE] - top) for t in np.linspace(0.3, 1.0, 6)]
+    keep = {int(stats[1:, 4].argmax()) + 1} if len(stats) > 1 else set()
+    for point in (*spine, *head):
+        x, y = round(float(point[0])), round(float(point[1]))
+        if 0 <= y < islands.shape[0] and 0 <= x < islands.shape[1] and islands[y, x]:
+            keep.add(int(islands[y, x]))
+    return keep
+
+
+def _spread(labels: NDArray[np.uint8], core: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Give every pixel outside ``core`` the label of the nearest inside."""
+    if not core.any():
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~core).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
+    of_index[nearest[core]] = labels[core]
+    spread: NDArray[np.uint8] = of_index[nearest]
+    return spread

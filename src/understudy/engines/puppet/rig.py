@@ -1,0 +1,199 @@
+"""The rig: the character made ready for animation, as layers in rest pose over a clean background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.cut import Corridor, corridors, soft
+from understudy.engines.puppet.fill import fill_hidden
+from understudy.engines.puppet.labels import TRUNK, label_pixels
+from understudy.engines.puppet.parts import HIPS, SHOULDERS, Limb, centre, moving_limbs
+from understudy.tracking.motion import Floats
+
+OVERLAP = 1.1  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
+EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One part: premultiplied RGBA ``texture`` (h, w, 4) uint8 whose first pixel lies at ``origin`` (x, y) of the
+    picture (negative where the part is continued beyond its edge)."""
+
+    name: str
+    texture: NDArray[np.uint8]
+    origin: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class RiggedLimb:
+    """A limb: its three layers from root to far point, its rest ``polyline`` (4, 2), half widths ``radii`` (3,)."""
+
+    limb: Limb
+    layers: tuple[Layer, Layer, Layer]
+    polyline: Floats
+    radii: Floats
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Rest pose of the character, in pixels of the output picture."""
+
+    joints: Floats  # (33, 2)
+    shown: NDArray[np.bool_]  # (33,)
+    trunk: Layer
+    limbs: tuple[RiggedLimb, ...]
+    background: NDArray[np.uint8]  # (H, W, 3)
+
+    @property
+    def width(self) -> int:
+        return int(self.background.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.background.shape[0])
+
+
+def build_rig(
+    alpha: Floats,
+    foreground: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    joints: Floats,
+    shown: NDArray[np.bool_],
+) -> Rig:
+    """Cut the character (``alpha`` (H, W) 0..1 over ``foreground`` (H, W, 3)) into layers about ``joints`` (33, 2)."""
+    cut = corridors(foreground, alpha, joints, moving_limbs(shown))
+    labels = label_pixels(alpha, cut, joints)
+    pad = _padding(alpha)
+    limbs = tuple(_rig_limb(i, c, alpha, foreground, labels, cut, pad) for i, c in enumerate(cut))
+    trunk = _rig_trunk(alpha, foreground, labels, cut, joints, pad)
+    return Rig(joints.astype(np.float32), shown, trunk, limbs, background)
+
+
+def _disc(shape: tuple[int, ...], point: Floats, radius: float) -> NDArray[np.bool_]:
+    area = np.zeros(shape[:2], np.uint8)
+    cv2.circle(area, (round(float(point[0])), round(float(point[1]))), max(round(radius), 1), 1, -1)
+    return area.astype(bool)
+
+
+def joint_radius(radii: Floats, joint: int) -> float:
+    """Half width of a limb at its root (0), middle (1) or end joint (2)."""
+    return float(radii[0]) if joint == 0 else float((radii[joint - 1] + radii[joint]) / 2)
+
+
+def _rig_limb(
+    index: int,
+    corridor: Corridor,
+    alpha: Floats,
+    rgb: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    cut: list[Corridor],
+    pad: int,
+) -> RiggedLimb:
+    line, radii = corridor.polyline, corridor.radii
+    mine = labels == index + 1
+    root = _disc(alpha.shape, line[0], joint_radius(radii, 0) * 0.95)
+    above = np.zeros_like(mine)  # a hand that lies on this leg
+    for other, c in enumerate(cut):
+        if other != index and c.limb.arm and not corridor.limb.arm:
+            above |= (labels == other + 1) & corridor.mask & (alpha > 0.5)
+    colours = fill_hidden(rgb, mine & (alpha > 0.5), above) if above.any() else rgb
+    zone = mine | above | root
+    nearest = _nearest_segment(zone, line)
+    layers = []
+    for k, name in enumerate(corridor.limb.segments):
+        part = zone & (nearest == k)
+        for joint in (k, k + 1):
+            if joint < 3:
+                part |= zone & _disc(alpha.shape, line[joint], joint_radius(radii, joint) * OVERLAP)
+        layers.append(_layer(name, colours, alpha * soft(part), pad))
+    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line, radii)
+
+
+def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
+    """(H, W) number of the nearest of the polyline's three bones, -1 outside ``zone``."""
+    ys, xs = np.nonzero(zone)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    away = []
+    for start, stop in zip(line[:-1], line[1:], strict=True):
+        along = stop - start
+        t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
+        away.append(np.linalg.norm(pixels - start - t[:, None] * along, axis=1))
+    nearest = np.full(zone.shape, -1, np.int8)
+    nearest[ys, xs] = np.argmin(away, axis=0) if len(xs) else 0
+    return nearest
+
+
+def _rig_trunk(
+    alpha: Floats,
+    rgb: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    cut: list[Corridor],
+    joints: Floats,
+    pad: int,
+) -> Layer:
+    core = alpha > 0.5
+    own = (labels == TRUNK) & core
+    hidden = _behind_arms(own, core, labels, cut, joints)
+    axis = (centre(joints, HIPS), centre(joints, SHOULDERS))
+    colours = fill_hidden(rgb, own, hidden, axis)
+    zone = (labels == TRUNK) | hidden
+    stubs = np.zeros_like(zone)
+    for i, c in enumerate(cut):
+        stub = _disc(alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (0.9 if c.limb.arm else OVERLAP))
+        stubs |= stub & (labels == i + 1)
+    # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
+    near = cv2.dilate((own | stubs).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    colours = np.where(near[..., None], rgb, colours)
+    return _layer("trunk", colours, alpha * soft(zone | stubs), pad)
+
+
+def _behind_arms(
+    own: NDArray[np.bool_],
+    core: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+    cut: list[Corridor],
+    joints: Floats,
+) -> NDArray[np.bool_]:
+    """The trunk's pixels that an arm hides: inside the trunk's outline as far as it can be told, and under an arm."""
+    arms = [i + 1 for i, c in enumerate(cut) if c.limb.arm]
+    if not arms:
+        return np.zeros_like(own)
+    under = np.isin(labels, arms) & core
+    left, right = joints[SHOULDERS[0]], joints[SHOULDERS[1]]
+    hip_left, hip_right = joints[HIPS[0]], joints[HIPS[1]]
+    across = hip_left - hip_right
+    outline = [right, left, left * 0.45 + hip_left * 0.55 + across * 0.12, hip_left + across * 0.38]
+    outline += [hip_right - across * 0.38, right * 0.45 + hip_right * 0.55 - across * 0.12]
+    hull = np.zeros(own.shape, np.uint8)
+    cv2.fillPoly(hull, [np.rint(np.array(outline)).astype(np.int32)], 1)
+    # Where the trunk is seen on both sides of an arm in its row, the arm lies in front of it.
+    return under & (hull.astype(bool) | _between(own))
+
+
+def _between(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) pixels with the part on both sides in their row."""
+    return np.logical_or.accumulate(own, axis=1) & np.logical_or.accumulate(own[:, ::-1], axis=1)[:, ::-1]
+
+
+def _padding(alpha: Floats) -> int:
+    """How far to continue the picture beyond its edges: only if an edge cuts the figure."""
+    edges = (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])
+    return round(EXTEND * alpha.shape[0]) if any((edge > 0.5).mean() > 0.02 for edge in edges) else 0
+
+
+def _layer(name: str, rgb: NDArray[np.uint8], alpha: Floats, pad: int) -> Layer:
+    """Crop to what is visible and premultiply; with ``pad`` continue a cut figure by its mirror image."""
+    if pad:
+        alpha = cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+        rgb = np.asarray(cv2.copyMakeBorder(rgb, pad, pad, pad, pad, cv2.BORDER_REFLECT_101), np.uint8)
+    ys, xs = np.nonzero(alpha > 1 / 255)
+    if not len(xs):
+        return Layer(name, np.zeros((1, 1, 4), np.uint8), (0, 0))
+    y0, y1, x0, x1 = int(ys.min()), int(ys.max()) + 1, int(xs.min()), int(xs.max()) + 1
+    a = alpha[y0:y1, x0:x1, None]
+    texture = np.concatenate([rgb[y0:y1, x0:x1] * a, a * 255], axis=2)
+    return Layer(name, np.rint(texture).astype(np.uint8), (x0 - pad, y0 - pad))

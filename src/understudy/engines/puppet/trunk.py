@@ -1,0 +1,155 @@
+"""How the trunk and the head bend: the field of the one layer that is not a limb."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, centre
+from understudy.engines.puppet.warp import BoneMap, Joint, smoothstep
+from understudy.tracking.motion import Floats
+
+MIN_WIDTH = 0.4  # a torso seen from the side is not drawn narrower than this
+NECK_START, NECK_END = 0.12, 0.62  # of the way from the shoulders to the mouth
+HEAD_POINTS = (0, 2, 5, 7, 8, 9, 10)
+
+
+@dataclass(frozen=True)
+class Frame2D:
+    """An oriented frame: ``origin`` (2,), ``axes`` (2, 2) columns: across (character's right to left) and up."""
+
+    origin: Floats
+    axes: Floats
+
+
+def _frame(
+    pair: tuple[Floats, Floats], spine: Floats, rest_widths: float | None, rest_spine: float
+) -> Frame2D:
+    left, right = pair
+    across = left - right
+    width = float(np.hypot(*across))
+    if rest_widths is not None and width < MIN_WIDTH * rest_widths:
+        # In profile the line between the joints is short and turns wildly: square to the spine instead.
+        sign = 1.0 if float(across @ np.array([-spine[1], spine[0]])) >= 0 else -1.0
+        square = np.array([-spine[1], spine[0]], np.float32) / max(float(np.hypot(*spine)), 1e-3)
+        keep = width / (MIN_WIDTH * rest_widths)
+        across = keep * across + (1 - keep) * sign * square * MIN_WIDTH * rest_widths
+        across = across * (MIN_WIDTH * rest_widths / max(float(np.hypot(*across)), 1e-3))
+    up = spine * (max(float(np.hypot(*spine)), 0.35 * rest_spine) / max(float(np.hypot(*spine)), 1e-3))
+    return Frame2D((left + right) / 2, np.stack([across, up], axis=1).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class TrunkRest:
+    """What of the rest pose the trunk's field needs."""
+
+    hips: Frame2D
+    shoulders: Frame2D
+    mouth: Floats  # (2,)
+    head: Floats  # (P, 2) points of the head
+    head_width: float
+
+    @classmethod
+    def of(cls, joints: Floats) -> TrunkRest:
+        spine = centre(joints, SHOULDERS) - centre(joints, HIPS)
+        length = float(np.hypot(*spine))
+        ears = float(np.hypot(*(joints[7] - joints[8])))
+        reach = float(np.hypot(*(joints[0] - centre(joints, SHOULDERS))))
+        return cls(
+            hips=_frame((joints[HIPS[0]], joints[HIPS[1]]), spine, None, length),
+            shoulders=_frame((joints[SHOULDERS[0]], joints[SHOULDERS[1]]), spine, None, length),
+            mouth=centre(joints, (MOUTH_LEFT, MOUTH_RIGHT)).astype(np.float32),
+            head=joints[list(HEAD_POINTS)].astype(np.float32),
+            head_width=max(ears, 0.6 * reach),
+        )
+
+
+def similarity(source: Floats, target: Floats) -> tuple[Floats, Floats]:
+    """Least-squares similarity (Umeyama 1991, no reflection): ``target ~ source @ matrix.T + shift``."""
+    a, b = source.mean(axis=0), target.mean(axis=0)
+    p, q = source - a, target - b
+    norm = max(float((p**2).sum()), 1e-6)
+    c = float((p * q).sum()) / norm
+    s = float((p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum()) / norm
+    matrix = np.array([[c, -s], [s, c]], np.float32)
+    return matrix, (b - matrix @ a).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class HipBlend:
+    """Where a thigh bends away from the trunk, and where its hip rests across the trunk (-1 right .. 1 left)."""
+
+    joint: Joint
+    lateral: float
+
+
+class TrunkPose:
+    """The trunk's inverse field in one frame."""
+
+    def __init__(self, rest: TrunkRest, joints: Floats) -> None:
+        self._rest = rest
+        spine = centre(joints, SHOULDERS) - centre(joints, HIPS)
+        rest_spine = float(np.hypot(*rest.hips.axes[:, 1]))
+        hip_width = float(np.hypot(*rest.hips.axes[:, 0]))
+        shoulder_width = float(np.hypot(*rest.shoulders.axes[:, 0]))
+        self.hips = _frame((joints[HIPS[0]], joints[HIPS[1]]), spine, hip_width, rest_spine)
+        self.shoulders = _frame(
+            (joints[SHOULDERS[0]], joints[SHOULDERS[1]]), spine, shoulder_width, rest_spine
+        )
+        matrix, shift = similarity(rest.head, joints[list(HEAD_POINTS)].astype(np.float32))
+        self.head_matrix, self.head_shift = matrix, shift
+        self._head_back = np.linalg.inv(matrix).astype(np.float32)
+        self.mouth = matrix @ rest.mouth + shift
+
+    def field(self, grid: Floats, hips: tuple[HipBlend, ...]) -> Floats:
+        """(..., 2) source of every grid point."""
+        down = self._through(grid, self.hips, self._rest.hips)
+        up = self._through(grid, self.shoulders, self._rest.shoulders)
+        spine = self.shoulders.origin - self.hips.origin
+        along = ((grid - self.hips.origin) @ spine) / max(float(spine @ spine), 1.0)
+        share = smoothstep(along)[..., None]
+        torso = down + share * (up - down)
+        for hip in hips:
+            torso = torso + self._hip(grid, hip)
+        head = (grid - self.head_shift) @ self._head_back.T
+        field: Floats = torso + self._head_share(grid)[..., None] * (head - torso)
+        return field
+
+    @staticmethod
+    def _through(grid: Floats, posed: Frame2D, rest: Frame2D) -> Floats:
+        matrix = rest.axes @ np.linalg.inv(posed.axes)
+        back: Floats = rest.origin + (grid - posed.origin) @ matrix.T.astype(np.float32)
+        return back
+
+    def _hip(self, grid: Floats, hip: HipBlend) -> Floats:
+        """What a thigh adds to the trunk on its side of the crotch."""
+        across = self.hips.axes[:, 0]
+        lateral = ((grid - self.hips.origin) @ across) / max(float(across @ across), 1.0)
+        side = smoothstep(lateral * np.sign(hip.lateral) * 1.6 + 0.5)
+        own = hip.joint.parent
+        return side[..., None] * hip.joint.correction(grid, own)
+
+    def _head_share(self, grid: Floats) -> Floats:
+        """(...,) 0 on the torso, 1 on the head, eased along the neck; shoulders beside the neck are the torso's."""
+        start = self.shoulders.origin
+        neck = self.mouth - start
+        length = max(float(np.hypot(*neck)), 4.0)
+        axis = neck / max(float(np.hypot(*neck)), 1e-3)
+        offset = grid - start
+        along = (offset @ axis) / length
+        lateral = np.abs(offset @ np.array([-axis[1], axis[0]], np.float32)) / length
+        width = 0.55 * self._rest.head_width / length
+        beside = np.maximum(lateral - width, 0.0)
+        return smoothstep((along - 0.6 * beside - NECK_START) / (NECK_END - NECK_START))
+
+
+def hip_parent(rest: TrunkRest, pose: TrunkPose) -> BoneMap | None:
+    """The trunk's own linear map at the hips, as the parent of a thigh; None while the trunk is mirrored."""
+    matrix = (rest.hips.axes @ np.linalg.inv(pose.hips.axes)).astype(np.float32)
+    if float(np.linalg.det(matrix)) <= 0:
+        return None
+    u, s, vt = np.linalg.svd(matrix)
+    turn = u @ vt
+    stretch = (vt.T * s) @ vt
+    return BoneMap(float(np.arctan2(turn[1, 0], turn[0, 0])), stretch.astype(np.float32))
