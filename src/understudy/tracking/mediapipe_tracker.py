@@ -7,11 +7,13 @@ from math import hypot
 import numpy as np
 
 from understudy.tracking.body import Body, BodyLandmarks, region_about
+from understudy.tracking.face import FaceLandmarks
+from understudy.tracking.hands import HandLandmarks
 from understudy.tracking.motion import Floats
 from understudy.tracking.one_euro import OneEuro
 from understudy.tracking.pose_detection import BODY_MARGIN, Candidate, PoseDetector
 from understudy.tracking.region import Region
-from understudy.tracking.tracker import Frame, Person, nobody
+from understudy.tracking.tracker import Frame, Person
 
 PRESENT = 0.5
 LOOK_AT_MOST = 4  # people of a picture whose landmarks are tried
@@ -32,6 +34,8 @@ class MediaPipeTracker:
     def __init__(self, *, threads: int = 1) -> None:
         self._detector = PoseDetector(threads=threads)
         self._body = BodyLandmarks(threads=threads)
+        self._face = FaceLandmarks(threads=threads)
+        self._hands = HandLandmarks(threads=threads)
         # Only the square is steadied, as MediaPipe does: a calm crop makes calm landmarks.
         self._steady = OneEuro(0.01, 10.0)
         self._region: Region | None = None
@@ -44,6 +48,8 @@ class MediaPipeTracker:
         self._last = None
         self._steady.reset()
         self._lost_for = 0
+        self._face.restart()
+        self._hands.restart()
 
     def track(self, frame: Frame) -> Person | None:
         """The followed person in the next frame of a clip, or None when lost."""
@@ -74,9 +80,10 @@ class MediaPipeTracker:
             return None
         # A second look from the landmarks' own square: the detector's is rougher.
         again = self._body.look(picture, body.region, mask=mask)
-        if again.presence < PRESENT:
-            return None
-        return self._person(picture, again)
+        self.restart()
+        person = self._person(picture, again)
+        self.restart()
+        return person
 
     def _search(self, frame: Frame) -> Body | None:
         candidates = self._detector.detect(frame)
@@ -105,15 +112,16 @@ class MediaPipeTracker:
         return body if body.presence >= PRESENT and body.region.size > 1 else None
 
     def _person(self, frame: Frame, body: Body) -> Person:
-        empty = nobody()
+        hands, hand_score = self._hands.look(frame, body.landmarks, body.visibility)
+        face, face_score = self._face.look(frame, body.landmarks)
         return Person(
             body=body.landmarks,
             visibility=body.visibility,
             world=body.world,
-            hands=empty.hands,
-            hand_score=empty.hand_score,
-            face=empty.face,
-            face_score=0.0,
+            hands=hands,
+            hand_score=hand_score,
+            face=face,
+            face_score=face_score,
             mask=body.mask,
         )
 

@@ -36,8 +36,30 @@ class Region:
         dx, dy = float(rim[0] - centre[0]), float(rim[1] - centre[1])
         return cls(float(centre[0]), float(centre[1]), 2 * hypot(dx, dy), upright(up - atan2(-dy, dx)))
 
+    @classmethod
+    def enclosing(cls, points: Floats, angle: float) -> Region:
+        """The smallest square turned by ``angle`` about points (N, 2 or 3)."""
+        c, s = cos(angle), sin(angle)
+        turned = points[:, :2] @ np.array([[c, -s], [s, c]], np.float32)
+        low, high = turned.min(axis=0), turned.max(axis=0)
+        u, v = (float(x) for x in (low + high) / 2)
+        return cls(c * u - s * v, s * u + c * v, float((high - low).max()), upright(angle))
+
     def scaled(self, factor: float) -> Region:
         return replace(self, size=self.size * factor)
+
+    def moved(self, by: Floats) -> Region:
+        """Moved by (2,) pixels of the picture."""
+        return replace(self, x=self.x + float(by[0]), y=self.y + float(by[1]))
+
+    def differs(self, other: Region) -> tuple[float, float, float]:
+        """How far the other's centre is in own sides, the ratio of sides from 1 up, the turn in radians."""
+        ratio = self.size / other.size
+        return (
+            hypot(self.x - other.x, self.y - other.y) / self.size,
+            max(ratio, 1 / ratio),
+            abs(upright(self.angle - other.angle)),
+        )
 
     def shifted(self, down: float) -> Region:
         """Moved along its own y axis by ``down`` sides."""
@@ -54,10 +76,10 @@ class Region:
             np.float32,
         )
 
-    def crop(self, frame: Frame, network: Network, *, low: float = 0.0, replicate: bool = True) -> None:
+    def crop(self, frame: Frame, network: Network, *, low: float = 0.0, replicate: bool = True) -> Frame:
         """Fill the network's input with this region, values from ``low`` to 1, bilinear.
 
-        Outside the picture lie its edge pixels, or black without ``replicate``.
+        Outside the picture lie its edge pixels, or black without ``replicate``. Returns the 8-bit crop.
         """
         cut = cv2.warpAffine(
             frame,
@@ -69,6 +91,7 @@ class Region:
         np.multiply(cut, np.float32((1.0 - low) / 255.0), out=network.input)
         if low:
             network.input += np.float32(low)
+        return np.asarray(cut, np.uint8)
 
     def to_picture(self, points: Floats) -> Floats:
         """Points (N, 2 or 3) in units of the crop's side to pixels of the picture."""
@@ -86,6 +109,8 @@ class Region:
         turned: Floats = d @ np.array([[c, -s], [s, c]], np.float32) + np.float32(0.5)
         return turned
 
-    def inside(self, width: int, height: int) -> bool:
-        """Whether the centre lies in a picture of that size."""
-        return 0 <= self.x < width and 0 <= self.y < height
+    def inside(self, frame: Frame, *, margin: float = 0.0) -> bool:
+        """Whether the centre lies in the picture, or outside it by at most ``margin`` sides."""
+        height, width = frame.shape[:2]
+        slack = margin * self.size
+        return bool(-slack <= self.x < width + slack and -slack <= self.y < height + slack)
