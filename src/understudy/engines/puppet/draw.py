@@ -14,16 +14,18 @@ from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Layer, Rig, RiggedLimb, joint_radius
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
 from understudy.engines.puppet.warp import (
-    MIN_END_STRETCH,
-    MIN_STRETCH,
     BoneMap,
     Joint,
     bone_map,
+    limited_turn,
+    rotation,
     segment_field,
 )
 from understudy.tracking.motion import Floats
 
 CELL = 8  # pixels between two nodes of a warp field
+
+FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
 
 Field = Callable[[Floats], Floats]
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1
@@ -39,8 +41,13 @@ class PosedLimb:
         self._limb, self._across = limb, across
         bones = np.diff(rest, axis=0)
         posed = np.diff(line, axis=0)
-        shortest = (MIN_STRETCH, MIN_STRETCH, MIN_END_STRETCH)
-        self.maps = [bone_map(bones[k], posed[k], across, shortest[k]) for k in range(3)]
+        self.maps = [bone_map(bones[k], posed[k], across, end=k == 2) for k in range(3)]
+        if not limb.limb.arm:
+            # A foot seen from the front has hardly a direction in the picture: the shorter, the less it turns.
+            share = min(float(np.hypot(*bones[2])) / max(0.45 * float(np.hypot(*bones[1])), 1.0), 1.0)
+            back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN * (0.35 + 0.65 * share))
+            if back:
+                self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
         # A bone that may not get shorter carries what hangs on it outwards.
         self.line = line.copy()
         for k in range(3):

@@ -16,6 +16,8 @@ from understudy.tracking.motion import Floats
 
 MIN_STRETCH = 0.28  # a bone that points at the camera is not drawn shorter than this
 MIN_END_STRETCH = 0.6  # hands and feet: thinner they look like knives
+MAX_STRETCH = 1.5  # longer than this a bone's rest was foreshortened, and its texture would tear
+MAX_END_STRETCH = 1.25
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,15 @@ def rotation(angle: float) -> Floats:
     return np.array([[c, -s], [s, c]], np.float32)
 
 
-def bone_map(rest: Floats, posed: Floats, across: float, shortest: float) -> BoneMap:
-    """Inverse map of a bone from its ``rest`` vector (2,) to its ``posed`` one; ``across`` is its widening."""
+def bone_map(rest: Floats, posed: Floats, across: float, *, end: bool = False) -> BoneMap:
+    """Inverse map of a bone from its ``rest`` vector (2,) to its ``posed`` one; ``across`` is its widening.
+
+    ``end`` is for hands and feet, which keep more of their shape.
+    """
     rest_length = max(float(np.hypot(*rest)), 1e-3)
     length = max(float(np.hypot(*posed)), 1e-3)
-    along = max(length / rest_length, shortest * across)
+    shortest, longest = (MIN_END_STRETCH, MAX_END_STRETCH) if end else (MIN_STRETCH, MAX_STRETCH)
+    along = float(np.clip(length / rest_length, shortest * across, longest * across))
     direction = posed / length
     turn = float(np.arctan2(rest[1], rest[0]) - np.arctan2(posed[1], posed[0]))
     outer = np.outer(direction, direction).astype(np.float32)
@@ -49,6 +55,12 @@ def bone_map(rest: Floats, posed: Floats, across: float, shortest: float) -> Bon
 
 def _wrapped(angle: float) -> float:
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
+
+
+def limited_turn(parent: BoneMap, child: BoneMap, limit: float) -> float:
+    """Radians to turn ``child`` back by, so that it bends at most ``limit`` against ``parent``."""
+    gap = _wrapped(child.turn - parent.turn)
+    return float(np.clip(gap, -limit, limit) - gap)
 
 
 def smoothstep(x: Floats) -> Floats:
@@ -87,11 +99,20 @@ class Joint:
         bisector = both / norm if norm > 0.15 else np.array([-a[1], a[0]], np.float32)
         return cls(rest, posed, bisector.astype(np.float32), max(reach, 1.0), parent, child)
 
+    @property
+    def flex(self) -> float:
+        """1 while the joint bends smoothly, 0 where it is folded so far that only a round hinge looks right."""
+        gap = abs(_wrapped(self.child.turn - self.parent.turn))
+        return float(1 - smoothstep(np.float32((gap - np.radians(75)) / np.radians(45))))
+
     def correction(self, grid: Floats, own: BoneMap) -> Floats:
         """(..., 2) what the blend adds to the affine map ``own`` anchored at this joint, over ``grid`` (..., 2)."""
         offset = grid - self.posed
         share = smoothstep((offset @ self.bisector) / (2 * self.reach) + 0.5)
-        return self.source(offset, share) - (offset @ own.matrix.T)
+        # Away from the joint each side is its own: in a folded limb the other side's pixels lie there.
+        near = 1 - smoothstep((np.hypot(offset[..., 0], offset[..., 1]) / self.reach - 1.2) / 1.2)
+        bent: Floats = (self.flex * near)[..., None] * (self.source(offset, share) - offset @ own.matrix.T)
+        return bent
 
     def source(self, offset: Floats, share: Floats) -> Floats:
         """(..., 2) blended source offset from the rest joint; ``share`` 0 is the parent's, 1 the child's."""
