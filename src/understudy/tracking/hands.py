@@ -82,7 +82,10 @@ class HandLandmarks:
                 if hand is not None:
                     return hand
         region = self._refined(frame, rough)
-        return self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
+        hand = self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
+        if hand is None and last is not None:
+            hand = self._seen(frame, rough, wrist, None)
+        return hand
 
     def _refined(self, frame: Frame, rough: Region) -> Region:
         """The square that the recrop network proposes inside the body's rough one."""
