@@ -1,0 +1,213 @@
+"""The face rig: the character's face, ready to take on expressions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.expression import Look
+from understudy.engines.puppet.lids import BROW, Lid
+from understudy.engines.puppet.mouth import Lips, Mouth, Sheets
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, height_of, smooth
+
+TURN_DEG = 20.0  # where a turn of the head comes to a stop
+SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
+BROW_LIFT = 0.07
+
+
+@dataclass(frozen=True)
+class FaceRig:
+    """A face as a relief with lips and lids that move, in the reference picture's frame.
+
+    Displacements are linear in the expression and given on a coarse lattice; a frame adds them up, inverts the sum
+    and samples the texture once. The cut between the lips makes two such maps, one for either side.
+    """
+
+    box: tuple[int, int, int, int]
+    rest: Bytes  # (h, w, 4) in the box, as it was given
+    texture: Bytes  # (H, W, 4) in the lattice's box, colours continued under transparent pixels
+    lattice: Lattice
+    identity: Floats  # (H, W, 2)
+    frame: FaceFrame
+    turns: Floats  # (2, rows, columns, 2) displacement for sin(yaw) = 1 and sin(pitch) = 1
+    brows: Floats  # (2, rows, columns, 2)
+    sheets: Sheets
+    mouth: Mouth
+    lids: tuple[Lid | None, Lid | None]
+    facing_deg: tuple[float, float]  # yaw of the reference
+    depth: float  # height of the mouth over the outline, in pixels
+
+    @classmethod
+    def build(
+        cls,
+        texture_rgba: NDArray[np.uint8] | Floats,
+        mesh: Floats | None,
+        body: Floats | None,
+    ) -> FaceRig | None:
+        """Make the rig from the head's layer ``(H, W, 4)`` (straight colours) and its landmarks in the same pixels.
+
+        None where there is no face that could move without harm.
+        """
+        if mesh is None or not np.isfinite(mesh).all():
+            return None
+        mesh = np.asarray(mesh, np.float32)
+        layer = _as_bytes(texture_rgba)
+        frame = FaceFrame.of(mesh)
+        if frame.span < SMALLEST_PX:
+            return None
+        lattice = _lattice(mesh, frame)
+        texture, box, rest = _cut_out(layer, lattice)
+        if texture is None:
+            return None
+        corner = np.array([lattice.x0, lattice.y0], np.float32)
+        light = cv2.cvtColor(texture[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32)
+        margin = lattice.margin(0.15 * frame.span)
+        inner = FaceFrame(frame.origin - corner, frame.along, frame.span)
+        lips = Lips.find(light, _shifted(mesh, -corner), inner)
+        height = height_of(mesh, lattice, frame) * margin
+        none = np.zeros_like(height)
+        turns = np.stack([frame.turn(height, none), frame.turn(none, height)])
+        brows = np.stack([_brow(mesh, side, frame, lattice) * margin[..., None] for side in (0, 1)])
+        sheets = Sheets.build(lips, frame, lattice.nodes())
+        sheets = Sheets(**{k: np.ascontiguousarray(b * margin[..., None]) for k, b in vars(sheets).items()})
+        yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
+        at = (mesh[13, :2] - corner) / lattice.step
+        row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
+        return cls(
+            box=box,
+            rest=rest,
+            texture=texture,
+            lattice=lattice,
+            identity=lattice.pixels(),
+            frame=frame,
+            turns=turns,
+            brows=brows,
+            sheets=sheets,
+            mouth=Mouth.build(lips, texture, mesh, frame, lattice),
+            lids=(
+                Lid.build(0, texture, mesh, frame, lattice),
+                Lid.build(1, texture, mesh, frame, lattice),
+            ),
+            facing_deg=(yaw, 0.0),
+            depth=float(height[row, column]),
+        )
+
+    def draw(self, look: Look) -> Bytes:
+        """The face of one frame: ``(h, w, 4)`` RGBA for `box`, in the reference picture's frame."""
+        if look == Look():
+            return self.rest.copy()
+        above, below, gape = self._displacements(look)
+        over = self.identity + self.lattice.full(self.lattice.back(above))
+        patch = np.asarray(
+            cv2.remap(self.texture, over, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
+        )
+        for lid, closing in zip(self.lids, look.lids, strict=True):
+            if lid is not None and closing > 0.02:
+                lid.draw(patch, self.texture, over, min(closing, 1.0))
+        if look.mouth_open != 0.0:
+            under = self.identity + self.lattice.full(self.lattice.back(below))
+            still = self._turn(look, 0.8 * self.depth)
+            down = self.frame.turn(np.float32(0), np.float32(0.9 * gape * self.mouth.lips.gape))
+            self.mouth.draw(patch, self.texture, over, under, still, still + down, gape)
+        x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
+        h, w = self.rest.shape[:2]
+        return np.ascontiguousarray(patch[y0 : y0 + h, x0 : x0 + w])
+
+    def _displacements(self, look: Look) -> tuple[Floats, Floats, float]:
+        yaw, pitch = self._angles(look)
+        common = math.sin(yaw) * self.turns[0] + math.sin(pitch) * self.turns[1]
+        common += look.brows[0] * self.brows[0] + look.brows[1] * self.brows[1]
+        common += look.mouth_wide * self.sheets.wide
+        gape = 1.15 * math.tanh(max(look.mouth_open, 0.0) / 1.15)
+        s, gap = self.sheets, self.mouth.lips.gap
+        close = (
+            min(1.0, -look.mouth_open * self.mouth.lips.gape / gap) if look.mouth_open < 0 and gap else 0.0
+        )
+        above = common + gape * s.open_above + close * s.close_above
+        below = common + gape * s.open_below + close * s.close_below
+        return above.astype(np.float32), below.astype(np.float32), gape
+
+    def _angles(self, look: Look) -> tuple[float, float]:
+        """Angles to draw, in radians: eased to a stop, earlier on the side to which the reference is turned."""
+        room = max(TURN_DEG - 0.5 * max(self.facing_deg[0] * np.sign(look.yaw_deg), 0.0), 6.0)
+        yaw = room * math.tanh(look.yaw_deg / room)
+        pitch = 0.8 * TURN_DEG * math.tanh(look.pitch_deg / (0.8 * TURN_DEG))
+        return math.radians(yaw), math.radians(pitch)
+
+    def _turn(self, look: Look, depth: float) -> Floats:
+        yaw, pitch = self._angles(look)
+        return self.frame.turn(np.float32(math.sin(yaw) * depth), np.float32(math.sin(pitch) * depth))
+
+
+def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:
+    if texture.dtype == np.uint8:
+        return np.asarray(texture, np.uint8)
+    top = 255.0 if float(texture.max(initial=0.0)) > 1.5 else 1.0
+    return np.asarray(np.clip(texture * (255.0 / top) + 0.5, 0, 255), np.uint8)
+
+
+def _shifted(mesh: Floats, by: Floats) -> Floats:
+    out = mesh.copy()
+    out[:, :2] += by
+    return out
+
+
+def _lattice(mesh: Floats, frame: FaceFrame) -> Lattice:
+    span = frame.span
+    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
+    down = frame.turn(np.float32(0), np.float32(1))
+    reach = np.stack([low - 0.32 * span, high + 0.32 * span, mesh[152, :2] + 0.8 * span * down])
+    x0, y0 = np.floor(reach.min(axis=0)).astype(int)
+    x1, y1 = np.ceil(reach.max(axis=0)).astype(int)
+    step = int(np.clip(round(span / 24), 2, 8))
+    return Lattice(int(x0), int(y0), step, -(-int(x1 - x0) // step), -(-int(y1 - y0) // step))
+
+
+def _cut_out(layer: Bytes, lattice: Lattice) -> tuple[Bytes | None, tuple[int, int, int, int], Bytes]:
+    """The lattice's box of the layer, continued beyond the picture and under transparent pixels."""
+    height, width = layer.shape[:2]
+    x0, y0 = max(lattice.x0, 0), max(lattice.y0, 0)
+    x1, y1 = min(lattice.x0 + lattice.width, width), min(lattice.y0 + lattice.height, height)
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return None, (0, 0, 0, 0), layer[:0, :0]
+    rest = layer[y0:y1, x0:x1].copy()
+    texture = rest.copy()
+    clear = texture[..., 3] == 0
+    if clear.any() and not clear.all():
+        _, labels = cv2.distanceTransformWithLabels(
+            clear.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
+        colours[labels[~clear]] = texture[..., :3][~clear]
+        texture[..., :3] = colours[labels]
+    texture = cv2.copyMakeBorder(
+        texture,
+        y0 - lattice.y0,
+        lattice.y0 + lattice.height - y1,
+        x0 - lattice.x0,
+        lattice.x0 + lattice.width - x1,
+        cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(texture, np.uint8), (x0, y0, x1, y1), rest
+
+
+def _brow(mesh: Floats, side: int, frame: FaceFrame, lattice: Lattice) -> Floats:
+    """Displacement of a raised brow: the brow itself, fading to the lid below and to the hair above."""
+    points = frame.into(mesh[list(BROW[side])])
+    uv = frame.into(lattice.nodes())
+    order = np.argsort(points[:, 0])
+    line = np.interp(uv[..., 0], points[order, 0], points[order, 1])
+    lid = 0.8 * (frame.into(mesh[[386, 159][side]])[1] - points[:, 1].mean())
+    away = uv[..., 1] - line
+    along = smooth(
+        1.0 - (np.abs(uv[..., 0] - points[:, 0].mean()) - 0.5 * np.ptp(points[:, 0])) / (0.14 * frame.span)
+    )
+    vertical = np.where(
+        away > 0, smooth(1.0 - away / max(lid, 1.0)), smooth(1.0 + away / (0.45 * frame.span))
+    )
+    lift = -BROW_LIFT * frame.span * along * vertical
+    return frame.turn(np.zeros_like(lift), lift)

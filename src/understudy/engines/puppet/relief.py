@@ -1,0 +1,145 @@
+"""Relief: the face as a surface with depth, and the smooth displacements that move it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import LinearNDInterpolator
+from scipy.ndimage import gaussian_filter
+
+from understudy.tracking.motion import Floats
+
+Bytes = NDArray[np.uint8]
+
+# The outline of the face in the published numbering of Face Mesh, clockwise from the forehead.
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+
+
+def smooth(x: Floats) -> Floats:
+    """0 below 0, 1 above 1, and without a kink between."""
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(x * x * (3.0 - 2.0 * x), np.float32)
+
+
+@dataclass(frozen=True)
+class FaceFrame:
+    """The upright frame of a face: origin between the eyes, ``u`` along the eyes, ``v`` down the nose, in pixels."""
+
+    origin: Floats  # (2,)
+    along: Floats  # (2,) unit vector of u in the picture
+    span: float  # distance of the outer eye corners as seen from the front
+
+    @classmethod
+    def of(cls, mesh: Floats) -> FaceFrame:
+        right, left = mesh[33], mesh[263]
+        # The line of the eyes and that of the mouth: their mean is less at the mercy of one landmark.
+        along = (left - right)[:2] / max(float(np.linalg.norm((left - right)[:2])), 1e-6)
+        mouth = (mesh[291] - mesh[61])[:2]
+        along = along + 0.5 * mouth / max(float(np.linalg.norm(mouth)), 1e-6)
+        along = along / max(float(np.linalg.norm(along)), 1e-6)
+        origin = (mesh[33, :2] + mesh[263, :2]) / 2
+        return cls(origin.astype(np.float32), along.astype(np.float32), float(np.linalg.norm(left - right)))
+
+    def into(self, points: Floats) -> Floats:
+        """Picture points ``(..., 2)`` to ``(u, v)``."""
+        p = np.asarray(points[..., :2], np.float32) - self.origin
+        a, b = self.along
+        return np.stack([p[..., 0] * a + p[..., 1] * b, p[..., 1] * a - p[..., 0] * b], axis=-1)
+
+    def turn(self, u: Floats, v: Floats) -> Floats:
+        """Displacements along u and v to displacements in the picture ``(..., 2)``."""
+        a, b = self.along
+        return np.stack([u * a - v * b, u * b + v * a], axis=-1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A coarse grid of nodes over a box of the picture, and the way between its nodes and the box's pixels.
+
+    Nodes lie in the middle of squares of ``step`` pixels, so that `cv2.resize` is the exact interpolation.
+    """
+
+    x0: int
+    y0: int
+    step: int
+    columns: int
+    rows: int
+
+    @property
+    def width(self) -> int:
+        return self.columns * self.step
+
+    @property
+    def height(self) -> int:
+        return self.rows * self.step
+
+    def nodes(self) -> Floats:
+        """(rows, columns, 2) picture coordinates of the nodes."""
+        x = self.x0 + (np.arange(self.columns) + 0.5) * self.step - 0.5
+        y = self.y0 + (np.arange(self.rows) + 0.5) * self.step - 0.5
+        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+    def pixels(self) -> Floats:
+        """(height, width, 2) box coordinates of the pixels: the map that changes nothing."""
+        return np.stack(np.meshgrid(np.arange(self.width), np.arange(self.height)), axis=-1).astype(
+            np.float32
+        )
+
+    def back(self, forward: Floats, rounds: int = 5) -> Floats:
+        """The displacement ``(rows, columns, 2)`` from each target node to its source, by fixed-point iteration.
+
+        ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``, which converges while the forward
+        displacement's slope stays below 1.
+        """
+        at = np.stack(
+            np.meshgrid(np.arange(self.columns, dtype=np.float32), np.arange(self.rows, dtype=np.float32)),
+            axis=-1,
+        )
+        found = -forward
+        for _ in range(rounds):
+            where = at + found / self.step
+            found = -cv2.remap(
+                forward, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            ).astype(np.float32)
+        return np.asarray(found, np.float32)
+
+    def full(self, coarse: Floats) -> Floats:
+        """Coarse values at the box's pixels."""
+        return np.asarray(
+            cv2.resize(coarse, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.float32
+        )
+
+    def margin(self, width_px: float) -> Floats:
+        """(rows, columns) 1 inside, easing to 0 at the box's edges: nothing moves there."""
+        x = (np.arange(self.columns) + 0.5) * self.step
+        y = (np.arange(self.rows) + 0.5) * self.step
+        across = smooth((np.minimum(x, self.width - x) - self.step) / width_px)
+        down = smooth((np.minimum(y, self.height - y) - self.step) / width_px)
+        return np.asarray(down[:, None] * across[None], np.float32)
+
+
+def height_of(mesh: Floats, lattice: Lattice, frame: FaceFrame) -> Floats:
+    """(rows, columns) how far the face stands out from the head's outline, in pixels, 0 in the hair and the neck.
+
+    The outline itself has no height: eyes, nose and mouth move over a head that stands still, as the eye expects
+    of a turning head whose outline the rig moves.
+    """
+    side = (mesh[234, 2] + mesh[454, 2]) / 2
+    slope = (mesh[454, 2] - mesh[234, 2]) / max(float(np.ptp(mesh[[234, 454], 0])), 1e-3)
+    middle = (mesh[234, 0] + mesh[454, 0]) / 2
+    height = side + slope * (mesh[:, 0] - middle) - mesh[:, 2]
+    outline = frame.into(mesh[list(OVAL)])
+    centre = outline.mean(axis=0)
+    rings, values = [frame.into(mesh)], [np.maximum(height, 0.0)]
+    for scale in (1.3, 1.7, 3.0):
+        rings.append(centre + (outline - centre) * scale)
+        values.append(np.zeros(len(outline), np.float32))
+    surface = LinearNDInterpolator(np.concatenate(rings), np.concatenate(values), fill_value=0.0)
+    out = surface(frame.into(lattice.nodes()))
+    return np.asarray(gaussian_filter(out, 0.05 * frame.span / lattice.step), np.float32)
