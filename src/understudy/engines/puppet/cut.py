@@ -55,13 +55,20 @@ def corridors(
     edges = _edge_strength(rgb)
     size = figure_size(joints)
     lines = {limb.name: extended(limb, joints) for limb in limbs}
-    radii = _tied_radii(limbs, lines, inside, joints, size)
-    found = []
-    for limb in limbs:
-        others = [lines[o.name] for o in limbs if o is not limb and o.arm == limb.arm and not limb.arm]
-        mask = _corridor_mask(limb, lines[limb.name], radii[limb.name], inside, edges, joints, others)
-        found.append(Corridor(limb, mask, lines[limb.name], radii[limb.name]))
-    return found
+    found: dict[str, Corridor] = {}
+    hidden = np.zeros_like(inside)  # what the arms hide of the legs
+    for group in ([limb for limb in limbs if limb.arm], [limb for limb in limbs if not limb.arm]):
+        radii = _tied_radii(group, lines, inside, hidden, joints, size)
+        for limb in group:
+            line, widths = lines[limb.name], radii[limb.name]
+            others = [lines[o.name] for o in group if o is not limb and not limb.arm]
+            mask = _corridor_mask(limb, line, widths, inside, edges, joints, others, hidden)
+            if limb.arm:
+                mask = _hand_by_colour(rgb, mask, line, widths, inside)
+            found[limb.name] = Corridor(limb, mask, line, widths)
+        for limb in group:
+            hidden |= found[limb.name].mask & inside
+    return [found[limb.name] for limb in limbs]
 
 
 def _edge_strength(rgb: NDArray[np.uint8]) -> Floats:
@@ -101,9 +108,10 @@ def _extent(inside: NDArray[np.bool_], points: Floats, normal: Floats, limit: fl
 
 
 def _tied_radii(
-    limbs: tuple[Limb, ...],
+    limbs: list[Limb],
     lines: dict[str, Floats],
     inside: NDArray[np.bool_],
+    hidden: NDArray[np.bool_],
     joints: Floats,
     size: float,
 ) -> dict[str, Floats]:
@@ -123,6 +131,9 @@ def _tied_radii(
             free = np.minimum(both[0], both[1])
             even = (both[0] + both[1]) / 2
             width = np.where(even < 1.3 * guess, even, np.maximum(free, 0.5 * guess))
+            seen = [_extent(inside & ~hidden, points, n, 2.5 * guess) for n in (normal, -normal)]
+            clear = (seen[0] >= both[0]) & (seen[1] >= both[1])
+            width = width[clear] if clear.sum() >= 3 else np.minimum(width, guess)
             values.append(float(np.clip(np.median(width), 0.35 * guess, 1.6 * guess)))
         measured[limb.name] = np.array(values, np.float32)
     tied = {}
@@ -140,8 +151,9 @@ def _corridor_mask(
     edges: Floats,
     joints: Floats,
     others: list[Floats],
+    arms: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """(H, W) the pixels of one limb."""
+    """(H, W) the pixels of one limb; ``arms`` may lie on a leg and hide its outer side."""
     height, width = inside.shape
     area = np.zeros((height, width), np.uint8)
     for k in range(3):
@@ -159,10 +171,12 @@ def _corridor_mask(
         for normal, outer in ((outwards, True), (-outwards, False)):
             reach = _extent(inside, points, normal, 2.6 * float(target.max()))
             free = reach < 1.45 * target
-            if outer and (limb.arm or not free.all()):
-                cut = np.where(reach < 2.5 * target, reach, 1.5 * target) if limb.arm else reach
+            if outer and limb.arm:
+                cut = np.where(reach < 2.5 * target, reach, 1.5 * target)
             elif outer:
-                cut = reach
+                cut = _behind(
+                    reach, _extent(inside & ~arms, points, normal, 2.6 * float(target.max())), target
+                )
             else:
                 seam = _seam(edges, points, normal, target)
                 cut = np.where(free, reach + 1, seam)
@@ -179,6 +193,78 @@ def _corridor_mask(
     if others:
         mask &= _nearer(line, others, mask)
     return mask
+
+
+def _hand_by_colour(
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    line: Floats,
+    radii: Floats,
+    inside: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """The limb's ``mask`` with the hand cut by its colours (GrabCut, Rother et al. 2004) where it lies on something.
+
+    Nothing changes where the result is no hand: far smaller or larger than the corridor expects.
+    """
+    reach = 1.7 * float(radii[2])
+    low = np.floor(np.minimum(line[2], line[3]) - reach).astype(int)
+    high = np.ceil(np.maximum(line[2], line[3]) + reach).astype(int)
+    x0, y0 = np.maximum(low, 0)
+    x1, y1 = np.minimum(high, [mask.shape[1], mask.shape[0]])
+    if x1 - x0 < 8 or y1 - y0 < 8:
+        return mask
+    box = (slice(y0, y1), slice(x0, x1))
+    ys, xs = np.mgrid[y0:y1, x0:x1]
+    pixels = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float32)
+    shape = (y1 - y0, x1 - x0)
+    bone = line[3] - line[2]
+    along = ((pixels - line[2]) @ bone / max(float(bone @ bone), 1.0)).reshape(shape)
+    away = distance_to_polyline(pixels, line[2:4]).reshape(shape)
+    knuckles = line[2] + bone / FINGER_REACH
+    palm = distance_to_polyline(pixels, np.stack([line[2], knuckles])).reshape(shape)
+    body = inside[box]
+    trimap = np.full(shape, cv2.GC_PR_BGD, np.uint8)
+    trimap[away < 0.75 * radii[2]] = cv2.GC_PR_FGD
+    trimap[palm < 0.3 * radii[2]] = cv2.GC_FGD
+    trimap[(away > 1.3 * radii[2]) | ~body] = cv2.GC_BGD
+    ours = body & (along > 0.0)
+    other = ours & (away > 1.3 * radii[2])
+    if other.sum() < 0.1 * max(int((ours & (away <= radii[2])).sum()), 1):
+        return mask  # the hand lies on nothing
+    cv2.setRNGSeed(1)
+    patch = np.ascontiguousarray(rgb[box])
+    try:
+        cv2.grabCut(patch, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
+    except cv2.error:
+        return mask
+    hand = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)) & body & (along > -0.15)
+    count, islands = cv2.connectedComponents(hand.astype(np.uint8))
+    if count < 2:
+        return mask
+    at = np.clip(
+        np.rint(line[2] + 0.5 * (knuckles - line[2])).astype(int) - [x0, y0], 0, [shape[1] - 1, shape[0] - 1]
+    )
+    island = int(islands[at[1], at[0]])
+    if not island:
+        return mask
+    hand = islands == island
+    expected = float((mask[box] & body & (along > 0.0)).sum())
+    if not 0.25 * expected < float((hand & (along > 0)).sum()) < 1.6 * expected:
+        return mask
+    out = mask.copy()
+    out[box] = np.where(along > 0.0, hand, mask[box] | (hand & (along > -0.15)))
+    return out
+
+
+def _behind(reach: Floats, seen: Floats, target: Floats) -> Floats:
+    """(N,) a leg's outer offset: where a hand hides it, what the stations beside show, else the expected width."""
+    clear = seen >= reach
+    if clear.all():
+        return reach
+    stations = np.arange(len(reach))
+    guess = np.interp(stations, stations[clear], reach[clear]) if clear.sum() >= 3 else target
+    cut: Floats = np.where(clear, reach, np.minimum(np.maximum(seen, guess), reach)).astype(np.float32)
+    return cut
 
 
 def _profile(share: Floats, before: float, own: float, after: float) -> Floats:

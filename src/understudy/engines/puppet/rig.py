@@ -15,6 +15,9 @@ from understudy.engines.puppet.parts import HIPS, SHOULDERS, Limb, centre, movin
 from understudy.tracking.motion import Floats
 
 OVERLAP = 1.1  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
+ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
+ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm
+LEG_ROOT = 0.95
 EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
 
 
@@ -95,7 +98,7 @@ def _rig_limb(
 ) -> RiggedLimb:
     line, radii = corridor.polyline, corridor.radii
     mine = labels == index + 1
-    root = _disc(alpha.shape, line[0], joint_radius(radii, 0) * 0.95)
+    root = _disc(alpha.shape, line[0], joint_radius(radii, 0) * (ARM_ROOT if corridor.limb.arm else LEG_ROOT))
     above = np.zeros_like(mine)  # a hand that lies on this leg
     for other, c in enumerate(cut):
         if other != index and c.limb.arm and not corridor.limb.arm:
@@ -143,7 +146,7 @@ def _rig_trunk(
     zone = (labels == TRUNK) | hidden
     stubs = np.zeros_like(zone)
     for i, c in enumerate(cut):
-        stub = _disc(alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (0.9 if c.limb.arm else OVERLAP))
+        stub = _disc(alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (ARM_STUB if c.limb.arm else OVERLAP))
         stubs |= stub & (labels == i + 1)
     # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
     near = cv2.dilate((own | stubs).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
@@ -166,7 +169,10 @@ def _behind_arms(
     left, right = joints[SHOULDERS[0]], joints[SHOULDERS[1]]
     hip_left, hip_right = joints[HIPS[0]], joints[HIPS[1]]
     across = hip_left - hip_right
-    outline = [right, left, left * 0.45 + hip_left * 0.55 + across * 0.12, hip_left + across * 0.38]
+    # The outline narrows at the armpits: a trunk that is as wide there as at the shoulders shows spikes.
+    inwards = 0.12 * (left - right)
+    outline = [right + inwards, left - inwards]
+    outline += [left * 0.45 + hip_left * 0.55 + across * 0.12, hip_left + across * 0.38]
     outline += [hip_right - across * 0.38, right * 0.45 + hip_right * 0.55 - across * 0.12]
     hull = np.zeros(own.shape, np.uint8)
     cv2.fillPoly(hull, [np.rint(np.array(outline)).astype(np.int32)], 1)
