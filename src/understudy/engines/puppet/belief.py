@@ -1,0 +1,125 @@
+"""How surely each pixel belongs to the person, from many looks of one small network and from the bones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.tracking.motion import Floats
+from understudy.tracking.tracker import Frame, Person
+
+Segment = Callable[[Frame], Floats]  # a crop (h, w, 3) -> (h, w) 0..1
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1; may reach over the picture's edge
+
+HEAD = (0, 7, 8)
+TRUNK = (11, 12, 23, 24)
+ARMS = ((11, 13, 15, 17, 19, 21), (12, 14, 16, 18, 20, 22))
+LEGS = ((23, 25, 27, 29, 31), (24, 26, 28, 30, 32))
+BONES = (  # pairs of landmarks
+    (11, 13), (13, 15), (15, 19), (12, 14), (14, 16), (16, 20), (23, 25), (25, 27), (27, 31), (27, 29), (29, 31),
+    (24, 26), (26, 28), (28, 32), (28, 30), (30, 32), (11, 12), (23, 24), (11, 23), (12, 24), (11, 24), (12, 23),
+)  # fmt: skip
+
+
+def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
+    """(H, W) 0..1, from looks at the whole picture, the body, its halves, and each limb.
+
+    One look squeezes what it sees to 256 pixels a side and cuts what it takes for unimportant; so near looks count
+    more, and a limb's look may only add, near that limb.
+    """
+    height, width = rgb.shape[:2]
+    total = np.zeros((height, width), np.float32)
+    weight = np.full((height, width), 1e-6, np.float32)
+    looks: list[tuple[Box, float]] = [((0, 0, width, height), 1.0)]
+    joints = person.body[:, :2]
+    found = bool(np.isfinite(joints).all())
+    if found:
+        unit = torso(joints)
+        looks += [(box, 1.0) for box in _body_boxes(joints, unit)]
+    for box, strength in looks:
+        _look(rgb, box, strength, segment, total, weight)
+    if person.mask is not None and person.mask.shape == total.shape:
+        total += 1.5 * person.mask
+        weight += 1.5
+    belief = total / weight
+    if found:
+        for limb in (*ARMS, *LEGS, ARMS[0][2:], ARMS[1][2:], LEGS[0][2:], LEGS[1][2:]):
+            box = _square(joints[list(limb)], 1.5, 0.5 * unit)
+            seen = np.zeros_like(belief)
+            _look(rgb, box, 1.0, segment, seen, np.ones_like(seen))
+            near = capsules(rgb.shape[:2], joints, list(zip(limb[:-1], limb[1:], strict=True)), 0.22 * unit)
+            belief = np.where(near, np.maximum(belief, 0.8 * seen), belief)
+    return np.asarray(belief, np.float32)
+
+
+def torso(joints: Floats) -> float:
+    """The trunk's length in pixels: the unit in which a body is measured here."""
+    middle = joints[[11, 12]].mean(0) - joints[[23, 24]].mean(0)
+    across = joints[11] - joints[12]
+    return float(max(np.hypot(*middle), 1.2 * np.hypot(*across), 8.0))
+
+
+def capsules(
+    shape: tuple[int, ...], joints: Floats, bones: list[tuple[int, int]], radius: float
+) -> NDArray[np.bool_]:
+    """(H, W) within ``radius`` pixels of the bones."""
+    drawn = np.zeros(shape[:2], np.uint8)
+    limit = 4 * max(shape)
+    for a, b in bones:
+        ends = np.clip(np.rint(joints[[a, b]]), -limit, limit).astype(int)
+        cv2.line(drawn, tuple(ends[0].tolist()), tuple(ends[1].tolist()), 1, max(1, round(2 * radius)))
+    return drawn > 0
+
+
+def _body_boxes(joints: Floats, unit: float) -> list[Box]:
+    low, high = joints.min(0) - 0.35 * unit, joints.max(0) + 0.25 * unit
+    tall = (low[0], low[1] - 0.1 * unit, high[0], high[1])
+    boxes = [
+        _square(joints, 1.25, unit),
+        tuple(round(float(v)) for v in tall),
+        _square(joints[[*HEAD, *TRUNK]], 1.6, unit),
+        _square(joints[[23, 24, 25, 26, 27, 28, 29, 30, 31, 32]], 1.3, unit),
+        _square(joints[[*HEAD, 11, 12]], 1.9, 0.8 * unit),
+    ]
+    return [box for box in boxes if len(box) == 4]
+
+
+def _square(points: Floats, margin: float, least: float) -> Box:
+    low, high = points.min(0), points.max(0)
+    side = max(float((high - low).max()), least) * margin
+    x, y = (low + high) / 2 - side / 2
+    return round(float(x)), round(float(y)), round(float(x) + side), round(float(y) + side)
+
+
+def _look(rgb: Frame, box: Box, strength: float, segment: Segment, total: Floats, weight: Floats) -> None:
+    """Add one look to ``total`` and ``weight``, fading towards the crop's own edge inside the picture."""
+    height, width = rgb.shape[:2]
+    x0, y0, x1, y1 = box
+    left, top, right, bottom = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+    if right - left < 16 or bottom - top < 16:
+        return
+    inside = rgb[top:bottom, left:right]
+    # a crop that reaches far over the edge is cut there: a mirror of half a person is another person
+    pads = [min(v, (bottom - top) // 4 if i < 2 else (right - left) // 4) for i, v in
+            enumerate((top - y0, y1 - bottom, left - x0, x1 - right))]  # fmt: skip
+    seen = segment(cv2.copyMakeBorder(inside, *pads, cv2.BORDER_REPLICATE))
+    seen = seen[pads[0] : pads[0] + bottom - top, pads[2] : pads[2] + right - left]
+    fade = strength * np.outer(
+        _fade(bottom - top, top > 0, bottom < height), _fade(right - left, left > 0, right < width)
+    )
+    total[top:bottom, left:right] += seen * fade
+    weight[top:bottom, left:right] += fade
+
+
+def _fade(length: int, at_start: bool, at_end: bool) -> Floats:
+    ramp = np.ones(length, np.float32)
+    reach = max(1, length // 6)
+    rise = np.linspace(0.02, 1, reach, dtype=np.float32)
+    if at_start:
+        ramp[:reach] = rise
+    if at_end:
+        ramp[-reach:] = np.minimum(ramp[-reach:], rise[::-1])
+    return ramp
