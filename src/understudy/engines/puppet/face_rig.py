@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.expression import Look
-from understudy.engines.puppet.lids import BROW, Lid
+from understudy.engines.puppet.lids import BROW, Lid, lash_line
 from understudy.engines.puppet.mouth import Lips, Mouth, Sheets
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, height_of, smooth
 
@@ -77,6 +77,7 @@ class FaceRig:
         yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
         at = (mesh[13, :2] - corner) / lattice.step
         row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
+        lash = lash_line(texture, mesh, frame, lattice)
         return cls(
             box=box,
             rest=rest,
@@ -89,8 +90,8 @@ class FaceRig:
             sheets=sheets,
             mouth=Mouth.build(lips, texture, mesh, frame, lattice),
             lids=(
-                Lid.build(0, texture, mesh, frame, lattice),
-                Lid.build(1, texture, mesh, frame, lattice),
+                Lid.build(0, texture, mesh, frame, lattice, lash),
+                Lid.build(1, texture, mesh, frame, lattice, lash),
             ),
             facing_deg=(yaw, 0.0),
             depth=float(height[row, column]),

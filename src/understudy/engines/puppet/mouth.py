@@ -89,7 +89,7 @@ class Sheets:
         span, width = frame.span, lips.width
         t = lips.across(u)
         upper, lower = np.interp(u, lips.u, lips.upper), np.interp(u, lips.u, lips.lower)
-        parted = np.clip(1.0 - t * t, 0.0, 1.0) ** 0.75
+        parted = np.clip(1.0 - t * t, 0.0, 1.0) ** 0.55
         beyond = np.maximum(np.abs(t) - 1.0, 0.0) * width / 2
         corner = CORNER_SHARE * np.exp(-((beyond / (0.28 * span)) ** 2))
         edge_above = corner * (1.0 - parted) - UPPER_SHARE * parted
@@ -101,7 +101,7 @@ class Sheets:
         fall_up = smooth(1.0 - up / np.maximum(reach_up, 1.0))
         down = np.maximum(v - lower, 0.0)
         seam = float(np.interp(lips.middle, lips.u, lips.lower))
-        jaw = 0.88 * smooth(1.0 - (np.abs(u - lips.middle) - 0.16 * span) / (0.62 * span))
+        jaw = 0.88 * smooth(1.0 - (np.abs(u - lips.middle) - 0.26 * span) / (0.56 * span))
         mix = smooth(down / (0.55 * max(lips.chin - seam, 1.0)))
         neck = 1.0 - _ramp((v - lips.chin - 0.04 * span) / (0.62 * span))
         below = (edge_below * (1.0 - mix) + jaw * mix) * neck
@@ -114,9 +114,10 @@ class Sheets:
         side = np.clip(t, -1.0, 1.0) * np.exp(-((beyond / (0.30 * span)) ** 2))
         band = np.exp(-(((v - seam) / (0.30 * span)) ** 2))
         curl = -0.40 * np.abs(side) ** 2 * band
+        narrow = -0.11 * lips.gape * side * band  # lips round as the jaw drops
         return cls(
-            open_above=frame.turn(none, lips.gape * edge_above * fall_up),
-            open_below=frame.turn(none, lips.gape * below),
+            open_above=frame.turn(narrow, lips.gape * edge_above * fall_up),
+            open_below=frame.turn(narrow, lips.gape * below),
             close_above=frame.turn(none, 0.40 * gap * lip_up),
             close_below=frame.turn(none, -0.58 * lift * neck),
             wide=frame.turn(0.13 * width * side * band, 0.13 * width * curl),
@@ -247,15 +248,15 @@ def _inside(
     hollow = dark + (back - dark) * (smooth(depth / 1.1) * (1 - np.clip(t * t, 0, 1)))[..., None]
 
     tooth = np.clip(0.80 * float(skin.mean()) + 0.30 * (skin - skin.mean()), 0, 235)
-    reach = width * 0.085 * np.clip(1.0 - 0.55 * (t / 0.8) ** 2, 0.0, 1.0)
+    reach = width * 0.12 * np.clip(1.0 - 0.55 * (t / 0.8) ** 2, 0.0, 1.0)
     below = v - upper
     edge = np.clip((reach - below) / max(0.02 * width, 0.8) + 0.5, 0.0, 1.0)
     sides = smooth((0.74 - np.abs(t)) / 0.25)
-    shade = 0.45 + 0.45 * smooth(below / (0.09 * width)) - 0.30 * np.clip(t / 0.75, -1, 1) ** 2
+    shade = 0.50 + 0.45 * smooth(below / (0.10 * width)) - 0.30 * np.clip(t / 0.75, -1, 1) ** 2
     if width > 45:
         shade = shade - 0.07 * np.exp(-((((((u - lips.middle) / (0.125 * width)) % 1.0) - 0.5) / 0.10) ** 2))
     teeth = tooth * shade[..., None]
-    hollow = hollow + (teeth - hollow) * (0.85 * edge * sides)[..., None]
+    hollow = hollow + (teeth - hollow) * (0.9 * edge * sides)[..., None]
 
     if lips.gap > 0:
         own = texture[cut][..., :3].astype(np.float32)
@@ -263,8 +264,8 @@ def _inside(
         kept = np.clip((lower - v) / soft, 0.0, 1.0) * (np.abs(t) < 1.0)
         hollow = hollow + (own - hollow) * kept[..., None]
 
-    flesh = np.clip(0.52 * grey + 0.75 * warm, 0, 255)
-    rise = (lower - v) / (0.17 * width)  # the tongue lies behind the lower lip and shows above it
+    flesh = np.clip(0.62 * grey + 0.90 * warm, 0, 255)
+    rise = (lower - v) / (0.22 * width)  # the tongue lies behind the lower lip and shows above it
     hill = np.clip(1.0 - (t / 0.72) ** 2, 0.0, 1.0) ** 0.5
     body = smooth((hill - rise) / 0.5 + 0.4)
     tint = flesh * (0.62 + 0.38 * smooth(rise + 0.1))[..., None]
