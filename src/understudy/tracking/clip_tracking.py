@@ -1,0 +1,98 @@
+"""From a clip's frames to its motion, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from understudy.progress import Progress, silent
+from understudy.tracking.camera import CameraMovement
+from understudy.tracking.motion import BODY, FACE, HAND, Floats, Motion
+from understudy.tracking.shots import find_dissolves, with_cuts
+from understudy.tracking.sides import mixed_up
+from understudy.tracking.smoothing import person_height, smooth
+from understudy.tracking.thumbnail import TINY, tiny
+from understudy.tracking.tracker import Frame, Person, Tracker, nobody
+
+OTHER_SIDE = np.array(
+    [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, BODY))]
+)
+
+
+def track_clip(
+    frames: Iterable[tuple[float, Frame]],
+    width: int,
+    height: int,
+    tracker: Tracker,
+    progress: Progress = silent,
+    total: int = 0,
+) -> Motion:
+    """Follow the performer through a clip and give the motion, smoothed without lag.
+
+    ``frames`` are times in seconds and RGB frames (height, width, 3) in order, read once; four frames are held at
+    a time, so each must be an array of its own. ``total`` is the expected number of frames, for ``progress``
+    (stage ``tracking``). The tracker starts anew at each cut. A clip in which nobody is found gives a motion of
+    NaN; no frames at all raise ValueError.
+    """
+    times: list[float] = []
+    people: list[Person] = []
+    cuts: list[int] = []
+    thumbnails: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+    camera = CameraMovement(width, height)
+    absent = nobody()
+    tracker.restart()
+    for index, (time_s, frame, grey, is_cut) in enumerate(with_cuts(frames)):
+        if is_cut:
+            cuts.append(index)
+            tracker.restart()
+        person = tracker.track(frame)
+        times.append(time_s)
+        people.append(person or absent)
+        thumbnails.append(tiny(grey))
+        camera.add(grey, person.body if person else None, cut=is_cut)
+        progress("tracking", index + 1, max(total, index + 1))
+    if not people:
+        raise ValueError("no frames")
+    stamps = np.asarray(times, np.float64)
+    fps = float(1 / np.median(np.diff(stamps))) if len(stamps) > 1 else 30.0
+    for start, stop in find_dissolves(np.stack(thumbnails).reshape(-1, TINY, TINY), fps):
+        cuts += [c for c in (start, stop) if 0 < c < len(people)]
+    motion = Motion(
+        width=width,
+        height=height,
+        times_s=np.asarray(stamps - stamps[0], np.float32),
+        body=_stack([p.body for p in people], (BODY, 3)),
+        visibility=_stack([p.visibility for p in people], (BODY,)),
+        world=_stack([p.world for p in people], (BODY, 3)),
+        hands=_stack([p.hands for p in people], (2, HAND, 3)),
+        hand_score=_stack([p.hand_score for p in people], (2,)),
+        face=_stack([p.face for p in people], (FACE, 3)),
+        face_score=np.asarray([p.face_score for p in people], np.float32),
+        cuts=tuple(sorted(set(cuts))),
+        camera=camera.affines(),
+    )
+    _put_sides_back(motion)
+    return smooth(motion)
+
+
+def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:
+    return np.stack(arrays).astype(np.float32).reshape(len(arrays), *shape)
+
+
+def _put_sides_back(motion: Motion) -> None:
+    """Exchange limbs that changed sides for a moment, in place."""
+    for shot in motion.shots:
+        part = slice(shot.start, shot.stop)
+        body = motion.body[part]
+        arms, legs = mixed_up(body, person_height(body))
+        for frames, first, last in ((arms, 13, 23), (legs, 25, 33)):
+            limb = np.arange(first, last)
+            for frame in frames:
+                at = shot.start + frame
+                for array in (motion.body, motion.visibility, motion.world):
+                    array[at, limb] = array[at, OTHER_SIDE[limb]]
+        for frame in arms:
+            at = shot.start + frame
+            motion.hands[at] = motion.hands[at, ::-1].copy()
+            motion.hand_score[at] = motion.hand_score[at, ::-1].copy()

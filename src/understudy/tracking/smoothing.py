@@ -1,0 +1,171 @@
+"""Calm landmarks without lag: every point is averaged over as long a time as its own movement allows.
+
+The width of the average is chosen by the intersection of confidence intervals (Goldenshluger and Nemirovski 1997,
+Katkovnik 1999): from the raw value on, each wider estimate is taken as long as it agrees, within the noise, with
+every narrower one. A resting point is averaged over most of a second, a fast one not at all. The windows are
+symmetric and carry a local line, so nothing lags, not even at the ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+
+from understudy.tracking.motion import Floats, Motion, Shot
+
+HALF_WIDTHS_S = (0.034, 0.067, 0.1, 0.17, 0.27, 0.4)
+TRUST = 1.4  # noise deviations by which a wider estimate may differ from a narrower one
+GAP_S = 0.3  # the longest gap that is filled
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Bounds of a measurement's standard deviation, in the unit of the points."""
+
+    least: float
+    most: float
+
+
+def smooth(motion: Motion) -> Motion:
+    """The motion with short gaps filled and its points calmed, shot by shot."""
+    arrays = {
+        name: getattr(motion, name).copy()
+        for name in ("body", "visibility", "world", "hands", "hand_score", "face", "face_score")
+    }
+    for shot in motion.shots:
+        _smooth_shot(arrays, motion, shot)
+    return replace(motion, **arrays)
+
+
+def _smooth_shot(arrays: dict[str, Floats], motion: Motion, shot: Shot) -> None:
+    part = slice(shot.start, shot.stop)
+    gap = round(GAP_S * motion.fps)
+    for name in ("body", "visibility", "world"):
+        arrays[name][part] = fill_gaps(arrays[name][part], gap)
+    for side in (0, 1):
+        _fill_scored(arrays["hands"][part, side], arrays["hand_score"][part, side], gap)
+    _fill_scored(arrays["face"][part], arrays["face_score"][part], gap)
+
+    height = person_height(arrays["body"][part])
+    if height <= 0:
+        return
+    weights = np.clip(arrays["visibility"][part], 0.05, 1.0)
+    pixels, metres = Noise(0.0003 * height, 0.004 * height), Noise(0.0005, 0.012)
+    depth = Noise(0.001 * height, 0.02 * height)
+    arrays["body"][part, :, :2] = calm(arrays["body"][part, :, :2], motion.fps, pixels, weights)
+    arrays["body"][part, :, 2:] = calm(arrays["body"][part, :, 2:], motion.fps, depth, weights)
+    arrays["world"][part] = calm(arrays["world"][part], motion.fps, metres, weights)
+    for points in (arrays["hands"][part, 0], arrays["hands"][part, 1], arrays["face"][part]):
+        extent = person_height(points)
+        if extent > 0:
+            fine = Noise(0.001 * extent, 0.02 * extent)
+            points[..., :2] = calm(points[..., :2], motion.fps, fine)
+            points[..., 2:] = calm(points[..., 2:], motion.fps, Noise(fine.least, 0.04 * extent))
+
+
+def person_height(points: Floats) -> float:
+    """Median over frames (T, N, 3) of the larger side of the box about the points, or 0 where there are none."""
+    seen = points[np.isfinite(points[:, 0, 0])]
+    return float(np.median(np.ptp(seen[:, :, :2], axis=1).max(axis=1))) if len(seen) else 0.0
+
+
+def fill_gaps(values: Floats, longest: int) -> Floats:
+    """Linear across gaps of at most ``longest`` frames between two known ones; (T, ...) with NaN where unknown."""
+    flat = values.reshape(len(values), -1)
+    known = np.isfinite(flat[:, 0])
+    filled = flat.copy()
+    places = np.flatnonzero(known)
+    for before, after in zip(places[:-1], places[1:], strict=True):
+        if 1 < after - before <= longest + 1:
+            share = np.arange(1, after - before, dtype=np.float32)[:, None] / np.float32(after - before)
+            filled[before + 1 : after] = flat[before] + share * (flat[after] - flat[before])
+    return filled.reshape(values.shape)
+
+
+def _fill_scored(points: Floats, score: Floats, gap: int) -> None:
+    points[:] = fill_gaps(points, gap)
+    lost = np.where(score > 0, score, np.float32(np.nan))
+    score[:] = np.nan_to_num(fill_gaps(lost, gap))
+
+
+def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None) -> Floats:
+    """Points (T, N, D) smoothed over time, each by its own widths; NaN frames stay and do not spread.
+
+    ``weights`` (T, N) 0..1 say how far a measurement is to be trusted.
+    """
+    known = np.isfinite(points).all(axis=-1)
+    trust = known.astype(np.float32) if weights is None else np.where(known, weights, 0).astype(np.float32)
+    clean = np.where(known[..., None], points, np.float32(0))
+    halves = sorted({round(s * fps) for s in HALF_WIDTHS_S} - {0})
+    if len(points) < 3 or not halves:
+        return points
+    sigma = _deviation(points, noise)
+    room = _room(known)
+    estimates, deviations = [clean], [np.broadcast_to(sigma, known.shape)]
+    level = np.zeros(known.shape, np.float32)
+    agrees = known.copy()
+    for step, half in enumerate(halves, start=1):
+        estimate, spread = _local_line(clean, trust, half)
+        deviation = sigma * spread
+        agrees &= room >= half
+        for narrower, its in zip(estimates, deviations, strict=True):
+            apart = np.linalg.norm(estimate - narrower, axis=-1)
+            agrees &= apart <= TRUST * (its + deviation)
+        level[agrees] = step
+        estimates.append(estimate)
+        deviations.append(deviation)
+    # A width that jumps would make a step of its own.
+    level = uniform_filter1d(minimum_filter1d(level, 3, axis=0), 3, axis=0)
+    result = _between(np.stack(estimates), level)
+    return np.where(known[..., None], result, np.float32(np.nan)).astype(np.float32)
+
+
+def _deviation(points: Floats, noise: Noise) -> Floats:
+    """(1, N) the noise of each point, from the calmer part of its second differences."""
+    bend = points[2:] - 2 * points[1:-1] + points[:-2]
+    size = np.sqrt(np.square(bend).mean(axis=-1))
+    size = np.where(np.isfinite(size), size, np.float32(np.inf))
+    lower = np.sort(size, axis=0)[int(0.3 * len(size))]
+    # White noise of deviation 1 has second differences of deviation sqrt(6), the 30th percentile is 0.39 of it;
+    # it is somewhat more for the mean over two or three coordinates, which only widens the trust a little.
+    sigma = np.where(np.isfinite(lower), lower, 0) / (0.39 * np.sqrt(6))
+    return np.clip(sigma, noise.least, noise.most).astype(np.float32)[None]
+
+
+def _room(known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+    """(T, N) how many known frames there are on the shorter side of each, without a break."""
+    room = np.zeros(known.shape, np.float32)
+    count = np.zeros(known.shape[1:], np.float32)
+    for frame in range(len(known)):
+        count = np.where(known[frame], count + 1, 0)
+        room[frame] = count - 1
+    count[:] = 0
+    for frame in range(len(known) - 1, -1, -1):
+        count = np.where(known[frame], count + 1, 0)
+        room[frame] = np.minimum(room[frame], count - 1)
+    return room
+
+
+def _local_line(points: Floats, weights: Floats, half: int) -> tuple[Floats, Floats]:
+    """The weighted line through each window, read at its middle, and its deviation for noise of deviation 1."""
+    offsets = np.arange(-half, half + 1, dtype=np.float32)
+    hann = (np.cos(np.pi * offsets / (half + 1)) + 1) / 2
+    s0, s1, s2 = (correlate1d(weights, hann * offsets**n, axis=0, mode="constant") for n in (0, 1, 2))
+    weighted = points * weights[..., None]
+    p0, p1 = (correlate1d(weighted, hann * offsets**n, axis=0, mode="constant") for n in (0, 1))
+    determinant = np.maximum(s0 * s2 - s1 * s1, np.float32(1e-9))
+    line = (p0 * s2[..., None] - p1 * s1[..., None]) / determinant[..., None]
+    squares = correlate1d(weights * weights, hann * hann, axis=0, mode="constant")
+    spread = np.sqrt(squares) / np.maximum(s0, np.float32(1e-6))
+    return line.astype(np.float32), spread.astype(np.float32)
+
+
+def _between(estimates: Floats, level: Floats) -> Floats:
+    """Each point at its own level; between two estimates where the level is no whole number."""
+    below = np.minimum(np.floor(level), len(estimates) - 2).astype(np.intp)
+    share = (level - below)[..., None]
+    picked = np.take_along_axis(estimates, below[None, ..., None], axis=0)[0]
+    above = np.take_along_axis(estimates, below[None, ..., None] + 1, axis=0)[0]
+    return np.asarray(picked + share * (above - picked), np.float32)
