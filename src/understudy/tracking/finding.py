@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -28,8 +29,8 @@ from understudy.tracking.tracker import Frame, Person, Tracker, nobody
 
 LOOK_AT = 1280  # longer side of what the pose model gets
 SMALL = 480  # shorter side under which the picture is enlarged for it
-SURE = 0.86  # a score that needs no second look
-GOOD = 0.55  # a score to accept when a second version agrees
+SURE = 0.93  # a score that needs no second look
+GOOD = 0.45  # the least that is believed, after doubts
 SAME = 0.12  # of the figure's size: two answers that close are the same body
 
 
@@ -41,9 +42,19 @@ class _Attempt:
     image: Frame
     back: NDArray[np.float64]
     flipped: bool = False
+    square: tuple[float, float, float] | None = None  # centre and side: where to look without a detector
 
 
-@dataclass(frozen=True)
+@runtime_checkable
+class _LooksAt(Protocol):
+    """A tracker that can be told where somebody may stand."""
+
+    def look_at(
+        self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False
+    ) -> Person | None: ...
+
+
+@dataclass(frozen=True, eq=False)
 class _Answer:
     found_by: str
     person: Person
@@ -81,26 +92,44 @@ def _ask(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> _Answe
     """The best answer of the pose model over the versions of the picture, or None when none can be trusted."""
     answers: list[_Answer] = []
     for attempt in _attempts(picture, shapes):
-        person = tracker.find(attempt.image, mask=True)
+        if attempt.square is None:
+            person = tracker.find(attempt.image, mask=True)
+        elif isinstance(tracker, _LooksAt):
+            person = tracker.look_at(attempt.image, *attempt.square, mask=True)
+        else:
+            continue
         if person is None:
             continue
         placed = _placed(person, attempt, picture)
         score = judge(placed, picture.width, picture.height, shapes)
         answers.append(_Answer(attempt.found_by, placed, score))
         if score >= SURE:
-            break
-    if not answers:
-        return None
-    best = max(answers, key=lambda a: a.score * (1.0 if _agreeing(a, answers) else 0.7))
-    needed = GOOD if _agreeing(best, answers) else SURE - 0.08
-    return best if best.score >= needed else None
+            return answers[-1]
+    worth = [(_worth(answer, answers), answer) for answer in answers]
+    best = max(worth, key=lambda pair: pair[0], default=None)
+    return best[1] if best is not None and best[0] >= GOOD else None
 
 
-def _agreeing(answer: _Answer, answers: list[_Answer]) -> bool:
-    return any(o is not answer and _same_body(o.person, answer.person) for o in answers)
+def _worth(answer: _Answer, answers: list[_Answer]) -> float:
+    """The answer's score, less where other answers contradict it or found somebody larger."""
+    credible = [a for a in answers if a.score >= 0.3]
+    if answer not in credible:
+        return 0.0
+    size = [_size(a.person) for a in credible]
+    alike = sum(_same_body(a.person, answer.person) for a in credible)
+    # A lone answer needs a high score; of several people the largest is meant.
+    support = min(1.0, 0.35 + 0.65 * (alike - 1) / min(3, max(len(credible) - 1, 2)))
+    return answer.score * support * (_size(answer.person) / max(size)) ** 0.3
+
+
+def _size(person: Person) -> float:
+    seen = person.visibility > 0.4
+    return float(np.ptp(person.body[seen, 1])) + 1.0 if seen.any() else 1.0
 
 
 def _same_body(a: Person, b: Person) -> bool:
+    if a is b:
+        return True
     seen = (a.visibility > 0.4) & (b.visibility > 0.4)
     if seen.sum() < 6:
         return False
@@ -117,32 +146,34 @@ def _attempts(picture: Picture, shapes: list[Silhouette]) -> Iterator[_Attempt]:
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     back = np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]], np.float64)
-    plain = [cv2.resize(ground, size, interpolation=how) for ground in _on_grounds(picture)]
-    border = np.median(np.concatenate([plain[0][0], plain[0][-1], plain[0][:, 0], plain[0][:, -1]]), axis=0)
+    grounds = [
+        cv2.resize(ground, size, interpolation=how).astype(np.uint8) for ground in _on_grounds(picture)
+    ]
+    plain = grounds[0]
+    border = np.median(np.concatenate([plain[0], plain[-1], plain[:, 0], plain[:, -1]]), axis=0)
     blur = max(size) / 260
-    for image in plain:
+    grey = cv2.cvtColor(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
+    bright = _brightened(plain)
+    for image in grounds:
         yield _Attempt("tracker", image, back)
-    yield _flipped("tracker_flipped", plain[0], back)
+    yield _flipped("tracker_flipped", plain, back)
     for share in (0.15, 0.35):
-        image, moved = _padded(plain[0], back, share, border)
+        image, moved = _padded(plain, back, share, border)
         yield _Attempt("tracker_padded", image, moved)
         yield _flipped("tracker_flipped", image, moved)
-    image, moved = _padded(plain[0], back, 0.6, border)
-    yield _Attempt("tracker_padded", image, moved)
+    yield _Attempt("tracker_padded", *_padded(plain, back, 0.6, border))
     for amount in (blur, 1.8 * blur):
-        yield _Attempt("tracker_blurred", cv2.GaussianBlur(plain[0], (0, 0), amount), back)
-    image, moved = _padded(plain[0], back, 0.3, border)
-    yield _Attempt("tracker_blurred", cv2.GaussianBlur(image, (0, 0), blur), moved)
-    for lit in (_brightened(plain[0]), cv2.cvtColor(cv2.cvtColor(plain[0], cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)):
+        yield _Attempt("tracker_blurred", cv2.GaussianBlur(plain, (0, 0), amount).astype(np.uint8), back)
+    image, moved = _padded(plain, back, 0.3, border)
+    yield _Attempt("tracker_blurred", cv2.GaussianBlur(image, (0, 0), blur).astype(np.uint8), moved)
+    for lit in (bright, grey):
         yield _Attempt("tracker", lit, back)
-        image, moved = _padded(lit, back, 0.3, border)
-        yield _Attempt("tracker_padded", image, moved)
+        yield _Attempt("tracker_padded", *_padded(lit, back, 0.3, border))
     for shape in shapes[:2]:
-        image, moved = _cropped(plain[0], back, shape, picture)
-        if image.size and min(image.shape[:2]) >= 32:
-            yield _Attempt("tracker", image, moved)
-            image, moved = _padded(image, moved, 0.25, border)
-            yield _Attempt("tracker_padded", image, moved)
+        x, y, side = (v / shape.scale * size[0] / picture.width for v in shape.square)
+        for lit in (plain, bright):
+            for wide in (1.05, 1.35):
+                yield _Attempt("tracker", lit, back, square=(x, y, wide * side))
 
 
 def _on_grounds(picture: Picture) -> list[Frame]:
@@ -171,18 +202,6 @@ def _padded(
     return out.astype(np.uint8), back @ np.array([[1, 0, -margin], [0, 1, -margin], [0, 0, 1]], np.float64)
 
 
-def _cropped(
-    image: Frame, back: NDArray[np.float64], shape: Silhouette, picture: Picture
-) -> tuple[Frame, NDArray[np.float64]]:
-    ys, xs = np.nonzero(shape.mask)
-    to_image = image.shape[1] / picture.width / shape.scale
-    grow = 0.08 * (np.ptp(ys) + 1)
-    x0, y0 = (max(0, round((v.min() - grow) * to_image)) for v in (xs, ys))
-    x1, y1 = (round((v.max() + 1 + grow) * to_image) for v in (xs, ys))
-    out = np.ascontiguousarray(image[y0:y1, x0:x1])
-    return out, back @ np.array([[1, 0, x0], [0, 1, y0], [0, 0, 1]], np.float64)
-
-
 def _brightened(image: Frame) -> Frame:
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(lab[..., 0])
@@ -202,7 +221,9 @@ def _placed(person: Person, attempt: _Attempt, picture: Picture) -> Person:
 
     mask = person.mask
     if mask is not None:
-        mask = cv2.warpAffine(mask, attempt.back, size, flags=cv2.INTER_LINEAR, borderValue=0).astype(np.float32)
+        mask = cv2.warpAffine(mask, attempt.back, size, flags=cv2.INTER_LINEAR, borderValue=0).astype(
+            np.float32
+        )
     placed = replace(
         person, body=move(person.body), hands=move(person.hands), face=move(person.face), mask=mask
     )

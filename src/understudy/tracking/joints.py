@@ -35,7 +35,11 @@ from understudy.tracking.tracker import Person, nobody
 MOST_BYTES = 65536
 REQUIRED = (
     "nose",
-    *(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle") for side in ("left", "right")),
+    *(
+        f"{side}_{part}"
+        for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+        for side in ("left", "right")
+    ),
 )
 _EXAMPLE = 'Give a JSON object of landmark names and pixel places, such as {"nose": [412, 188], ...}.'
 

@@ -22,17 +22,24 @@ _PARENT = {13: 11, 15: 13, 14: 12, 16: 14, 25: 23, 27: 25, 26: 24, 28: 26, 29: 2
 def judge(person: Person, width: int, height: int, shapes: list[Silhouette]) -> float:
     """How far a found body can be trusted, 0 to 1: presence, place on the figure, proportions, size."""
     at, seen = person.body[:, :2], person.visibility
-    inside = _inside(at, width, height, 0.0)
-    present = [i for i in CORE if inside[i]]
-    head = inside[:11].mean()
-    if not np.isfinite(at).all() or len(present) < 2 or (head < 0.5 and not inside[23:25].all()):
+    if not np.isfinite(at).all():
         return 0.0
-    weight = np.array([2.0 if i in (11, 12) else 1.0 for i in present])
-    presence = float((seen[present] * weight).sum() / weight.sum())
-    if head > 0.5:
-        presence = 0.6 * presence + 0.4 * float(seen[:11][inside[:11]].mean())
+    inside = _inside(at, width, height, 0.0)
+    head = float(inside[:11].mean())
+    face = float(seen[:11][inside[:11]].mean()) if head > 0.5 else 0.0
+    present = [i for i in CORE if inside[i]]
+    if len(present) < 2:
+        presence = 0.9 * face  # a head and hardly more
+    else:
+        if head < 0.5 and not inside[23:25].all():
+            return 0.0
+        weight = np.array([2.0 if i in (11, 12) else 1.0 for i in present])
+        presence = float((seen[present] * weight).sum() / weight.sum())
+        if head > 0.5:
+            presence = max(0.6 * presence + 0.4 * face, 0.9 * face if len(present) < 5 else 0.0)
     held = _held_by_masks(person, inside, shapes)
-    return float(np.clip(presence * (0.3 + 0.7 * held) * _proportions(at, inside, seen) * _size(at, inside, height, shapes), 0, 1))
+    whole = _proportions(person, inside) * _size(at, inside, seen, height, shapes)
+    return float(np.clip(presence * (0.3 + 0.7 * held) * whole, 0, 1))
 
 
 def _inside(at: Floats, width: int, height: int, margin: float) -> NDArray[np.bool_]:
@@ -45,7 +52,10 @@ def _held_by_masks(person: Person, inside: NDArray[np.bool_], shapes: list[Silho
     points = []
     for a, b in BONES:
         if inside[a] and inside[b] and min(person.visibility[a], person.visibility[b]) > SEEN:
-            points += [person.body[a, :2] + t * (person.body[b, :2] - person.body[a, :2]) for t in (0, 0.25, 0.5, 0.75, 1)]
+            points += [
+                person.body[a, :2] + t * (person.body[b, :2] - person.body[a, :2])
+                for t in (0, 0.25, 0.5, 0.75, 1)
+            ]
     if not points:
         return 0.7
     at = np.asarray(points)
@@ -62,7 +72,9 @@ def _share(mask: NDArray[np.bool_], at: NDArray[np.float32], scale: float) -> fl
     reach = max(1, round(0.012 * max(mask.shape)))
     small = min(1.0, 400 / max(mask.shape))
     if small < 1:
-        mask = cv2.resize(mask.astype(np.uint8), None, fx=small, fy=small, interpolation=cv2.INTER_NEAREST) > 0
+        mask = (
+            cv2.resize(mask.astype(np.uint8), None, fx=small, fy=small, interpolation=cv2.INTER_NEAREST) > 0
+        )
         reach = max(1, round(reach * small))
         scale *= small
     grown = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
@@ -70,30 +82,38 @@ def _share(mask: NDArray[np.bool_], at: NDArray[np.float32], scale: float) -> fl
     return float(grown[xy[:, 1], xy[:, 0]].mean())
 
 
-def _proportions(at: Floats, inside: NDArray[np.bool_], seen: Floats) -> float:
-    """1 for a body that can be one; less for each ratio that no pose explains."""
-    def span(a: int, b: int) -> float:
-        return float(np.linalg.norm(at[a] - at[b]))
+def _proportions(person: Person, inside: NDArray[np.bool_]) -> float:
+    """1 for a body that can be one; less for each ratio that no pose explains, and for a body seen from behind."""
+    at, seen = person.body[:, :2], person.visibility
+
+    def span(*chain: int) -> float:
+        return sum(float(np.linalg.norm(at[a] - at[b])) for a, b in zip(chain[:-1], chain[1:], strict=True))
 
     shoulders, hips = at[11:13].mean(axis=0), at[23:25].mean(axis=0)
     torso = float(np.linalg.norm(shoulders - hips))
     width = max(span(11, 12), 1e-3)
     good = 1.0
-    if torso < 0.35 * width or torso > 8 * width:
+    if inside[23:25].any() and (torso < 0.35 * width or torso > 8 * width):
         good *= 0.7
     neck = float(np.linalg.norm(at[0] - shoulders))
-    if neck > 2.2 * max(torso, width) or at[0, 1] > hips[1] and at[0, 1] > shoulders[1]:
+    if neck > 2.2 * max(torso, width) or (at[0, 1] > hips[1] and at[0, 1] > shoulders[1]):
         good *= 0.6
-    for a, b, c, d in ((11, 13, 12, 14), (23, 25, 24, 26), (25, 27, 26, 28)):
-        if inside[[a, b, c, d]].all() and seen[[a, b, c, d]].min() > SEEN:
-            one, other = span(a, b), span(c, d)
-            if min(one, other) < 0.3 * max(one, other):
-                good *= 0.85
+    for one, other in (((11, 13, 15), (12, 14, 16)), ((23, 25, 27), (24, 26, 28))):
+        both = [*one, *other]
+        if inside[both].all() and seen[both].min() > SEEN:
+            short, long = sorted((span(*one), span(*other)))
+            good *= float(np.clip(0.6 + short / long, 0.7, 1))
     if inside[23:29].all() and seen[23:29].min() > SEEN:
-        legs = (span(23, 25) + span(25, 27) + span(24, 26) + span(26, 28)) / 2
+        legs = (span(23, 25, 27) + span(24, 26, 28)) / 2
         if legs < 0.5 * torso or legs > 4 * torso:
             good *= 0.75
-    return good * (0.6 if _face_reversed(at, seen) else 1.0)
+    return good * (0.85 if _from_behind(person, inside) else 1.0) * (0.6 if _face_reversed(at, seen) else 1.0)
+
+
+def _from_behind(person: Person, inside: NDArray[np.bool_]) -> bool:
+    """Whether the body shows its back: rare in a reference image, and how the model misreads many a cartoon."""
+    at = person.body
+    return bool(inside[11:13].all() and at[11, 0] < at[12, 0] and at[0, 2] > at[7:9, 2].mean())
 
 
 def _face_reversed(at: Floats, seen: Floats) -> bool:
@@ -101,20 +121,26 @@ def _face_reversed(at: Floats, seen: Floats) -> bool:
     axis = at[11] - at[12]
     if seen[[2, 5, 11, 12]].min() < SEEN:
         return False
-    eyes = float(np.dot(at[2] - at[5], axis)) / max(float(np.linalg.norm(axis)), 1e-3)
-    return eyes < -0.06 * float(np.linalg.norm(axis))
+    wide = max(float(np.linalg.norm(axis)), 1e-3)
+    return float(np.dot(at[2] - at[5], axis)) / wide < -0.06 * wide
 
 
-def _size(at: Floats, inside: NDArray[np.bool_], height: int, shapes: list[Silhouette]) -> float:
+def _size(
+    at: Floats, inside: NDArray[np.bool_], seen: Floats, height: int, shapes: list[Silhouette]
+) -> float:
     """Little for a body much smaller than the picture or than the figure that its backdrop lays bare."""
-    tall = float(np.ptp(at[inside][:, 1])) if inside.sum() > 1 else 0.0
-    share = tall / height
-    good = float(np.clip((share - 0.06) / 0.10, 0, 1))
+    there = inside & (seen > 0.3)
+    tall = float(np.ptp(at[there][:, 1])) if there.sum() > 1 else 0.0
+    good = float(np.clip((tall / height - 0.06) / 0.10, 0, 1))
     sure = [s for s in shapes if s.sure]
-    if sure:
-        ys = np.nonzero(sure[0].mask.any(axis=1))[0]
-        whole = (ys[-1] - ys[0] + 1) / sure[0].scale
-        good *= float(np.clip((tall / whole - 0.3) / 0.2, 0.2, 1))
+    if not sure or not there.any():
+        return good
+    ys = np.flatnonzero(sure[0].mask.any(axis=1)) / sure[0].scale
+    whole = float(ys[-1] - ys[0] + 1)
+    good *= float(np.clip((tall / whole - 0.3) / 0.2, 0.2, 1)) if there[11:].sum() > 6 else 1.0
+    cut = ys[-1] > height - 2 - 1 / sure[0].scale
+    if there[27:29].any() and not cut:  # feet well above the figure's lowest point
+        good *= float(np.clip(1.15 - 2 * (ys[-1] - at[there][:, 1].max()) / whole, 0.6, 1))
     return good
 
 
@@ -155,7 +181,16 @@ def pull_inside(person: Person, rough: Floats) -> Floats:
     figure = float(np.ptp(at[inside], axis=0).max()) if inside.sum() > 1 else 1.0
     reach = 0.09 * figure
     ys, xs = np.nonzero(mask)
-    for joint, followers in ((13, ()), (14, ()), (15, (17, 19, 21)), (16, (18, 20, 22)), (25, ()), (26, ()), (27, (29, 31)), (28, (30, 32))):
+    for joint, followers in (
+        (13, ()),
+        (14, ()),
+        (15, (17, 19, 21)),
+        (16, (18, 20, 22)),
+        (25, ()),
+        (26, ()),
+        (27, (29, 31)),
+        (28, (30, 32)),
+    ):
         if not inside[joint] or person.visibility[joint] < 0.3:
             continue
         x, y = at[joint]

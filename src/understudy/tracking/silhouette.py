@@ -14,15 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.media.picture import Picture
+from understudy.tracking.backdrop import find_backdrop
 from understudy.tracking.tracker import Frame
 
 Mask = NDArray[np.bool_]
 Source = Literal["alpha", "backdrop", "ink", "grabcut"]
 
 SIZE = 400  # longer side of the working copy
+INK_SIZE = 800  # thin strokes need more
 _SMALLEST = 0.006  # of the picture's area: less is not a character
 _LARGEST = 0.85
-_MOST = 4  # shapes of one source that are worth a look
+_MOST = 5  # shapes of one source that are worth a look
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,13 @@ class Silhouette:
     def sure(self) -> bool:
         return self.source in ("alpha", "backdrop")
 
+    @property
+    def square(self) -> tuple[float, float, float]:
+        """Centre and side of the square about the shape, in pixels of the mask."""
+        ys, xs = np.nonzero(self.mask)
+        low, high = (float(xs.min()), float(ys.min())), (float(xs.max()) + 1, float(ys.max()) + 1)
+        return (low[0] + high[0]) / 2, (low[1] + high[1]) / 2, max(high[0] - low[0], high[1] - low[1])
+
 
 def silhouettes(picture: Picture) -> list[Silhouette]:
     """Every shape that could be the character, the surest source first, larger shapes first within a source."""
@@ -50,9 +59,14 @@ def silhouettes(picture: Picture) -> list[Silhouette]:
         if shapes:
             return [Silhouette(m, scale, "alpha") for m in shapes]
     found: list[Silhouette] = []
-    for source, mask in (("backdrop", _off_backdrop(rgb)), ("ink", _inked(rgb)), ("grabcut", _grabcut(rgb))):
+    sources: tuple[tuple[Source, Mask | None], ...] = (
+        ("backdrop", _off_backdrop(rgb)),
+        *(("ink", mask) for mask in _inked(picture.rgb, size)),
+        ("grabcut", _grabcut(rgb)),
+    )
+    for source, mask in sources:
         if mask is not None:
-            found += [Silhouette(m, scale, source) for m in _shapes(mask)]  # type: ignore[arg-type]
+            found += [Silhouette(m, scale, source) for m in _shapes(mask)]
     return found
 
 
@@ -72,54 +86,30 @@ def _shapes(mask: Mask) -> list[Mask]:
     return [labels == i + 1 for i in order] if count > 1 else []
 
 
-def backdrop_distance(rgb: Frame) -> tuple[NDArray[np.float32], float]:
-    """How far each pixel is from the backdrop that the border suggests, (h, w) in Lab units, and the border's own noise.
-
-    The backdrop is a quadratic surface of colour, fitted robustly to the ring of border pixels, so that shaded walls
-    and photographed paper count as plain.
-    """
-    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
-    height, width = lab.shape[:2]
-    ring = max(2, round(0.03 * max(height, width)))
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    u, v = x / width - 0.5, y / height - 0.5
-    basis = np.stack([np.ones_like(u), u, v, u * u, v * v, u * v], axis=-1)
-    border = np.ones((height, width), bool)
-    border[ring:-ring, ring:-ring] = False
-    # A character often stands on or is cut by the lower edge: it says less about the backdrop than the others.
-    border[-ring:, round(0.2 * width) : round(0.8 * width)] = False
-    a, b = basis[border], lab[border]
-    weight = np.ones(len(a), np.float32)
-    surface = np.zeros((6, 3), np.float32)
-    for _ in range(6):
-        surface = np.linalg.lstsq(a * weight[:, None], b * weight[:, None], rcond=None)[0]
-        off = np.linalg.norm(b - a @ surface, axis=1)
-        weight = (1 / (1 + (off / 6) ** 2)).astype(np.float32)
-    off = np.linalg.norm(b - a @ surface, axis=1)
-    distance = np.linalg.norm(lab - basis @ surface, axis=2).astype(np.float32)
-    return distance, float(np.percentile(off, 70))
-
-
 def _off_backdrop(rgb: Frame) -> Mask | None:
-    distance, noise = backdrop_distance(rgb)
-    if noise > 9:
-        return None
-    near = distance < max(7.0, 2.5 * noise)
-    near = cv2.morphologyEx(near.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    return ~_reached_from_border(near)
+    backdrop = find_backdrop(rgb)
+    return None if backdrop is None else ~backdrop.mask
 
 
-def _inked(rgb: Frame) -> Mask | None:
-    """Dark strokes on light ground, their gaps bridged and what they enclose filled."""
-    light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    span = max(rgb.shape[:2]) // 8 * 2 + 1
-    paper = cv2.medianBlur(cv2.GaussianBlur(light, (0, 0), 1).astype(np.uint8), min(span, 255)).astype(np.float32)
+def _inked(rgb: Frame, size: tuple[int, int]) -> list[Mask]:
+    """Dark strokes on light ground, what they enclose filled: once with small, once with large gaps bridged."""
+    factor = min(1.0, INK_SIZE / max(rgb.shape[:2]))
+    light = cv2.cvtColor(
+        cv2.resize(rgb, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
+    )
+    span = max(light.shape) // 16 * 2 + 1
+    paper = cv2.medianBlur(cv2.GaussianBlur(light, (0, 0), 1).astype(np.uint8), span).astype(np.float32)
     ink = light < 0.83 * np.maximum(paper, 40)
-    if not 0.005 < ink.mean() < 0.3:
-        return None
-    stroke = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    bridged = cv2.morphologyEx(np.pad(ink.astype(np.uint8), 6), cv2.MORPH_CLOSE, stroke)[6:-6, 6:-6] > 0
-    return ~_reached_from_border(~bridged)
+    if not 0.003 < ink.mean() < 0.3:
+        return []
+    found = []
+    for gap in (3, 9):
+        stroke = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
+        framed = np.pad(ink.astype(np.uint8), 10)
+        bridged = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, stroke)[10:-10, 10:-10] > 0
+        drawn = (~_reached_from_border(~bridged)).astype(np.float32)
+        found.append(cv2.resize(drawn, size, interpolation=cv2.INTER_AREA) > 0.35)
+    return found
 
 
 def _grabcut(rgb: Frame) -> Mask | None:
@@ -132,7 +122,9 @@ def _grabcut(rgb: Frame) -> Mask | None:
     if min(h, w) < 24:
         return None
     labels = np.full((h, w), cv2.GC_PR_BGD, np.uint8)
-    cv2.ellipse(labels, (w // 2, h // 2), (round(0.22 * w), round(0.38 * h)), 0, 0, 360, int(cv2.GC_PR_FGD), -1)
+    cv2.ellipse(
+        labels, (w // 2, h // 2), (round(0.22 * w), round(0.38 * h)), 0, 0, 360, int(cv2.GC_PR_FGD), -1
+    )
     ring_x, ring_y = max(2, round(0.04 * w)), max(2, round(0.03 * h))
     labels[:ring_y] = cv2.GC_BGD
     labels[-max(1, ring_y // 2) :] = cv2.GC_BGD

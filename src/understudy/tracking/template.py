@@ -139,9 +139,7 @@ def world_from(body: Floats) -> Floats:
     The scale gives the figure a human's length from nose to ankle, along the body.
     """
     at = body[:, :2]
-    legs = [
-        np.linalg.norm(at[23 + s] - at[25 + s]) + np.linalg.norm(at[25 + s] - at[27 + s]) for s in (0, 1)
-    ]
+    legs = [np.linalg.norm(at[23 + s] - at[25 + s]) + np.linalg.norm(at[25 + s] - at[27 + s]) for s in (0, 1)]
     shoulders, hips = at[11:13].mean(axis=0), at[23:25].mean(axis=0)
     length = np.linalg.norm(at[0] - shoulders) + np.linalg.norm(shoulders - hips) + np.mean(legs)
     out = np.zeros((BODY, 3), np.float32)
