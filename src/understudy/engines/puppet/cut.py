@@ -27,6 +27,10 @@ from understudy.tracking.motion import Floats
 
 STATION_PX = 3.0  # along the limb
 FEATHER_PX = 2.5  # half width of a soft inner cut
+# Half widths of upper arm, forearm, hand and of thigh, shin, foot over the figure's size (`figure_size`), as seen on
+# dressed adults; what the matte shows decides, these only tell plausible from not.
+ARM_WIDTHS = (0.12, 0.085, 0.085)
+LEG_WIDTHS = (0.17, 0.11, 0.09)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ def _tied_radii(
     size: float,
 ) -> dict[str, Floats]:
     """Half widths (3,) of every limb, measured on the free side, left and right tied by the smaller plausible one."""
-    expected = {True: np.array([0.20, 0.15, 0.20]), False: np.array([0.30, 0.20, 0.16])}
+    expected = {True: np.array(ARM_WIDTHS), False: np.array(LEG_WIDTHS)}
     measured: dict[str, Floats] = {}
     for limb in limbs:
         values = []
@@ -130,11 +134,11 @@ def _tied_radii(
             # where that is free as well.
             free = np.minimum(both[0], both[1])
             even = (both[0] + both[1]) / 2
-            width = np.where(even < 1.3 * guess, even, np.maximum(free, 0.5 * guess))
+            width = np.where(even < 1.5 * guess, even, np.clip(free, 0.6 * guess, 1.2 * guess))
             seen = [_extent(inside & ~hidden, points, n, 2.5 * guess) for n in (normal, -normal)]
             clear = (seen[0] >= both[0]) & (seen[1] >= both[1])
             width = width[clear] if clear.sum() >= 3 else np.minimum(width, guess)
-            values.append(float(np.clip(np.median(width), 0.35 * guess, 1.6 * guess)))
+            values.append(float(np.clip(np.median(width), 0.3 * guess, 1.8 * guess)))
         measured[limb.name] = np.array(values, np.float32)
     tied = {}
     for limb in limbs:
@@ -156,6 +160,7 @@ def _corridor_mask(
     """(H, W) the pixels of one limb; ``arms`` may lie on a leg and hide its outer side."""
     height, width = inside.shape
     area = np.zeros((height, width), np.uint8)
+    trunk = _trunk_outline(joints, (height, width))
     for k in range(3):
         start, stop = line[k], line[k + 1]
         length = float(np.linalg.norm(stop - start))
@@ -172,16 +177,21 @@ def _corridor_mask(
             reach = _extent(inside, points, normal, 2.6 * float(target.max()))
             free = reach < 1.45 * target
             if outer and limb.arm:
-                cut = np.where(reach < 2.5 * target, reach, 1.5 * target)
+                # A wide sleeve ends at the background; where the trunk lies behind, the limb has its own border.
+                loose = (reach < 2.4 * target) & ~_falls_in(trunk, points + reach[:, None] * 0.9 * normal)
+                cut = np.where(free | loose, reach, _seam(edges, points, normal, target))
             elif outer:
                 cut = _behind(
                     reach, _extent(inside & ~arms, points, normal, 2.6 * float(target.max())), target
                 )
             else:
-                seam = _seam(edges, points, normal, target)
-                cut = np.where(free, reach + 1, seam)
-            sides.append(points + (np.maximum(cut, 2.0) + (2.0 if outer else 0.0))[:, None] * normal)
-        outline = np.concatenate([sides[0], sides[1][::-1]])
+                # What the free side shows of the width is no longer to be found on this side.
+                rest = np.clip(2 * target - sides[0][1], 0.5 * target, 1.2 * target) if limb.arm else target
+                seam = _seam(edges, points, normal, rest.astype(np.float32))
+                cut = _smooth(np.where(reach < 1.25 * rest, reach + 1, seam))
+            border = points + (np.maximum(cut, 2.0) + (2.0 if outer else 0.0))[:, None] * normal
+            sides.append((border, cut))
+        outline = np.concatenate([sides[0][0], sides[1][0][::-1]])
         cv2.fillPoly(area, [np.rint(outline).astype(np.int32)], 1)
         if k < 2:
             cv2.circle(area, _pixel(stop), max(int(min(radii[k], radii[k + 1])), 2), 1, -1)
@@ -254,6 +264,33 @@ def _hand_by_colour(
     out = mask.copy()
     out[box] = np.where(along > 0.0, hand, mask[box] | (hand & (along > -0.15)))
     return out
+
+
+def _smooth(offsets: Floats) -> Floats:
+    """(N,) without single stations that jump: a running median of seven."""
+    padded = np.pad(offsets, 3, mode="edge")
+    smooth: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1).astype(np.float32)
+    return smooth
+
+
+def _trunk_outline(joints: Floats, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """(H, W) roughly the trunk: shoulders to hips, a little wider than the joints, and on down from the hips."""
+    left, right = joints[SHOULDERS[0]], joints[SHOULDERS[1]]
+    hip_left, hip_right = joints[HIPS[0]], joints[HIPS[1]]
+    down = (hip_left + hip_right - left - right) / 4
+    across = hip_left - hip_right
+    corners = [right, left, hip_left + 0.25 * across, hip_left + 0.35 * across + down]
+    corners += [hip_right - 0.35 * across + down, hip_right - 0.25 * across]
+    outline = np.zeros(shape, np.uint8)
+    cv2.fillPoly(outline, [np.rint(np.array(corners)).astype(np.int32)], 1)
+    return outline.astype(bool)
+
+
+def _falls_in(area: NDArray[np.bool_], points: Floats) -> NDArray[np.bool_]:
+    """(N,) whether each point lies in the area."""
+    x = np.clip(np.rint(points[:, 0]).astype(int), 0, area.shape[1] - 1)
+    y = np.clip(np.rint(points[:, 1]).astype(int), 0, area.shape[0] - 1)
+    return area[y, x]
 
 
 def _behind(reach: Floats, seen: Floats, target: Floats) -> Floats:

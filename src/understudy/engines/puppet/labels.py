@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, distance_to_polyline
+from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
+LARGEST_ORPHAN = 0.35  # of the limb's own area
 
 
 def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> NDArray[np.uint8]:
@@ -47,14 +48,12 @@ def _adopt_orphans(
         mine = islands[box] == island
         ring = cv2.dilate(mine.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~mine
         touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
-        if touching[1:].sum() == 0 or touching[TRUNK] > touching[1:].max():
-            if stats[island, 4] > 400:
-                continue
-            middle = np.array([[x + w / 2, y + h / 2]], np.float32)
-            away = [float(distance_to_polyline(middle, c.polyline)[0]) for c in corridors]
-            labels[box][mine] = int(np.argmin(away)) + 1
-        else:
-            labels[box][mine] = int(touching[1:].argmax()) + 1
+        if touching[1:].sum() == 0:
+            continue
+        limb = int(touching[1:].argmax())
+        # An island as large as the limb itself (a skirt below clasped hands) does not swing with it.
+        if stats[island, 4] < LARGEST_ORPHAN * max(int((labels == limb + 1).sum()), 1):
+            labels[box][mine] = limb + 1
 
 
 def _trunk_islands(islands: NDArray[np.int32], stats: NDArray[np.int32], joints: Floats) -> set[int]:
