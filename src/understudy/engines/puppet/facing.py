@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.skeleton import Reals, smooth
+from understudy.engines.puppet.skeleton import Reals, blur
 
 FLOOR = 0.45  # of the torso's width: below this the drawing looks like paper
 _THINNEST = 0.15  # while it flips
 _FLIP_AT = 0.2
-_SHORTEST_S = 0.3
+_SHORTEST_S = 0.5
 _FLIP_S = 0.22
 
 
@@ -20,7 +22,8 @@ def side(across: Reals, fps: float) -> Reals:
     ``across`` (T,) is the torso's width in the picture over its full width, signed: negative when left and right
     have changed places. The drawing has one side only, so a back is the front mirrored: arms then keep their own
     shoulders, and the eye takes a quick flip at profile better than arms that cross the chest. A flip needs
-    ``across`` beyond 0.2 on the other side and lasts at least 0.3 s, so profile does not flicker.
+    ``across`` beyond 0.2 on the other side and lasts at least 0.5 s, so neither profile nor hair across the
+    face flickers.
     """
     state = np.empty(len(across))
     now = 1.0 if across[0] > -_FLIP_AT else -1.0
@@ -36,20 +39,21 @@ def side(across: Reals, fps: float) -> Reals:
         while back > 1 and across[back - 1] * state[edge] > 0 and state[back - 1] != state[edge]:
             back -= 1
         state[back:edge] = state[edge]
-    return np.clip(np.asarray(smooth(state, fps, _FLIP_S / 4), dtype=np.float64), -1.0, 1.0)
+    return np.clip(blur(state, fps, _FLIP_S / 4), -1.0, 1.0)
 
 
 def _drop_short(state: Reals, shortest: int) -> None:
-    edges = [0, *(np.flatnonzero(np.diff(state)) + 1).tolist(), len(state)]
-    for a, b in zip(edges[1:-1], edges[2:], strict=True):
-        if b - a < shortest and b < len(state) and state[a] != state[a - 1]:
-            state[a:b] = state[a - 1]
+    """Join runs shorter than ``shortest`` frames, inside the clip, with what precedes them."""
+    edges = (np.flatnonzero(np.diff(state)) + 1).tolist()
+    for start, stop in itertools.pairwise(edges):
+        if stop - start < shortest:
+            state[start:stop] = state[start - 1]
 
 
-def width(across: Reals, sides: Reals) -> Reals:
+def width(across: Reals, sides: Reals, floor: float = FLOOR) -> Reals:
     """Signed share of the full width to draw (T,), floored on the side that ``sides`` decided."""
     shown = np.maximum(across * np.sign(sides + 1e-12), 0.0)
-    drawn = _floored(shown, FLOOR, 0.1) * sides
+    drawn = _floored(shown, floor, 0.1) * sides
     thin = np.abs(drawn) < _THINNEST
     return np.asarray(np.where(thin, np.copysign(_THINNEST, drawn), drawn))
 

@@ -8,15 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.anchor import Anchor
-from understudy.engines.puppet.limbs import fill
-from understudy.engines.puppet.performer import Performer
-from understudy.engines.puppet.skeleton import FINGERS, WRISTS, Points, Reals, plane, smooth, step, unit
-from understudy.tracking.character import Character
-from understudy.tracking.motion import Motion
+from understudy.engines.puppet.bone import fill
+from understudy.engines.puppet.skeleton import (
+    ELBOWS,
+    FINGERS,
+    WRISTS,
+    Points,
+    Reals,
+    blur,
+    plane,
+    smooth,
+    step,
+    unit,
+)
+from understudy.engines.puppet.stage import Stage
 
 THINNEST = 0.6
 _RAMP_S = 0.15
 _FLIP_AT = 0.25
+_SAME_TURN = np.radians(40)
 
 # A flat open hand, wrist to the middle finger's knuckle = 1 along x, thumb at +y: for characters whose hand was not
 # found.
@@ -39,95 +49,91 @@ class Hand:
     weight: Reals
 
 
-def hand(
-    side: int,
-    motion: Motion,
-    performer: Performer,
-    metres: Points,
-    angle: Reals | None,
-    character: Character,
-    rest: Points,
-    forearm_turn: Points,
-    anchor: Anchor | None,
-) -> Hand:
-    """The hand of ``side`` (0 left, 1 right). ``angle`` (T,) turns the body about the vertical, or None.
+def hand(stage: Stage, side: int, forearm_turn: Points) -> Hand:
+    """The hand of ``side`` (0 left, 1 right).
 
-    ``forearm_turn`` (T,) is the forearm's direction against the reference; a hand that nobody sees keeps to it.
+    ``forearm_turn`` (T,) is the forearm's turn against the reference, unit; a hand that nobody sees keeps to it, and
+    one that the reference does not show.
     """
-    fps = performer.fps
-    wrist, knuckles = WRISTS[side], FINGERS[side][:2]
-    own_fingers = rest[list(FINGERS[side])] - rest[wrist]
-    own_along = complex(own_fingers[:2].mean())
+    fps, anchor, metres = stage.fps, stage.anchor, stage.metres
+    wrist, fingers = WRISTS[side], FINGERS[side]
+    own_fingers, own_points = _own(stage, side)
+    if not stage.shown[wrist]:
+        nothing = np.zeros(len(metres))
+        return Hand(forearm_turn[:, None] * own_fingers, forearm_turn[:, None] * own_points, nothing)
 
-    body = metres[:, list(knuckles)].mean(axis=1) - metres[:, wrist]
-    body_trust = performer.trust[:, (wrist, *knuckles)].min(axis=1)
-    body_turn, _ = _turn(body, own_along, anchor, body_trust)
-    body_turn = np.asarray(smooth(body_turn, fps, 0.05))
+    body = metres[:, fingers[:2]].mean(axis=1) - metres[:, wrist]
+    body_trust = stage.trust(wrist, *fingers[:2])
+    body_turn = smooth(_turn(body, complex(own_fingers[:2].mean()), anchor, body_trust), fps, 0.05)
 
-    seen = _steady(np.nan_to_num(motion.hand_score[:, side]) > 0.5, fps)
+    seen = blur((np.nan_to_num(stage.motion.hand_score[:, side]) > 0.5).astype(np.float64), fps, 0.06) > 0.5
     weight = _ramped(seen, fps)
-    track = _tracked(motion, side, performer, angle)
-    own_hand = plane(character.person.hands[side])
-    if np.isfinite(own_hand).all() and abs(own_hand[9] - own_hand[0]) > 1.0:
-        own_points = own_hand - own_hand[0]
-    else:
-        mirrored = _OPEN.conj() if side == 0 else _OPEN
-        own_points = mirrored * own_along * 1.1
-    own_dir = complex(own_points[9])
+    track = _tracked(stage, side)
     along = track[:, 9]
-    hand_turn, straight = _turn(along, own_dir, anchor, seen.astype(np.float64))
-    turn = weight * hand_turn + (1 - weight) * body_turn
-    turn = unit(turn, hand_turn)
-    trust = np.maximum(body_trust, weight)
-    turn = unit(fill(turn, trust, forearm_turn, fps), forearm_turn)
+    own_along = complex(own_points[9])
+    hand_turn = _turn(along, own_along, anchor, seen.astype(np.float64))
+    turn = unit(weight * hand_turn + (1 - weight) * body_turn, hand_turn)
+    turn = unit(fill(turn, np.maximum(body_trust, weight), forearm_turn, fps), forearm_turn)
 
-    length = _share(np.abs(along), seen, anchor)
+    length = blur(_share(np.abs(along), seen, anchor), fps, 0.06)
     across = ((track[:, 5] - track[:, 17]) / unit(along)).imag
-    own_across = ((own_points[5] - own_points[17]) / (own_dir / abs(own_dir))).imag
-    wide, side_of = _width(across, own_across, seen, fps, anchor)
-    length = 1 + weight * (np.asarray(smooth(length, fps, 0.06), dtype=np.float64) - 1)
-    wide = 1 + weight * (wide * side_of - 1)
-    local = own_points / unit(np.asarray(own_dir))
-    points = (
-        unit(np.asarray(own_dir))
-        * turn[:, None]
-        * (length[:, None] * local.real[None] + 1j * wide[:, None] * local.imag[None])
-    )
-    fingers_local = own_fingers / unit(np.asarray(own_dir))
-    fingers = (
-        unit(np.asarray(own_dir))
-        * turn[:, None]
-        * (length[:, None] * fingers_local.real[None] + 1j * wide[:, None] * fingers_local.imag[None])
-    )
-    del straight
-    return Hand(fingers, points, weight)
+    base = complex(unit(np.asarray(own_along)))
+    own_across = float(((own_points[5] - own_points[17]) / base).imag)
+    wide = _width(across, own_across, seen, fps, anchor)
+    length, wide = 1 + weight * (length - 1), 1 + weight * (wide - 1)
+
+    def put(points: Points) -> Points:
+        local = points / base
+        bent = length[:, None] * local.real[None] + 1j * wide[:, None] * local.imag[None]
+        return np.asarray(base * turn[:, None] * bent)
+
+    return Hand(put(own_fingers), put(own_points), weight)
 
 
-def _tracked(motion: Motion, side: int, performer: Performer, angle: Reals | None) -> Points:
+def _own(stage: Stage, side: int) -> tuple[Points, Points]:
+    """The character's own landmarks 17-22 (3,) and hand (21,) about the wrist, made up where they were not found."""
+    rest, body = stage.rest, stage.character.person.body
+    wrist, elbow, fingers = WRISTS[side], ELBOWS[side], list(FINGERS[side])
+    forearm = complex(rest[wrist] - rest[elbow])
+    hand_landmarks = plane(stage.character.person.hands[side])
+    mirrored = _OPEN.conj() if side == 0 else _OPEN
+    if np.isfinite(hand_landmarks).all() and abs(hand_landmarks[9] - hand_landmarks[0]) > 1.0:
+        points = hand_landmarks - hand_landmarks[0]
+    else:
+        points = mirrored * 0.4 * forearm
+    if np.isfinite(body[fingers]).all():
+        own_fingers = rest[fingers] - rest[wrist]
+        if not np.isfinite(hand_landmarks).all() and abs(own_fingers[:2].mean()) > 1.0:
+            points = mirrored * 1.1 * own_fingers[:2].mean()
+    else:
+        own_fingers = points[[17, 5, 4]]
+    return own_fingers, points
+
+
+def _tracked(stage: Stage, side: int) -> Points:
     """The performer's hand (T, 21) about its wrist in metres, turned with the body; interpolated where lost."""
-    raw = motion.hands[:, side].astype(np.float64)
-    raw = (raw - raw[:, :1]) / performer.px_per_m[:, None, None]
-    ok = np.isfinite(raw).all(axis=(1, 2))
-    if not ok.any():
+    raw = stage.motion.hands[:, side].astype(np.float64)
+    raw = (raw - raw[:, :1]) / stage.performer.px_per_m[:, None, None]
+    found = np.isfinite(raw).all(axis=(1, 2))
+    if not found.any():
         return np.tile(0.09 * _OPEN, (len(raw), 1))
     at = np.arange(len(raw))
     flat = raw.reshape(len(raw), -1)
-    flat = np.stack([np.interp(at, at[ok], column[ok]) for column in flat.T], axis=1)
-    raw = flat.reshape(raw.shape)
-    if angle is None:
+    raw = np.stack([np.interp(at, at[found], c[found]) for c in flat.T], axis=1).reshape(raw.shape)
+    if stage.angle is None:
         return plane(raw)
-    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    c, s = np.cos(stage.angle)[:, None], np.sin(stage.angle)[:, None]
     return np.asarray(raw[..., 0] * c - raw[..., 2] * s + 1j * raw[..., 1])
 
 
-def _turn(vectors: Points, own: complex, anchor: Anchor | None, trust: Reals) -> tuple[Points, bool]:
-    """Direction of ``vectors`` (T,) against the reference's ``own``, unit."""
+def _turn(vectors: Points, own: complex, anchor: Anchor | None, trust: Reals) -> Points:
+    """Turn of ``vectors`` (T,) against the reference's ``own``, unit."""
     base = own if abs(own) > 1e-6 else 1.0 + 0j
-    if anchor is not None and float(anchor.mean(trust)) > 0.5:
-        at = complex(anchor.mean(vectors))
-        if abs(at) > 1e-6 and abs(np.angle(at * np.conj(base))) < np.radians(40):
+    if anchor is not None and anchor.number(trust) > 0.5:
+        at = anchor.point(vectors)
+        if abs(at) > 1e-6 and abs(np.angle(at * np.conj(base))) < _SAME_TURN:
             base = at
-    return unit(vectors / base), base is not own
+    return unit(vectors / base)
 
 
 def _share(lengths: Reals, seen: NDArray[np.bool_], anchor: Anchor | None) -> Reals:
@@ -135,39 +141,28 @@ def _share(lengths: Reals, seen: NDArray[np.bool_], anchor: Anchor | None) -> Re
     if seen.sum() < 3:
         return np.ones(len(lengths))
     full = float(np.quantile(lengths[seen], 0.85))
-    if anchor is not None and float(anchor.mean(seen.astype(np.float64))) > 0.9:
-        full = max(float(anchor.mean(lengths)), 0.5 * full)
+    if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
+        full = max(anchor.number(lengths), 0.5 * full)
         return np.asarray(np.clip(lengths / max(full, 1e-6), THINNEST, 1.25))
     return np.asarray(np.clip(lengths / max(full, 1e-6), THINNEST, 1.0))
 
 
-def _width(
-    across: Reals, own: float, seen: NDArray[np.bool_], fps: float, anchor: Anchor | None
-) -> tuple[Reals, Reals]:
-    """Share of the palm's width (T,), and the side it shows (T,): -1 where thumb and little finger changed places."""
+def _width(across: Reals, own: float, seen: NDArray[np.bool_], fps: float, anchor: Anchor | None) -> Reals:
+    """Share of the palm's width (T,), negative where thumb and little finger have changed places."""
     if seen.sum() < 3:
-        return np.ones(len(across)), np.ones(len(across))
-    full = float(np.quantile(np.abs(across[seen]), 0.85))
-    own_sign = 1.0 if own >= 0 else -1.0
-    signed = across / max(full, 1e-6) * own_sign
+        return np.ones(len(across))
+    full = max(float(np.quantile(np.abs(across[seen]), 0.85)), 1e-6)
+    signed = across / full * (1.0 if own >= 0 else -1.0)
     state = np.empty(len(across))
-    first = int(np.argmax(seen))
-    now = 1.0 if signed[first] > -_FLIP_AT else -1.0
+    now = 1.0 if signed[int(np.argmax(seen))] > -_FLIP_AT else -1.0
     for t, value in enumerate(signed):
         if seen[t] and value * now < -_FLIP_AT:
             now = -now
         state[t] = now
-    side = np.clip(np.asarray(smooth(state, fps, 0.05), dtype=np.float64), -1, 1)
-    if anchor is not None and float(anchor.mean(seen.astype(np.float64))) > 0.9:
-        full = max(abs(float(anchor.mean(across))), 0.6 * full)
-    share = np.clip(np.abs(across) / max(full, 1e-6), THINNEST, 1.0)
-    return np.asarray(smooth(share, fps, 0.06), dtype=np.float64), side
-
-
-def _steady(seen: NDArray[np.bool_], fps: float) -> NDArray[np.bool_]:
-    """``seen`` with gaps up to 0.1 s closed, and sightings under 0.1 s dropped."""
-    share = np.asarray(smooth(seen.astype(np.float64), fps, 0.06), dtype=np.float64)
-    return share > 0.5
+    if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
+        full = max(abs(anchor.number(across)), 0.6 * full)
+    share = blur(np.clip(np.abs(across) / full, THINNEST, 1.0), fps, 0.06)
+    return np.asarray(share * np.clip(blur(state, fps, 0.05), -1, 1))
 
 
 def _ramped(seen: NDArray[np.bool_], fps: float) -> Reals:

@@ -1,63 +1,65 @@
-"""Bones put on another body: the performer's directions and foreshortening, the character's lengths."""
+"""Arms, legs and feet in their parents' order."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from understudy.engines.puppet.anchor import Anchor
-from understudy.engines.puppet.skeleton import Points, Reals, smooth, unit
+from understudy.engines.puppet.bone import transfer
+from understudy.engines.puppet.skeleton import ANKLES, HEELS, LEGS, LIMBS, TOES, Points, unit
+from understudy.engines.puppet.stage import Stage
+from understudy.engines.puppet.torso import typical
 
-_REST = 0.02  # weight of the rest pose against what was seen nearby: it wins in gaps of more than about 2 s
-_REACH_S = 0.35
-_LONGEST = 1.12  # of a bone's full length; more is noise of the body size
+_LOWER = (2, 3, 6, 7)
 
 
-def transfer(
-    bones: Points,
-    trust: Reals,
-    rest: complex,
-    full_m: float,
-    share: float,
-    anchor: Anchor | None,
-    fps: float,
-    *,
-    shortest: float = 0.0,
-) -> Points:
-    """One bone over time (T,) in reference pixels before the figure's scale.
+def limbs(stage: Stage, lean: Points) -> Points:
+    """The eight limbs (T, 8) in reference pixels before the figure's scale.
 
-    ``bones`` (T,) is the performer's in metres, ``trust`` (T,), ``rest`` the character's own in the reference image,
-    which shows ``share`` of its full length; ``full_m`` is the performer's full length. With an ``anchor`` the bone
-    equals ``rest`` there, exactly. Where it is not seen it eases from neighbouring frames to ``rest``.
+    A limb whose end is not shown turns with its parent, and so do both legs of a figure that the edge cuts; ``lean``
+    (T,) is the torso's turn against the reference.
     """
-    length = abs(rest)
-    if length < 1e-6 or full_m < 1e-6:
-        return np.full(len(bones), rest)
-    gain: complex = length / share / full_m
-    offset: complex = 0.0
-    limit = length / share * _LONGEST
-    if anchor is not None:
-        at = complex(anchor.mean(bones))
-        # A bone that points at the camera there tells neither its length nor its direction well.
-        sure = float(np.clip((abs(at) / full_m - 0.2) / 0.3, 0.0, 1.0)) * _alike(at, rest)
-        exact = rest / at if abs(at) > 1e-6 else gain
-        gain = sure * exact + (1 - sure) * gain
-        offset = rest - gain * at
-        limit = max(limit, length * 1.6)
-    moved = bones * gain + offset
-    reach = np.abs(moved)
-    low = shortest * length
-    moved = unit(moved, unit(np.asarray(rest))) * np.clip(reach, low, limit)
-    return fill(moved, trust, rest, fps)
+    rest = stage.rest
+    moved = np.empty((len(stage.performer), len(LIMBS)), dtype=np.complex128)
+    for i, (a, b) in enumerate(LIMBS):
+        own = complex(rest[b] - rest[a])
+        if stage.shown[a] and stage.shown[b] and not (stage.cut and i in LEGS):
+            moved[:, i] = transfer(
+                stage.limb(i),
+                stage.trust(a, b),
+                own,
+                stage.full_m[i],
+                stage.share[i],
+                stage.anchor,
+                stage.fps,
+            )
+        elif i in _LOWER:
+            moved[:, i] = own * turn_of(stage, moved, i - 2)
+        else:
+            moved[:, i] = own * (1.0 if stage.cut and i in LEGS else lean)
+    return moved
 
 
-def fill(values: Points, trust: Reals, rest: complex | Points, fps: float) -> Points:
-    """``values`` (T,) where trusted; elsewhere eased from trusted neighbours to ``rest`` (normalised convolution)."""
-    near = smooth(values * trust, fps, _REACH_S) + _REST * rest
-    near = near / (np.asarray(smooth(trust, fps, _REACH_S), dtype=np.float64) + _REST)
-    return np.asarray(trust * values + (1 - trust) * near)
+def turn_of(stage: Stage, moved: Points, i: int) -> Points:
+    """Turn (T,) of limb ``i`` against the reference, unit."""
+    a, b = LIMBS[i]
+    own = complex(stage.rest[b] - stage.rest[a])
+    return unit(moved[:, i] / own) if abs(own) > 1e-6 else np.ones(len(moved), dtype=np.complex128)
 
 
-def _alike(a: complex, b: complex) -> float:
-    """1 for bones of nearly the same direction, 0 beyond 30 degrees."""
-    turn = abs(np.angle(a * b.conjugate())) if abs(a) * abs(b) > 0 else np.pi
-    return float(np.clip((np.pi / 6 - turn) / (np.pi / 12), 0.0, 1.0))
+def feet(stage: Stage, moved: Points) -> Points:
+    """Ankle to heel and to toe (T, 2, 2): left and right foot; heel and toe. ``moved`` (T, 8) are the limbs."""
+    rest = stage.rest
+    result = np.empty((len(stage.performer), 2, 2), dtype=np.complex128)
+    for i in (0, 1):
+        ankle, heel, toe = ANKLES[i], HEELS[i], TOES[i]
+        own_heel, own_toe = complex(rest[heel] - rest[ankle]), complex(rest[toe] - rest[ankle])
+        change = turn_of(stage, moved, 6 + i)
+        trust = stage.trust(ankle, toe)
+        if stage.shown[[ankle, toe]].all() and abs(own_toe) > 1e-6 and not stage.cut and (trust > 0.5).any():
+            bones = stage.metres[:, toe] - stage.metres[:, ankle]
+            full = typical(np.abs(bones), trust, 0.6, 0.15)
+            change = (
+                transfer(bones, trust, own_toe, full, 1.0, stage.anchor, stage.fps, shortest=0.6) / own_toe
+            )
+        result[:, i, 0], result[:, i, 1] = own_heel * change, own_toe * change
+    return result

@@ -1,15 +1,15 @@
-"""Where the figure stands: its root over time, and what the picture's edge allows of it."""
+"""What the picture's edges allow of the figure's path."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.engines.puppet.skeleton import ANKLES, HIPS, SHOULDERS, Points, Reals, middle
+from understudy.engines.puppet.skeleton import ANKLES, HIPS, SHOULDERS, Points, Reals, blur, middle
 from understudy.tracking.character import Character
 
 _SWAY = 0.5  # of the sideways path of a figure that the edge cuts
 _SWAY_LIMIT = 0.10  # of the picture's width
+_SINK_LIMIT = 0.05  # of the picture's height
 _HIPS_STAY = 0.12  # of the picture's width: how near to its sides a whole figure's hips may come
 
 
@@ -32,33 +32,45 @@ def cut_point(rest: Points, height: int) -> complex:
     return neck + (hip - neck) * min(max(share, 0.0), 1.0)
 
 
-def cut_path(moved: Points, width: int, *, free: bool) -> Points:
+def cut_path(moved: Points, scale: Reals, rest: Points, width: int, height: int, *, free: bool) -> Points:
     """The path (T,) of the cut point: ``moved`` damped sideways, and never upwards, or the edge would show.
 
-    ``free`` keeps the sideways path (the reference is a frame of the same clip).
+    Down it goes a little, and as far as the growing figure (``scale``) needs to keep its head in the picture.
+    ``free`` keeps the path (the reference is a frame of the same clip), but for the way up.
     """
-    aside = moved.real
+    aside, down = moved.real, moved.imag
+    room = np.maximum(scale - 1.0, 0.0) * max(height - float(rest[:11].imag.min()), 0.0)
     if not free:
         limit = _SWAY_LIMIT * width
         aside = limit * np.tanh(_SWAY * aside / limit)
-    down = moved.imag
-    soft = 0.004 * width
+        limit = _SINK_LIMIT * height
+        down = np.minimum(down, room + limit * np.tanh(np.maximum(down - room, 0.0) / limit))
+    soft = 0.004 * height
     down = np.where(down > 0, down * down / (down + soft), 0.0)
     return np.asarray(aside + 1j * down)
 
 
-def in_picture(path: Points, start: complex, width: int) -> Points:
-    """``path`` (T,) of the root, narrowed about ``start`` so that the hips stay in the picture."""
+def in_picture(root: Points, start: complex, width: int) -> Points:
+    """``root`` (T,) with its sideways path narrowed about ``start`` so that the hips stay in the picture."""
     margin = _HIPS_STAY * width
-    aside = path.real - start.real
+    aside = root.real - start.real
     share = 1.0
-    if aside.max(initial=0.0) > 0:
+    if aside.max() > 0:
         share = min(share, max(width - margin - start.real, 0.0) / float(aside.max()))
-    if aside.min(initial=0.0) < 0:
+    if aside.min() < 0:
         share = min(share, max(start.real - margin, 0.0) / float(-aside.min()))
-    return np.asarray(start.real + aside * max(share, 0.0) + 1j * path.imag)
+    return np.asarray(start.real + aside * share + 1j * root.imag)
 
 
-def lowest(feet: Points, shown: NDArray[np.bool_]) -> Reals:
-    """y of the lowest shown foot landmark (T,)."""
-    return np.asarray(feet.imag[:, shown].max(axis=1))
+def above_edge(low: Reals, ground: float, height: int, fps: float) -> Reals:
+    """Shift (T,) upwards, negative, that keeps feet at ``low`` (T,) in the picture, eased over about a second.
+
+    Only where the reference stands (``ground``) well inside it.
+    """
+    floor = max(float(height) * 0.995, ground)
+    over = np.maximum(low - floor, 0.0)
+    if not over.any():
+        return np.zeros(len(low))
+    n = max(round(0.5 * fps), 1)
+    worst = np.lib.stride_tricks.sliding_window_view(np.pad(over, n, mode="edge"), 2 * n + 1).max(axis=1)
+    return -blur(worst, fps, 0.25)

@@ -12,6 +12,7 @@ from understudy.engines.puppet.skeleton import (
     SHOULDERS,
     Points,
     Reals,
+    blur,
     middle,
     plane,
     smooth,
@@ -31,7 +32,7 @@ class Performer:
     ``pixels`` are the landmarks in the driving video, ``metres`` the same about the mid-hip over body size, with
     ``depth`` (metres, larger is farther); both still face as the performer does. ``trust`` 0..1 tells how far each
     landmark was seen. ``px_per_m`` is the body size by weak perspective, ``yaw`` the torso's turn about the vertical
-    in radians, 0 when it faces the camera. ``bone_m`` are median bone lengths by the world landmarks.
+    in radians, 0 when it faces the camera. ``world`` are the world landmarks.
     """
 
     fps: float
@@ -68,7 +69,7 @@ def measure(motion: Motion) -> Performer:
     seen = np.nan_to_num(motion.visibility.astype(np.float64)) * tracked[:, None]
     trust = step(seen, 0.15, 0.45) * _inside(pixels, motion.width, motion.height)
     # A landmark whose trust flickers would jump between what was seen and what is made up.
-    trust = np.clip(np.asarray(smooth(trust, fps, 0.06), dtype=np.float64), 0.0, 1.0)
+    trust = np.clip(blur(trust, fps, 0.06), 0.0, 1.0)
     size = _body_size(pixels, world, trust, fps, (motion.width, motion.height))
     root = _root(pixels, trust, size, fps)
     yaw = _yaw(world, fps) if frames else np.zeros(0)
@@ -94,7 +95,7 @@ def _filled(values: Reals, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]
 def _inside(pixels: Points, width: int, height: int) -> Reals:
     """1 inside the picture, falling to 0 at 6 % of its height outside, where landmarks are guesses."""
     out = np.maximum.reduce([-pixels.real, pixels.real - width, -pixels.imag, pixels.imag - height])
-    return 1.0 - step(out / height, 0.0, 0.06)
+    return np.asarray(1.0 - step(out / height, 0.0, 0.06))
 
 
 def _body_size(pixels: Points, world: Reals, trust: Reals, fps: float, picture: tuple[int, int]) -> Reals:
@@ -111,13 +112,12 @@ def _body_size(pixels: Points, world: Reals, trust: Reals, fps: float, picture: 
     typical = _median(ratio, weight)
     weight = weight * (np.abs(ratio - typical) < 1.5)
     for _ in range(3):  # reweighted: single frames with odd world landmarks must not pump the figure
-        mean = smooth(weight * ratio, fps, 0.5) / np.maximum(smooth(weight, fps, 0.5), 1e-9)
-        known = np.asarray(smooth(weight, fps, 0.5), dtype=np.float64) > 1e-3
-        mean = np.interp(
-            np.arange(len(mean)), np.flatnonzero(known), np.asarray(mean, dtype=np.float64)[known]
-        )
+        mass = blur(weight, fps, 0.5)
+        known = mass > 1e-3
+        local = (blur(weight * ratio, fps, 0.5) / np.maximum(mass, 1e-9))[known]
+        mean = np.interp(np.arange(len(ratio)), np.flatnonzero(known), local)
         weight = weight / (1.0 + (np.abs(ratio - mean) / 0.06) ** 2)
-    return np.asarray(np.exp(smooth(mean, fps, 0.25)))
+    return np.asarray(np.exp(blur(mean, fps, 0.25)))
 
 
 def _median(values: Reals, weight: Reals) -> float:
@@ -129,8 +129,8 @@ def _median(values: Reals, weight: Reals) -> float:
 def _root(pixels: Points, trust: Reals, size: Reals, fps: float) -> Points:
     """The mid-hip; where hips are not seen, a pelvis that follows slowly below the shoulders."""
     hips, shoulders = middle(pixels, HIPS), middle(pixels, SHOULDERS)
-    seen = np.asarray(smooth(np.minimum(trust[:, 23], trust[:, 24]), fps, 0.15), dtype=np.float64)
-    slow = np.asarray(smooth(shoulders, fps, 0.8)) + 1j * _SPINE_M * size
+    seen = blur(np.minimum(trust[:, 23], trust[:, 24]), fps, 0.15)
+    slow = smooth(shoulders, fps, 0.8) + 1j * _SPINE_M * size
     return np.asarray(seen * hips + (1 - seen) * slow)
 
 
@@ -139,7 +139,7 @@ def _yaw(world: Reals, fps: float) -> Reals:
     line = (world[:, SHOULDERS[0]] - world[:, SHOULDERS[1]]) + (world[:, HIPS[0]] - world[:, HIPS[1]])
     heading = line[:, 0] + 1j * line[:, 2]
     heading = np.where(np.abs(heading) > 1e-6, heading, 1.0)
-    return np.unwrap(np.angle(np.asarray(smooth(heading, fps, 0.08))))
+    return np.unwrap(np.angle(smooth(heading, fps, 0.08)))
 
 
 def head_centre(points: Points) -> Points:

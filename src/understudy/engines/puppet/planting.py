@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.performer import Performer
-from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, smooth
+from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, blur, smooth
 
 _STILL_M_S = 0.16  # a foot slower than this may stand
 _HIGH_M = 0.10  # a foot this much above the lower one does not stand
 _EASE_S = 0.10
-_FARTHEST = 0.05  # of the figure's height: larger corrections would show more than the slide
+_HOP_M = 0.04  # lower than this is a step
 
 
 def planted(performer: Performer) -> Reals:
@@ -19,15 +19,13 @@ def planted(performer: Performer) -> Reals:
     fps = performer.fps
     feet = _feet(performer.pixels) / performer.px_per_m[:, None]
     # Relative to the body size, so that a walk towards the camera is not a slide.
-    speed = (
-        np.abs(np.gradient(np.asarray(smooth(feet, fps, 0.04)), axis=0)) * fps if len(feet) > 1 else feet * 0
-    )
+    speed = np.abs(np.gradient(smooth(feet, fps, 0.04), axis=0)) * fps if len(feet) > 1 else feet * 0
     trust = np.stack(
         [performer.trust[:, (a, t)].min(axis=1) for a, t in zip(ANKLES, TOES, strict=True)], axis=1
     )
     low = feet.imag > feet.imag.max(axis=1, keepdims=True) - _HIGH_M
     stands = (np.abs(speed) < _STILL_M_S) & low & (trust > 0.7)
-    share = np.asarray(smooth(stands.astype(np.float64), fps, _EASE_S / 2), dtype=np.float64)
+    share = blur(stands.astype(np.float64), fps, _EASE_S / 2)
     return np.asarray(np.clip((share - 0.5) * 2, 0, 1))
 
 
@@ -43,13 +41,14 @@ def _feet(points: Points) -> Points:
 
 
 def corrections(
-    feet: Points, wanted: Points, standing: Reals, height: float, fps: float
+    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
     ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2) move as standing feet should, from anywhere;
     ``standing`` (T, 2) as from `planted`. While a foot stands, its distance to ``wanted`` is held at its mean of that
-    stance; between stances the shift is eased. ``height`` is the figure's, in pixels.
+    stance; between stances the shift is eased. ``limit`` is the largest shift in pixels: more would
+    show more than the slide does.
     """
     slide = feet - wanted
     push = np.zeros_like(slide)
@@ -59,7 +58,6 @@ def corrections(
             part = slice(start, stop)
             push[part, foot] = slide[part, foot].mean() - slide[part, foot]
             weight[part, foot] = 1.0
-    limit = _FARTHEST * height
     push *= limit / np.maximum(np.abs(push), limit)
     total = weight.sum(axis=1)
     root = np.where(total > 0, (push * weight).sum(1) / np.maximum(total, 1e-9), 0.0)
@@ -71,8 +69,8 @@ def corrections(
 
 def _eased(values: Points, weight: Reals, fps: float) -> Points:
     """``values`` where ``weight`` is 1, fading to 0 beside it."""
-    near = np.asarray(smooth(values * weight, fps, _EASE_S))
-    mass = np.asarray(smooth(weight, fps, _EASE_S), dtype=np.float64)
+    near = smooth(values * weight, fps, _EASE_S)
+    mass = blur(weight, fps, _EASE_S)
     return np.asarray(near / np.maximum(mass, 0.25) * np.clip(mass * 2, 0, 1))
 
 
@@ -81,18 +79,19 @@ def _stances(standing: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def floor_gap(performer: Performer) -> Reals:
+def floor_gap(performer: Performer, standing: Reals) -> Reals:
     """How high (T,) in metres the lower foot is above the floor: 0 unless the performer jumps.
 
-    The floor is the lowest place of the feet within about a second, so that a walk towards the camera (which moves
-    the floor down the picture) is no jump.
+    The floor under a jump is taken from the feet that stood before and after it: a step towards the camera, which
+    moves a foot down the picture, is no jump. ``standing`` (T, 2) as from `planted`.
     """
     fps = performer.fps
     low = (performer.pixels[:, [*ANKLES, *HEELS, *TOES]].imag).max(axis=1) / performer.px_per_m
-    n = max(round(0.8 * fps), 1)
-    padded = np.pad(low, n, mode="edge")
-    floor = np.lib.stride_tricks.sliding_window_view(padded, 2 * n + 1).max(axis=1)
-    floor = np.asarray(smooth(floor, fps, 0.3), dtype=np.float64)
-    gap = np.maximum(floor - low - 0.05, 0.0)
-    trust = performer.trust[:, list(ANKLES)].min(axis=1)
-    return np.asarray(smooth(gap * trust, fps, 0.03), dtype=np.float64)
+    grounded = standing.max(axis=1) > 0.5
+    if grounded.sum() < 2:
+        return np.zeros(len(low))
+    at = np.arange(len(low))
+    floor = np.interp(at, at[grounded], low[grounded])
+    trust = performer.trust[:, [*ANKLES, *TOES]].min(axis=1)
+    gap = np.maximum(floor - low - _HOP_M, 0.0) * trust * ~grounded
+    return blur(gap, fps, 0.03)

@@ -41,7 +41,7 @@ def foreshortening(rest: Points, world: Reals, known: NDArray[np.bool_]) -> Real
     if not np.isfinite(world).all() or np.abs(world).max() < 1e-6:
         return shares
     spine = abs(0.5 * (rest[11] + rest[12] - rest[23] - rest[24]))
-    twin = {a: b for a, b in TWINS} | {b: a for a, b in TWINS}
+    twin = dict(TWINS) | {b: a for a, b in TWINS}
     flat = np.array([abs(rest[b] - rest[a]) for a, b in LIMBS])
     for i, (a, b) in enumerate(LIMBS):
         bone = world[b] - world[a]

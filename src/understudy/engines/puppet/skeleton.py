@@ -50,17 +50,19 @@ def middle(points: Points, pair: tuple[int, int]) -> Points:
 def unit(vector: Points, fallback: complex | Points = 1.0) -> Points:
     """Directions of ``vector``; ``fallback`` where it has no length."""
     length = np.abs(vector)
-    return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), fallback)
+    return np.asarray(np.where(length > 1e-9, vector / np.maximum(length, 1e-9), fallback))
 
 
-def smooth(values: NDArray[np.generic], fps: float, sigma_s: float) -> NDArray[np.generic]:
-    """Gaussian smoothing over time (the first axis) without lag; complex values too."""
-    if len(values) < 2 or sigma_s <= 0:
+def blur(values: Reals, fps: float, sigma_s: float) -> Reals:
+    """Gaussian smoothing over time (the first axis) without lag."""
+    if len(values) < 2:
         return values
-    if np.iscomplexobj(values):
-        real = gaussian_filter1d(values.real, sigma_s * fps, axis=0, mode="nearest")
-        return np.asarray(real + 1j * gaussian_filter1d(values.imag, sigma_s * fps, axis=0, mode="nearest"))
     return np.asarray(gaussian_filter1d(values.astype(np.float64), sigma_s * fps, axis=0, mode="nearest"))
+
+
+def smooth(values: Points, fps: float, sigma_s: float) -> Points:
+    """The same for points."""
+    return np.asarray(blur(values.real, fps, sigma_s) + 1j * blur(values.imag, fps, sigma_s))
 
 
 def step(values: Reals, low: float, high: float) -> Reals:
@@ -77,8 +79,8 @@ def rest_points(character: Character) -> Points:
         return body
     a, b = STANDING[known], body[known]
     if known.sum() < 2 or np.abs(a - a.mean()).max() < 1e-6:
-        height = character.silhouette.shape[0]
-        return STANDING * (height / 2.2) + complex(character.silhouette.shape[1] / 2, height / 2)
+        height = float(character.silhouette.shape[0])
+        return np.asarray(STANDING * (height / 2.2) + complex(character.silhouette.shape[1] / 2, height / 2))
     a0, b0 = a.mean(), b.mean()
     size = np.abs(b - b0).sum() / np.abs(a - a0).sum()
     turn = unit(np.vdot(a - a0, b - b0)) if known[[11, 12, 23, 24]].sum() >= 3 else 1.0
