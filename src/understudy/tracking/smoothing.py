@@ -9,8 +9,10 @@ symmetric and carry a local line, so nothing lags, not even at the ends.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
 
 from understudy.tracking.motion import Floats, Motion, Shot
@@ -77,7 +79,7 @@ def fill_gaps(values: Floats, longest: int) -> Floats:
     known = np.isfinite(flat[:, 0])
     filled = flat.copy()
     places = np.flatnonzero(known)
-    for before, after in zip(places[:-1], places[1:], strict=True):
+    for before, after in pairwise(places):
         if 1 < after - before <= longest + 1:
             share = np.arange(1, after - before, dtype=np.float32)[:, None] / np.float32(after - before)
             filled[before + 1 : after] = flat[before] + share * (flat[after] - flat[before])
@@ -95,9 +97,9 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
 
     ``weights`` (T, N) 0..1 say how far a measurement is to be trusted.
     """
-    known = np.isfinite(points).all(axis=-1)
-    trust = known.astype(np.float32) if weights is None else np.where(known, weights, 0).astype(np.float32)
-    clean = np.where(known[..., None], points, np.float32(0))
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    trust = np.asarray(known if weights is None else np.where(known, weights, 0), np.float32)
+    clean = np.asarray(np.where(known[..., None], points, 0), np.float32)
     halves = sorted({round(s * fps) for s in HALF_WIDTHS_S} - {0})
     if len(points) < 3 or not halves:
         return points
@@ -119,7 +121,7 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
     # A width that jumps would make a step of its own.
     level = uniform_filter1d(minimum_filter1d(level, 3, axis=0), 3, axis=0)
     result = _between(np.stack(estimates), level)
-    return np.where(known[..., None], result, np.float32(np.nan)).astype(np.float32)
+    return np.asarray(np.where(known[..., None], result, np.nan), np.float32)
 
 
 def _deviation(points: Floats, noise: Noise) -> Floats:
@@ -131,10 +133,10 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
     # White noise of deviation 1 has second differences of deviation sqrt(6), the 30th percentile is 0.39 of it;
     # it is somewhat more for the mean over two or three coordinates, which only widens the trust a little.
     sigma = np.where(np.isfinite(lower), lower, 0) / (0.39 * np.sqrt(6))
-    return np.clip(sigma, noise.least, noise.most).astype(np.float32)[None]
+    return np.asarray(np.clip(sigma, noise.least, noise.most), np.float32)[None]
 
 
-def _room(known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Floats:
+def _room(known: NDArray[np.bool_]) -> Floats:
     """(T, N) how many known frames there are on the shorter side of each, without a break."""
     room = np.zeros(known.shape, np.float32)
     count = np.zeros(known.shape[1:], np.float32)
