@@ -1,0 +1,34 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both begin with `make setup`, which is quick when done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test check format clean sample lock benchmark
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch "$(VENV)/.ready"
+
+demo: setup
+	@$(BIN)/understudy demo
+
+test: setup check
+	@$(BIN)/python -m pytest
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup
+	@sh scripts/lock.sh "$(BIN)"
+
+clean:
+	rm -rf $(VENV) .venv-mediapipe demo build dist

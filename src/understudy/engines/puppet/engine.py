@@ -1,0 +1,162 @@
+"""The puppet engine: the character cut into layers that follow the performer. Runs on a CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.engine import Performance
+from understudy.engines.puppet.background import clean_background
+from understudy.engines.puppet.draw import Painter
+from understudy.engines.puppet.expression import Expression, Look, expressions
+from understudy.engines.puppet.face_rig import FaceRig
+from understudy.engines.puppet.matte import Matter, matte
+from understudy.engines.puppet.order import drawing_order
+from understudy.engines.puppet.retarget import retarget
+from understudy.engines.puppet.rig import Layer, Rig, build_rig
+from understudy.media.picture import Picture, output_size
+from understudy.progress import Progress, silent
+from understudy.request import LeftOut, MotionRequest
+from understudy.tracking.character import Character
+from understudy.tracking.finding import find_character
+from understudy.tracking.mediapipe_tracker import MediaPipeTracker
+from understudy.tracking.motion import Motion
+from understudy.tracking.segmentation import Segmentation
+from understudy.tracking.tracker import Tracker
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """A character ready to perform: what `understudy rig` shows."""
+
+    picture: Picture  # at output size
+    character: Character
+    rig: Rig
+    face: FaceRig | None
+
+
+class PuppetEngine:
+    """Animates a cut-out of the reference image. ``tracker`` and ``matter`` default to the project's own."""
+
+    name = "puppet"
+
+    def __init__(self, *, tracker: Tracker | None = None, matter: Matter = matte, threads: int = 2) -> None:
+        self._tracker = tracker
+        self._matter = matter
+        self._threads = threads
+
+    def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Puppet:
+        """Find the character and build its rig. Raises CharacterError where there is none."""
+        steps = 4
+        progress("rig", 0, steps)
+        width, height = output_size(picture, request.mode)
+        tracker = self._tracker or MediaPipeTracker(threads=self._threads)
+        found = find_character(picture, tracker, joints=request.joints)
+        progress("rig", 1, steps)
+        small = resized(picture, width, height)
+        character = found.scaled(width / picture.width)
+        segment = Segmentation(threads=self._threads).segment
+        cut = self._matter(small.rgb, small.alpha, character.person, segment)
+        progress("rig", 2, steps)
+        background = clean_background(_over_white(small), cut.alpha)
+        progress("rig", 3, steps)
+        body = character.person.body
+        rig = build_rig(cut.alpha, cut.foreground, background, body[:, :2].astype(np.float32), character.shown)
+        face = _face(rig, character)
+        progress("rig", 4, steps)
+        return Puppet(small, character, rig, face)
+
+    def perform(
+        self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
+    ) -> Performance:
+        puppet = self.prepare(picture, request, progress)
+        rig, character = puppet.rig, puppet.character
+        poses = retarget(character, motion, request.orientation, rig.width, rig.height)
+        order = drawing_order(poses, tuple(limb.limb for limb in rig.limbs), rig.joints, motion.fps)
+        own_face = character.person.face if np.isfinite(character.person.face).all() else None
+        looks = expressions(motion, own_face) if puppet.face is not None else None
+        frames = _draw(Painter(rig, poses, order), rig, puppet.face, looks, len(motion))
+        return Performance(rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request))
+
+
+def resized(picture: Picture, width: int, height: int) -> Picture:
+    """The picture at another size."""
+    how = cv2.INTER_AREA if width < picture.width else cv2.INTER_CUBIC
+    rgb = np.asarray(cv2.resize(picture.rgb, (width, height), interpolation=how), np.uint8)
+    alpha = picture.alpha
+    if alpha is not None:
+        alpha = np.asarray(cv2.resize(alpha, (width, height), interpolation=how), np.uint8)
+    return replace(picture, rgb=rgb, alpha=alpha)
+
+
+def _over_white(picture: Picture) -> NDArray[np.uint8]:
+    """A transparent picture stands before white, as browsers and Kling's pages show it."""
+    if picture.alpha is None:
+        return picture.rgb
+    a = picture.alpha[..., None].astype(np.float32) / 255
+    return np.rint(picture.rgb * a + 255 * (1 - a)).astype(np.uint8)
+
+
+def _face(rig: Rig, character: Character) -> FaceRig | None:
+    """The living face, in the trunk layer's own pixels put back into the picture's."""
+    layer = np.zeros((rig.height, rig.width, 4), np.uint8)
+    texture, (x, y) = rig.trunk.texture, rig.trunk.origin
+    top, left = max(-y, 0), max(-x, 0)
+    bottom, right = min(texture.shape[0], rig.height - y), min(texture.shape[1], rig.width - x)
+    seen = texture[top:bottom, left:right].astype(np.float32)
+    alpha = np.maximum(seen[..., 3:], 1)
+    straight = np.concatenate([np.minimum(seen[..., :3] * 255 / alpha, 255), seen[..., 3:]], axis=2)
+    layer[y + top : y + bottom, x + left : x + right] = np.rint(straight)
+    mesh = character.person.face
+    return FaceRig.build(layer, mesh if np.isfinite(mesh).all() else None, character.person.body)
+
+
+def _draw(
+    painter: Painter, rig: Rig, face: FaceRig | None, looks: Expression | None, frames: int
+) -> Iterator[NDArray[np.uint8]]:
+    trunk = Layer(rig.trunk.name, rig.trunk.texture.copy(), rig.trunk.origin)
+    neutral = Look()
+    for t in range(frames):
+        if face is not None and looks is not None:
+            look = looks.at(t)
+            _wear(trunk, rig.trunk, face, look if look != neutral else None)
+        yield painter.frame(t, trunk)
+
+
+def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:
+    """Put this frame's face on the trunk layer; None is the reference's own."""
+    x0, y0 = face.box[0] - rest.origin[0], face.box[1] - rest.origin[1]
+    x1, y1 = face.box[2] - rest.origin[0], face.box[3] - rest.origin[1]
+    cx0, cy0 = max(x0, 0), max(y0, 0)
+    cx1, cy1 = min(x1, rest.texture.shape[1]), min(y1, rest.texture.shape[0])
+    if cx1 <= cx0 or cy1 <= cy0:
+        return
+    own = rest.texture[cy0:cy1, cx0:cx1]
+    if look is None:
+        worn.texture[cy0:cy1, cx0:cx1] = own
+        return
+    patch = np.ascontiguousarray(face.draw(look)[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0])
+    alpha = patch[..., 3]
+    colours = cv2.multiply(patch[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
+    worn.texture[cy0:cy1, cx0:cx1, :3] = colours
+    worn.texture[cy0:cy1, cx0:cx1, 3] = alpha
+
+
+def _left_out(puppet: Puppet, motion: Motion, request: MotionRequest) -> tuple[LeftOut, ...]:
+    told = []
+    if request.prompt.strip():
+        told.append(LeftOut("prompt", "The puppet engine moves the picture that it gets; it does not read prompts."))
+    if puppet.face is None:
+        told.append(LeftOut("face", "No face that could move was found on the character; it stays as it is."))
+    still = [n for n in ("left arm", "right arm", "left leg", "right leg") if n not in _moving(puppet.rig)]
+    if still:
+        told.append(LeftOut("limbs", f"The picture does not show enough of these to move them: {', '.join(still)}."))
+    return tuple(told)
+
+
+def _moving(rig: Rig) -> set[str]:
+    return {limb.limb.name for limb in rig.limbs}
