@@ -15,7 +15,7 @@ from understudy.errors import PictureError
 from understudy.media.limits import check_picture_file, check_picture_pixels, check_picture_shape
 from understudy.request import Mode
 
-FORMATS = ("JPEG", "MPO", "PNG")  # MPO: the JPEG with a second picture behind it that many phones write
+FORMATS = ("JPEG", "PNG")  # a phone's JPEG with a second picture behind it (MPO) opens as JPEG
 
 
 @dataclass(frozen=True)
