@@ -20,6 +20,10 @@ from understudy.tracking.motion import Floats, Motion, Shot
 HALF_WIDTHS_S = (0.034, 0.067, 0.1, 0.17, 0.27, 0.4)
 TRUST = 1.4  # noise deviations by which a wider estimate may differ from a narrower one
 GAP_S = 0.3  # the longest gap that is filled
+UNSEEN = 0.1  # the least that a measurement weighs, however hidden the landmark
+SPIKE = 0.03  # of the person's height: what a landmark may leave and come back within one frame
+SPIKE_BACK = 0.35  # of it: how near the frames before and after must be
+SPIKE_FPS = 20.0  # below that many frames a second a hand can really be there and back
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,12 @@ def _smooth_shot(arrays: dict[str, Floats], motion: Motion, shot: Shot) -> None:
     height = person_height(arrays["body"][part])
     if height <= 0:
         return
-    weights = np.clip(arrays["visibility"][part], 0.05, 1.0)
+    if motion.fps >= SPIKE_FPS:
+        for frame, joint in spikes(arrays["body"][part], height):
+            for name in ("body", "world"):
+                points = arrays[name][part]
+                points[frame, joint] = (points[frame - 1, joint] + points[frame + 1, joint]) / 2
+    weights = np.clip(arrays["visibility"][part], UNSEEN, 1.0)
     pixels, metres = Noise(0.0003 * height, 0.004 * height), Noise(0.0005, 0.012)
     depth = Noise(0.001 * height, 0.02 * height)
     arrays["body"][part, :, :2] = calm(arrays["body"][part, :, :2], motion.fps, pixels, weights)
@@ -71,6 +80,15 @@ def person_height(points: Floats) -> float:
     """Median over frames (T, N, 3) of the larger side of the box about the points, or 0 where there are none."""
     seen = points[np.isfinite(points[:, 0, 0])]
     return float(np.median(np.ptp(seen[:, :, :2], axis=1).max(axis=1))) if len(seen) else 0.0
+
+
+def spikes(body: Floats, height: float) -> list[tuple[int, int]]:
+    """Frames and landmarks of (T, N, 3) that jump away for one frame and come back to where they were."""
+    points = body[..., :2]
+    away = np.linalg.norm(points[1:-1] - (points[:-2] + points[2:]) / 2, axis=-1)
+    between = np.linalg.norm(points[2:] - points[:-2], axis=-1)
+    found = np.argwhere((away > SPIKE * height) & (between < SPIKE_BACK * away))
+    return [(int(frame) + 1, int(joint)) for frame, joint in found]
 
 
 def fill_gaps(values: Floats, longest: int) -> Floats:
@@ -95,7 +113,7 @@ def _fill_scored(points: Floats, score: Floats, gap: int) -> None:
 def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None) -> Floats:
     """Points (T, N, D) smoothed over time, each by its own widths; NaN frames stay and do not spread.
 
-    ``weights`` (T, N) 0..1 say how far a measurement is to be trusted.
+    ``weights`` (T, N) up to 1 say how far a measurement is to be trusted: its noise is the usual over its weight.
     """
     known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
     trust = np.asarray(known if weights is None else np.where(known, weights, 0), np.float32)
@@ -105,11 +123,11 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
         return points
     sigma = _deviation(points, noise)
     room = _room(known)
-    estimates, deviations = [clean], [np.broadcast_to(sigma, known.shape)]
+    estimates, deviations = [clean], [np.asarray(sigma / np.maximum(trust, UNSEEN), np.float32)]
     level = np.zeros(known.shape, np.float32)
     agrees = known.copy()
     for step, half in enumerate(halves, start=1):
-        estimate, spread = _local_line(clean, trust, half)
+        estimate, spread = _local_line(clean, trust, known, half)
         deviation = sigma * spread
         agrees &= room >= half
         for narrower, its in zip(estimates, deviations, strict=True):
@@ -150,8 +168,10 @@ def _room(known: NDArray[np.bool_]) -> Floats:
     return room
 
 
-def _local_line(points: Floats, weights: Floats, half: int) -> tuple[Floats, Floats]:
-    """The weighted line through each window, read at its middle, and its deviation for noise of deviation 1."""
+def _local_line(
+    points: Floats, weights: Floats, known: NDArray[np.bool_], half: int
+) -> tuple[Floats, Floats]:
+    """The weighted line through each window, read at its middle, and its deviation for a usual noise of 1."""
     offsets = np.arange(-half, half + 1, dtype=np.float32)
     hann = (np.cos(np.pi * offsets / (half + 1)) + 1) / 2
     s0, s1, s2 = (correlate1d(weights, hann * offsets**n, axis=0, mode="constant") for n in (0, 1, 2))
@@ -159,7 +179,7 @@ def _local_line(points: Floats, weights: Floats, half: int) -> tuple[Floats, Flo
     p0, p1 = (correlate1d(weighted, hann * offsets**n, axis=0, mode="constant") for n in (0, 1))
     determinant = np.maximum(s0 * s2 - s1 * s1, np.float32(1e-9))
     line = (p0 * s2[..., None] - p1 * s1[..., None]) / determinant[..., None]
-    squares = correlate1d(weights * weights, hann * hann, axis=0, mode="constant")
+    squares = correlate1d(known.astype(np.float32), hann * hann, axis=0, mode="constant")
     spread = np.sqrt(squares) / np.maximum(s0, np.float32(1e-6))
     return line.astype(np.float32), spread.astype(np.float32)
 
