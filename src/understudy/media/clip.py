@@ -1,231 +1,350 @@
-"""The driving video: probing it, and its frames one by one."""
+"""The driving video: what it is, and its frames, upright and in order."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
 
 import av
 import av.error
+import cv2
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from understudy.errors import ClipError
-from understudy.media.limits import (
-    CLIP_PIXELS,
-    check_clip_duration,
-    check_clip_file,
-    check_clip_shape,
-)
-from understudy.request import Orientation
+from understudy.media.limits import CLIP_PIXELS
 
-# Demuxers that a stranger's file may meet, and the first bytes that lead to each: nothing that opens other files.
-CONTAINERS: Final = {"mov": "mov,mp4,m4a,3gp,3g2,mj2"}
-BOXES: Final = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-VARIABLE: Final = 0.25  # of a frame: steps that differ by more make the rate variable
+# FFmpeg's demuxers and the boxes that their files begin with. Each is named outright when a file is opened:
+# guessing would open playlists too, and playlists open other files.
+CONTAINERS = {"mov": (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")}
+ROUND_RATES = (8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
+STANDARD_RATES = (
+    *map(Fraction, ROUND_RATES),
+    *(Fraction(n * 1000, 1001) for n in (12, 15, 24, 30, 48, 60, 120, 240)),
+)
+MOST_FRAMES = 1_000_000
+MATRICES = {  # matrix coefficients as ITU-T H.273 numbers them, to swscale's tables
+    1: Colorspace.ITU709,
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    6: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+    10: Colorspace.BT2020,
+}
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What a probe tells, upright and with square pixels; times in seconds from the video's first frame."""
+    """A readable driving video. Sides are upright: turned as the file says, with square pixels.
+
+    ``rotation`` is the clockwise turn in degrees (0, 90, 180, 270) that makes stored frames upright, after the
+    mirror where ``mirrored``. ``fps`` is exact for constant rates, else the average. ``start_s`` is the first
+    frame's time on the file's own clock, which the sound shares; all times elsewhere count from that frame.
+    """
 
     path: Path
     width: int
     height: int
-    rotation: int  # degrees counter-clockwise that the frames are turned to stand upright: 0, 90, 180, 270
+    rotation: int
+    mirrored: bool
     fps: Fraction
+    variable_rate: bool
     duration_s: float
-    frames: int  # estimate
+    frame_count: int
     codec: str
     audio_codec: str | None
-    start_s: float  # the first frame's time stamp in the file
+    start_s: float
+    size_bytes: int
 
     @property
     def has_audio(self) -> bool:
         return self.audio_codec is not None
 
 
-def open_clip(path: Path) -> InputContainer:
-    """Open a file as the container that its content shows. Raises ClipError."""
-    if not path.is_file():
-        raise ClipError(
-            "clip_missing", f"There is no file {path.name!r}.", fix="Check the path of the driving video."
-        )
-    with path.open("rb") as file:
-        head = file.read(12)
-    if len(head) < 12 or head[4:8] not in BOXES:
-        raise ClipError(
-            "clip_format",
-            f"{path.name!r} is neither MP4 nor MOV by its content.",
-            limit="MP4, MOV",
-            fix="Save the driving video as MP4 (H.264).",
-        )
-    options = {"protocol_whitelist": "file", "enable_drefs": "0", "use_absolute_path": "0"}
-    try:
-        return av.open(str(path), mode="r", format="mov", container_options=options, metadata_errors="ignore")
-    except (av.error.FFmpegError, ValueError, OSError) as error:
-        raise _broken(path, error) from error
+def probe(path: str | os.PathLike[str]) -> Clip:
+    """Look at a clip: reads its packets and decodes one frame.
 
-
-def _broken(path: Path, error: Exception) -> ClipError:
-    return ClipError(
-        "clip_broken",
-        f"{path.name!r} cannot be decoded ({type(error).__name__}).",
-        fix="Play it in a player; if it plays, export it anew as MP4 (H.264).",
-    )
-
-
-def probe(path: Path) -> Clip:
-    """Read a clip's facts, with its first frame. Raises ClipError (``clip_missing``, ``clip_format``,
-    ``clip_broken``, ``clip_no_video``)."""
-    with open_clip(path) as container:
-        if not container.streams.video:
-            raise ClipError(
-                "clip_no_video",
-                f"{path.name!r} has no video in it.",
-                fix="Use a video in which somebody moves.",
-            )
-        stream = container.streams.video[0]
-        if stream.codec_context is None or stream.width * stream.height > CLIP_PIXELS:
-            raise ClipError(
-                "clip_side",
-                f"The driving video's frames cannot be decoded ({stream.width} x {stream.height} pixels).",
-                value=f"{stream.width} x {stream.height}",
-                limit=f"{CLIP_PIXELS} pixels, a known codec",
-                fix="Export it anew as MP4 (H.264), at 1080p.",
-            )
-        try:
-            first = next(_decoded(container, path, 1))
-        except StopIteration:
-            raise ClipError(
-                "clip_broken",
-                f"{path.name!r} holds no frame that can be decoded.",
-                fix="Export it anew as MP4 (H.264).",
-            ) from None
-        fps = stream.average_rate or stream.guessed_rate or stream.base_rate or Fraction(30)
-        fps = min(max(Fraction(fps), Fraction(1)), Fraction(240))
-        duration = _duration_s(container)
-        rotation = int(first.rotation) % 360
-        sar = stream.sample_aspect_ratio or Fraction(1)
-        width, height = first.width, first.height
-        if sar and sar != 1 and Fraction(1, 4) <= sar <= 4:
-            width = max(round(width * sar), 1)
-        if rotation in (90, 270):
-            width, height = height, width
-        audio = container.streams.audio[0] if container.streams.audio else None
-        name = audio.codec_context.name if audio is not None and audio.codec_context is not None else None
+    Raises ClipError with the code clip_unreadable, clip_format, clip_no_video, clip_too_many_pixels or
+    clip_damaged.
+    """
+    file = Path(path).absolute()
+    with open_clip(file) as container:
+        stream = _video_stream(container)
+        times, duration_s = _frame_times(container, stream)
+        fps, variable = _rate(times, duration_s)
+        first = _first_frame(file)
+        turn, mirrored = _turn(first)
+        width, height = _upright_size(first, stream.sample_aspect_ratio, turn)
         return Clip(
-            path=path,
+            path=file,
             width=width,
             height=height,
-            rotation=rotation,
+            rotation=turn,
+            mirrored=mirrored,
             fps=fps,
-            duration_s=duration,
-            frames=stream.frames or round(duration * float(fps)),
+            variable_rate=variable,
+            duration_s=duration_s,
+            frame_count=len(times),
             codec=stream.codec_context.name,
-            audio_codec=name,
-            start_s=float(first.time or 0.0),
+            audio_codec=_audio_codec(container),
+            start_s=float(times[0]),
+            size_bytes=file.stat().st_size,
         )
-
-
-def _duration_s(container: InputContainer) -> float:
-    stream = container.streams.video[0]
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration or 0) / av.time_base
-
-
-def check_clip(clip: Clip, orientation: Orientation) -> None:
-    """The API's limits. Raises ClipError (see `limits`)."""
-    check_clip_file(clip.path)
-    check_clip_shape(clip.width, clip.height)
-    check_clip_duration(clip.duration_s, orientation)
-
-
-def _decoded(container: InputContainer, path: Path, threads: int) -> Iterator[VideoFrame]:
-    """Frames in presentation order; damaged packets are passed over, the frames that are left keep their times."""
-    stream = container.streams.video[0]
-    stream.thread_type = "AUTO" if threads > 1 else "NONE"
-    stream.codec_context.thread_count = threads
-    failures = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except (av.error.FFmpegError, OSError) as error:
-            # The file ends early: what came before is good.
-            if isinstance(error, av.error.EOFError):
-                return
-            raise _broken(path, error) from error
-        try:
-            frames = packet.decode()
-        except (av.error.FFmpegError, OSError):
-            failures += 1
-            if failures > 500:
-                return
-            continue
-        for frame in frames:
-            if isinstance(frame, VideoFrame):
-                yield frame
 
 
 def read_frames(
-    clip: Clip, *, short_side_max: int | None = None, threads: int = 1
+    clip: Clip,
+    *,
+    start_s: float = 0.0,
+    stop_s: float | None = None,
+    threads: int | None = None,
+    short_side_max: int | None = None,
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """The clip's frames in order: time in seconds from the first, upright RGB (H, W, 3), each a new array.
+    """Stream a clip's frames: seconds since its first frame, and RGB ``(H, W, 3)``, each array its own.
 
-    ``short_side_max`` scales larger frames down while converting them, which is nearly free. A frame whose time does
-    not move on is dropped. Raises ClipError where the file breaks.
+    Frames of ``start_s <= time < stop_s`` come, with their own time stamps. ``short_side_max`` has larger frames
+    scaled down while their colours are converted, which costs less than converting them whole. ``threads`` None
+    leaves the number to the decoder. A frame that cannot be decoded is left out. Raises ClipError where the file
+    cannot be opened or no frame at all can be decoded.
     """
-    width, height = scaled_size(clip, short_side_max)
-    before = (height, width) if clip.rotation in (90, 270) else (width, height)
+    width, height = frame_size(clip, short_side_max)
+    if clip.rotation in {90, 270}:
+        width, height = height, width
+    reformatter = VideoReformatter()
+    step = 1 / float(clip.fps)
+    seen = 0
+    last = -1.0
     with open_clip(clip.path) as container:
-        last = -1.0
-        count = 0
-        for frame in _decoded(container, clip.path, threads):
-            time_s = float(frame.time) - clip.start_s if frame.time is not None else count / float(clip.fps)
-            count += 1
-            if time_s <= last and last >= 0:
+        stream = _video_stream(container)
+        if start_s > 0 and stream.time_base:
+            try:
+                container.seek(int((start_s + clip.start_s) / stream.time_base), stream=stream)
+            except av.error.FFmpegError:
+                pass  # no index: from the beginning, then
+        for frame in _decoded(container, stream, threads):
+            seen += 1
+            time_s = last + step if frame.time is None else frame.time - clip.start_s
+            if time_s <= last:
                 continue
+            if stop_s is not None and time_s >= stop_s - 1e-6:
+                break
             last = time_s
-            rgb = _to_rgb(frame, *before)
-            if clip.rotation:
-                rgb = np.ascontiguousarray(np.rot90(rgb, clip.rotation // 90))
-            yield max(time_s, 0.0), rgb
+            if time_s >= start_s - 1e-6:
+                yield max(time_s, 0.0), _upright(_rgb(reformatter, frame, width, height), clip)
+    if not seen:
+        raise _damaged()
 
 
-def scaled_size(clip: Clip, short_side_max: int | None) -> tuple[int, int]:
-    """(width, height) of upright frames whose short side is at most ``short_side_max``."""
-    if short_side_max is None or min(clip.width, clip.height) <= short_side_max:
+def frame_size(clip: Clip, short_side_max: int | None = None) -> tuple[int, int]:
+    """Width and height of the frames that ``read_frames`` gives, upright."""
+    short = min(clip.width, clip.height)
+    if short_side_max is None or short <= short_side_max:
         return clip.width, clip.height
-    scale = short_side_max / min(clip.width, clip.height)
-    return max(round(clip.width * scale), 2), max(round(clip.height * scale), 2)
+    scale = short_side_max / short
+    return max(round(clip.width * scale), 1), max(round(clip.height * scale), 1)
 
 
-def _to_rgb(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
-    """Convert with the frame's own matrix and range; where it tells none, BT.709 from 720 lines on, as players do."""
-    told = int(frame.colorspace)
-    known = {int(c) for c in Colorspace}
-    if told not in known or told == 0:
-        told = int(Colorspace.ITU709) if max(frame.width, frame.height) >= 1280 else int(Colorspace.ITU601)
-    source = ColorRange(int(frame.color_range)) if int(frame.color_range) in (1, 2) else ColorRange.MPEG
-    if frame.format.name.startswith("yuvj"):
-        source = ColorRange.JPEG
-    rgb = frame.reformat(
-        width=width,
-        height=height,
-        format="rgb24",
-        src_colorspace=told,
-        src_color_range=source,
-        dst_color_range=ColorRange.JPEG,
-        interpolation=Interpolation.AREA if width < frame.width else Interpolation.BILINEAR,
+def open_clip(path: Path) -> InputContainer:
+    """Open a file of the allowed containers, and nothing else: no playlist, no address, no device."""
+    try:
+        if not path.is_file():
+            raise FileNotFoundError("no such file")
+        with path.open("rb") as file:
+            head = file.read(12)
+    except (OSError, ValueError) as error:
+        raise ClipError(
+            "clip_unreadable",
+            f"The video cannot be opened: {getattr(error, 'strerror', None) or error}.",
+            fix="Check its path and that it may be read.",
+        ) from error
+    demuxer = next((name for name, boxes in CONTAINERS.items() if head[4:8] in boxes), None)
+    if demuxer is None:
+        raise ClipError(
+            "clip_format",
+            "The video is not an MP4 or MOV file, whatever its name says.",
+            limit="MP4, MOV",
+            fix="Convert it to MP4.",
+        )
+    try:
+        # FFmpeg takes no absolute path for a protocol; the white list keeps the file from pointing elsewhere.
+        return av.open(
+            str(path.absolute()),
+            "r",
+            format=demuxer,
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise _damaged() from error
+
+
+def _damaged() -> ClipError:
+    return ClipError(
+        "clip_damaged",
+        "The video's file is damaged or incomplete: nothing in it can be decoded.",
+        fix="Download or export it again.",
     )
-    return np.asarray(rgb.to_ndarray(), np.uint8)
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    covers = Disposition.attached_pic
+    stream = next((s for s in container.streams.video if not s.disposition & covers), None)
+    if stream is None:
+        raise ClipError(
+            "clip_no_video",
+            "The file holds no video.",
+            fix="Use a file that shows somebody moving.",
+        )
+    context = stream.codec_context
+    if context is None:
+        raise ClipError(
+            "clip_codec",
+            "The video is encoded in a way that cannot be read here.",
+            fix="Convert it to H.264.",
+        )
+    if context.width * context.height > CLIP_PIXELS:
+        raise ClipError(
+            "clip_too_many_pixels",
+            f"The video has {context.width}x{context.height} pixels; that cannot be decoded.",
+            value=f"{context.width}x{context.height} px",
+            limit=f"{CLIP_PIXELS} px in all",
+            fix="Scale it down; 1080 pixels on the short side are plenty.",
+        )
+    context.options = {"max_pixels": str(CLIP_PIXELS)}  # a stream can change its size on the way
+    return stream
+
+
+def _audio_codec(container: InputContainer) -> str | None:
+    contexts = (stream.codec_context for stream in container.streams.audio)
+    return next((context.name for context in contexts if context is not None), None)
+
+
+def _frame_times(container: InputContainer, stream: VideoStream) -> tuple[list[Fraction], float]:
+    """Time stamps of the frames that will be shown, sorted, and the stretch in seconds that they fill."""
+    base = stream.time_base
+    shown: list[tuple[int, int]] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is not None and not packet.is_discard:
+                shown.append((packet.pts, packet.duration or 0))
+            if len(shown) > MOST_FRAMES:
+                break
+    except av.error.FFmpegError:
+        pass  # cut off in the middle: what came before counts
+    if not shown or base is None:
+        raise _damaged()
+    shown.sort()
+    first, (last, duration) = shown[0][0], shown[-1]
+    if not duration and len(shown) > 1:
+        duration = round((last - first) / (len(shown) - 1))
+    return [pts * base for pts, _ in shown], float((last + duration - first) * base)
+
+
+def _rate(times: list[Fraction], duration_s: float) -> tuple[Fraction, bool]:
+    """Frames a second, and whether the rate varies: whether a frame lies off the even grid by a quarter frame.
+
+    Files round their stamps to ticks, often milliseconds, so an average that a standard rate explains within that
+    rounding becomes that rate: 29.97 stays 30000/1001.
+    """
+    count = len(times)
+    length = times[-1] - times[0]
+    if count < 2 or length <= 0:
+        return (
+            Fraction(count / duration_s).limit_denominator(1001) if duration_s > 0 else Fraction(30)
+        ), False
+    fps = (count - 1) / length
+    steps = [b - a for a, b in pairwise(times)]
+    slack = (max(steps) - min(steps)) / length
+    if slack:
+        nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
+        close = abs(nearest - fps) <= fps * min(2 * slack, Fraction(1, 2500))
+        fps = nearest if close else fps.limit_denominator(100_000)
+    off = max(abs((time - times[0]) * fps - i) for i, time in enumerate(times))
+    return fps, off > Fraction(1, 4)
+
+
+def _first_frame(path: Path) -> VideoFrame:
+    with open_clip(path) as container:
+        for frame in _decoded(container, _video_stream(container), 1):
+            return frame
+    raise _damaged()
+
+
+def _decoded(container: InputContainer, stream: VideoStream, threads: int | None) -> Iterator[VideoFrame]:
+    """Frames in display order. A packet that cannot be decoded is passed over, and the next is tried."""
+    stream.codec_context.thread_type = "AUTO"
+    stream.codec_context.thread_count = threads or 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.error.FFmpegError:
+            packet = None  # cut off in the middle
+        try:
+            yield from (frame for frame in stream.decode(packet) if not frame.is_corrupt)
+        except (av.error.FFmpegError, ValueError):
+            pass
+        if packet is None or packet.size == 0:
+            return
+
+
+def _turn(frame: VideoFrame) -> tuple[int, bool]:
+    """Clockwise turn in degrees, and whether a mirror comes before it, from the file's display matrix."""
+    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = (float(x) for x in np.frombuffer(bytes(matrix), np.int32)[:5])
+    mirrored = a * d - b * c < 0
+    if mirrored:
+        a, b = -a, -b
+    return round(np.degrees(np.arctan2(b, a)) / 90) % 4 * 90, mirrored
+
+
+def _upright_size(frame: VideoFrame, aspect: Fraction | None, turn: int) -> tuple[int, int]:
+    """Square pixels by stretching the side that is too short, so that no detail is lost."""
+    width, height = frame.width, frame.height
+    if aspect and Fraction(1, 8) <= aspect <= 8:
+        if aspect > 1:
+            width = round(width * aspect)
+        else:
+            height = round(height / aspect)
+    return (height, width) if turn in {90, 270} else (width, height)
+
+
+def _rgb(reformatter: VideoReformatter, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+    # Untagged frames are BT.709 from high definition up, as players take them.
+    guess = Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
+    full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj") or frame.format.is_rgb
+    converted = reformatter.reformat(
+        frame,
+        width,
+        height,
+        "rgb24",
+        src_colorspace=None if frame.format.is_rgb else MATRICES.get(frame.colorspace, guess),
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.BILINEAR,
+        threads=1,
+    )
+    return np.asarray(converted.to_ndarray(), np.uint8)
+
+
+def _upright(rgb: NDArray[np.uint8], clip: Clip) -> NDArray[np.uint8]:
+    if clip.mirrored:
+        rgb = np.asarray(cv2.flip(rgb, 1), np.uint8)
+    turns = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+    if clip.rotation:
+        rgb = np.asarray(cv2.rotate(rgb, turns[clip.rotation]), np.uint8)
+    return rgb

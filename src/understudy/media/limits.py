@@ -1,127 +1,142 @@
-"""The limits of Kling's Motion Control API on its two inputs, and our own on what can be decoded safely.
-
-Source: the API's published input requirements. MB is 2**20 bytes. A duration is the video stream's, with a tolerance,
-since containers round.
-"""
+"""What the API accepts: the limits on both inputs, each refusal one error that says what to do."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from understudy.errors import ClipError, PictureError
 from understudy.request import Orientation
 
-MB: Final = 2**20
-PICTURE_BYTES: Final = 10 * MB
-PICTURE_SIDES: Final = (300, 65536)
-PICTURE_ASPECT: Final = Fraction(5, 2)  # longer over shorter side
-PICTURE_PIXELS: Final = 100_000_000  # our own: more is a decompression bomb
-CLIP_BYTES: Final = 100 * MB
-CLIP_SIDES: Final = (340, 3850)
-CLIP_PIXELS: Final = 8192 * 8192  # our own, without the API's limits
-CLIP_SECONDS: Final = {Orientation.VIDEO: (3.0, 30.0), Orientation.IMAGE: (3.0, 10.0)}
-TOLERANCE_S: Final = 0.1
+if TYPE_CHECKING:
+    from understudy.media.clip import Clip
+
+MB = 2**20
+
+PICTURE_BYTES = 10 * MB
+PICTURE_SIDES = (300, 65536)
+PICTURE_ASPECT = 2.5
+PICTURE_PIXELS = 100_000_000  # never lifted: a small file can hold more pixels than memory
+
+CLIP_BYTES = 100 * MB
+CLIP_SIDES = (340, 3850)
+CLIP_SECONDS = {Orientation.VIDEO: (3.0, 30.0), Orientation.IMAGE: (3.0, 10.0)}
+SECONDS_TOLERANCE = 0.1  # encoders round up to whole frames and sound packets
+CLIP_PIXELS = 8192 * 8192  # never lifted
 
 
-def check_picture_file(path: Path) -> None:
-    """Size of the file. Raises PictureError (``picture_too_heavy``)."""
-    size = path.stat().st_size
-    if size > PICTURE_BYTES:
+def check_picture_file(size_bytes: int) -> None:
+    """Raise PictureError where the file is larger than 10 MB."""
+    if size_bytes > PICTURE_BYTES:
+        size = _megabytes(size_bytes)
         raise PictureError(
-            "picture_too_heavy",
-            f"The reference image has {size / MB:.1f} MB, more than 10 MB.",
-            value=f"{size / MB:.1f} MB",
-            limit="10 MB",
+            "picture_file_size",
+            f"The picture's file has {size}; at most {_megabytes(PICTURE_BYTES)} are accepted.",
+            value=size,
+            limit=_megabytes(PICTURE_BYTES),
             fix="Save it as JPEG, or smaller.",
         )
 
 
 def check_picture_pixels(width: int, height: int) -> None:
-    """What may be decoded at all. Raises PictureError (``picture_too_large``)."""
+    """Raise PictureError where decoding would fill the memory. Holds with ``limits=False`` too."""
     if width * height > PICTURE_PIXELS:
         raise PictureError(
-            "picture_too_large",
-            f"The reference image has {width} x {height} pixels, more than 100 million in all.",
-            value=f"{width} x {height}",
-            limit="100 million pixels",
-            fix="Scale it down; the output's short side is 720 or 1080 pixels.",
+            "picture_too_many_pixels",
+            f"The picture has {width}x{height} pixels; at most {PICTURE_PIXELS // 10**6} million can be read.",
+            value=f"{width}x{height} px",
+            limit=f"{PICTURE_PIXELS} px in all",
+            fix="Scale it down.",
         )
 
 
-def check_picture_shape(width: int, height: int) -> None:
-    """Sides and aspect. Raises PictureError (``picture_side``, ``picture_aspect``)."""
+def check_picture(width: int, height: int) -> None:
+    """Raise PictureError where a picture's sides or shape are outside the limits."""
+    size = f"{width}x{height} px"
     low, high = PICTURE_SIDES
-    if min(width, height) < low or max(width, height) > high:
-        small = min(width, height) < low
+    if min(width, height) < low:
         raise PictureError(
-            "picture_side",
-            f"The reference image is {width} x {height} pixels; each side must have {low} to {high}.",
-            value=f"{width} x {height}",
-            limit=f"{low} to {high} pixels a side",
-            fix="Use a larger picture, best 720 pixels or more on the short side."
-            if small
-            else "Scale it down.",
+            "picture_too_small",
+            f"The picture has {width}x{height} pixels; each side needs at least {low}.",
+            value=size,
+            limit=f"{low} px",
+            fix="Use a larger picture; scaling this one up adds no detail.",
         )
-    if Fraction(max(width, height), min(width, height)) > PICTURE_ASPECT:
+    if max(width, height) > high:
+        raise PictureError(
+            "picture_too_large",
+            f"The picture has {width}x{height} pixels; no side may be over {high}.",
+            value=size,
+            limit=f"{high} px",
+            fix="Scale it down.",
+        )
+    aspect = width / height
+    if not 1 / PICTURE_ASPECT <= aspect <= PICTURE_ASPECT:
+        shape = f"1:{1 / aspect:.2f}" if aspect < 1 else f"{aspect:.2f}:1"
         raise PictureError(
             "picture_aspect",
-            f"The reference image's aspect is 1:{max(width, height) / min(width, height):.2f}; "
-            "it must lie between 1:2.5 and 2.5:1.",
-            value=f"{width} x {height}",
+            f"The picture's sides are {shape} ({width}x{height} pixels); 1:2.5 to 2.5:1 is accepted.",
+            value=shape,
             limit="1:2.5 to 2.5:1",
-            fix="Crop its long side, or add background to its short side.",
+            fix="Crop the long side, or add background at the long edges.",
         )
 
 
-def check_clip_file(path: Path) -> None:
-    """Size of the file. Raises ClipError (``clip_too_heavy``)."""
-    size = path.stat().st_size
-    if size > CLIP_BYTES:
+def check_clip(clip: Clip, orientation: Orientation, *, limits: bool = True) -> None:
+    """Raise ClipError where a clip's file, sides or duration are outside the orientation's limits.
+
+    The sides are the upright ones, the duration the video stream's own. ``limits`` False lifts all of it.
+    """
+    if not limits:
+        return
+    if clip.size_bytes > CLIP_BYTES:
+        weight = _megabytes(clip.size_bytes)
         raise ClipError(
-            "clip_too_heavy",
-            f"The driving video has {size / MB:.1f} MB, more than 100 MB.",
-            value=f"{size / MB:.1f} MB",
-            limit="100 MB",
-            fix="Cut it shorter, or encode it with a lower bit rate.",
+            "clip_file_size",
+            f"The video's file has {weight}; at most {_megabytes(CLIP_BYTES)} are accepted.",
+            value=weight,
+            limit=_megabytes(CLIP_BYTES),
+            fix="Cut it shorter, or encode it smaller.",
         )
-
-
-def check_clip_shape(width: int, height: int) -> None:
-    """Sides. Raises ClipError (``clip_side``)."""
+    size = f"{clip.width}x{clip.height} px"
     low, high = CLIP_SIDES
-    if min(width, height) < low or max(width, height) > high:
-        small = min(width, height) < low
+    if min(clip.width, clip.height) < low:
         raise ClipError(
-            "clip_side",
-            f"The driving video is {width} x {height} pixels; each side must have {low} to {high}.",
-            value=f"{width} x {height}",
-            limit=f"{low} to {high} pixels a side",
-            fix="Use a larger original." if small else "Scale it down to 1080p.",
+            "clip_too_small",
+            f"The video has {clip.width}x{clip.height} pixels; each side needs at least {low}.",
+            value=size,
+            limit=f"{low} px",
+            fix="Use the video in a larger size.",
         )
-
-
-def check_clip_duration(duration_s: float, orientation: Orientation) -> None:
-    """Raises ClipError (``clip_too_short``, ``clip_too_long``)."""
-    low, high = CLIP_SECONDS[orientation]
-    span = f"{low:g} to {high:g} s for orientation {orientation.value!r}"
-    if duration_s < low - TOLERANCE_S:
+    if max(clip.width, clip.height) > high:
+        raise ClipError(
+            "clip_too_large",
+            f"The video has {clip.width}x{clip.height} pixels; no side may be over {high}.",
+            value=size,
+            limit=f"{high} px",
+            fix="Scale it down; 1080 pixels on the short side are plenty.",
+        )
+    shortest, longest = CLIP_SECONDS[orientation]
+    seconds = f"{clip.duration_s:.2f} s"
+    if clip.duration_s < shortest - SECONDS_TOLERANCE:
         raise ClipError(
             "clip_too_short",
-            f"The driving video lasts {duration_s:.2f} s, less than {low:g} s.",
-            value=f"{duration_s:.2f} s",
-            limit=span,
-            fix="Use a longer clip.",
+            f"The video lasts {seconds}; at least {shortest:g} s are needed.",
+            value=seconds,
+            limit=f"{shortest:g} s",
+            fix="Use a longer piece of the movement.",
         )
-    if duration_s > high + TOLERANCE_S:
-        other = (
-            " or use --orientation video, which takes up to 30 s" if orientation is Orientation.IMAGE else ""
-        )
+    if clip.duration_s > longest + SECONDS_TOLERANCE:
+        other = ""
+        if orientation is Orientation.IMAGE:
+            other = f" With orientation 'video' it may last {CLIP_SECONDS[Orientation.VIDEO][1]:g} s."
         raise ClipError(
             "clip_too_long",
-            f"The driving video lasts {duration_s:.2f} s, more than {high:g} s for orientation {orientation.value!r}.",
-            value=f"{duration_s:.2f} s",
-            limit=span,
-            fix=f"Cut it to {high:g} s{other}; on your own machine --no-limits lifts this.",
+            f"The video lasts {seconds}; with orientation '{orientation.value}' {longest:g} s are the most.",
+            value=seconds,
+            limit=f"{longest:g} s",
+            fix=f"Cut it to the piece that matters.{other}",
         )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / MB:.1f} MB"

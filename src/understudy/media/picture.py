@@ -1,21 +1,33 @@
-"""The reference image: bytes to upright sRGB pixels."""
+"""The reference image: bytes to pixels."""
 
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms
 
 from understudy.errors import PictureError
-from understudy.media.limits import check_picture_file, check_picture_pixels, check_picture_shape
+from understudy.media.limits import check_picture, check_picture_file, check_picture_pixels
 from understudy.request import Mode
 
-FORMATS = ("JPEG", "PNG")  # a phone's JPEG with a second picture behind it (MPO) opens as JPEG
+SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+LONGEST_SIDE = 4096  # of the output: many hardware decoders for H.264 end here
+EXIF_ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True)
@@ -34,100 +46,125 @@ class Picture:
         return int(self.rgb.shape[0])
 
 
-def load_picture(path: Path, *, limits: bool = True) -> Picture:
-    """Read a JPEG or PNG, told by its content; EXIF turn applied, colours converted to sRGB, 16 bit to 8.
+def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:
+    """Width and height of the output: the picture's own aspect, the mode's short side, both even.
 
-    ``limits`` False lifts the API's limits, not our own on what is safe to decode. Raises PictureError:
-    ``picture_missing``, ``picture_format``, ``picture_broken``, and those of `limits`.
+    A picture so long that its output would pass 4096 pixels is made smaller than its mode says.
     """
-    if not path.is_file():
-        raise PictureError(
-            "picture_missing",
-            f"There is no file {path.name!r}.",
-            fix="Check the path of the reference image.",
-        )
-    if limits:
-        check_picture_file(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb and metadata warnings; our limit comes first
-            with Image.open(path, formats=FORMATS) as image:
-                check_picture_pixels(*image.size)
-                turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-                if limits:
-                    width, height = image.size[::-1] if turned else image.size
-                    check_picture_shape(width, height)
-                image.load()
-                return _to_picture(ImageOps.exif_transpose(image))
-    except PictureError:
-        raise
-    except UnidentifiedImageError as error:
+    short, long = sorted((picture.width, picture.height))
+    scale = min(mode.short_side / short, LONGEST_SIDE / long)
+    sides = max(round(short * scale / 2) * 2, 2), round(long * scale / 2) * 2
+    return sides if picture.width <= picture.height else sides[::-1]
+
+
+def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Picture:
+    """Read a JPEG or PNG file, told by its content, into upright sRGB pixels.
+
+    ``limits`` False lifts the limits on the file's size, the sides and the aspect; more than 100 million pixels
+    are refused always, before anything is decoded. Raises PictureError with one of the codes picture_unreadable,
+    picture_format, picture_damaged, picture_too_many_pixels, picture_file_size, picture_too_small,
+    picture_too_large, picture_aspect.
+    """
+    data = _read(Path(path), limits)
+    kind = next((kind for signature, kind in SIGNATURES.items() if data.startswith(signature)), None)
+    if kind is None:
         raise PictureError(
             "picture_format",
-            f"{path.name!r} is neither a JPEG nor a PNG by its content.",
+            "The picture is neither a JPEG nor a PNG file, whatever its name says.",
             limit="JPEG, PNG",
-            fix="Save the reference image as JPEG or PNG.",
-        ) from error
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        MemoryError,
-        ArithmeticError,
-        IndexError,
-        TypeError,
-        KeyError,
-    ) as error:
+            fix="Save it as JPEG or PNG.",
+        )
+    if kind == "PNG" and len(data) >= 24:  # Pillow refuses the largest on opening, in its own words
+        check_picture_pixels(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pixels fewer than are refused here, and of odd metadata
+            with Image.open(io.BytesIO(data), formats=(kind,)) as image:
+                check_picture_pixels(*image.size)
+                if limits:  # the same rules for both sides: the turn can wait
+                    check_picture(*image.size)
+                return _pixels(image)
+    except PictureError:
+        raise
+    except Image.DecompressionBombError:
+        check_picture_pixels(65535, 65535)  # the most that a JPEG can say; Pillow does not tell
+        raise
+    except Exception as error:  # Pillow's decoders pass on whatever they meet
         raise PictureError(
-            "picture_broken",
-            f"{path.name!r} cannot be decoded ({type(error).__name__}).",
-            fix="Open it in an image editor and save it anew.",
+            "picture_damaged",
+            "The picture's file is damaged or incomplete.",
+            value=type(error).__name__,
+            fix="Download or export it again.",
         ) from error
-    except Image.DecompressionBombError as error:
+
+
+def _read(path: Path, limits: bool) -> bytes:
+    try:
+        if not path.is_file():
+            raise FileNotFoundError("no such file")
+        if limits:
+            check_picture_file(path.stat().st_size)
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
         raise PictureError(
-            "picture_too_large",
-            "The reference image is too large to decode safely.",
-            limit="100 million pixels",
-            fix="Scale it down.",
+            "picture_unreadable",
+            f"The picture cannot be opened: {getattr(error, 'strerror', None) or error}.",
+            fix="Check its path and that it may be read.",
         ) from error
 
 
-def _to_picture(image: Image.Image) -> Picture:
-    alpha = None
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        alpha = np.asarray(rgba.getchannel("A"))
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        deep = np.asarray(image, np.float64)
-        most = 65535.0 if image.mode != "F" else max(float(deep.max()), 1.0)
-        grey = np.rint(np.clip(deep / most, 0, 1) * 255).astype(np.uint8)
-        rgb = np.repeat(grey[..., None], 3, axis=2)
-    else:
-        rgb = np.array(_to_srgb(image), np.uint8)
-    if alpha is not None and int(alpha.min()) == 255:
-        alpha = None
-    return Picture(np.ascontiguousarray(rgb), None if alpha is None else np.ascontiguousarray(alpha))
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """RGB in sRGB; a profile that cannot be used is ignored, as browsers do."""
+def _pixels(image: Image.Image) -> Picture:
+    image.load()
+    turn = TURNS.get(_orientation(image))
     profile = image.info.get("icc_profile")
-    if image.mode not in ("RGB", "CMYK", "L"):
+    plain: Image.Image = _eight_bit(image)
+    alpha: Image.Image | None = None
+    if "A" in plain.getbands() or "transparency" in plain.info:
+        plain = plain.convert("RGBA")
+        alpha = plain.getchannel("A")
+        plain = plain.convert("RGB")
+    plain = _to_srgb(plain, profile)
+    if turn is not None:
+        plain = plain.transpose(turn)
+        alpha = alpha.transpose(turn) if alpha else None
+    opacity = np.array(alpha, np.uint8) if alpha else None
+    opaque = opacity is None or bool((opacity == 255).all())
+    return Picture(np.array(plain, np.uint8), None if opaque else opacity)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; a damaged EXIF block counts as upright."""
+    try:
+        return int(image.getexif().get(EXIF_ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    deep = np.asarray(image).astype(np.uint32)
+    grey = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
+    return grey
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Colours through the file's ICC profile where it has one that fits, else taken as sRGB."""
+    if image.mode not in {"RGB", "CMYK", "L"}:
         image = image.convert("RGB")
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-            )
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass
+            if image.mode == "L" and source.profile.xcolor_space.strip() != "GRAY":
+                image = image.convert("RGB")
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            converted = None  # a broken profile says nothing about the pixels
+        if converted is not None:
+            return converted
     return image.convert("RGB")
-
-
-def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:
-    """(width, height) of the output: the picture's own aspect, the short side as the mode says, both even."""
-    scale = mode.short_side / min(picture.width, picture.height)
-    return max(round(picture.width * scale / 2) * 2, 2), max(round(picture.height * scale / 2) * 2, 2)
