@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.expression import Look
 from understudy.engines.puppet.lids import BROW, Lid, lash_line
-from understudy.engines.puppet.mouth import Lips, Mouth, Sheets
+from understudy.engines.puppet.lips import Lips, Sheets
+from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, height_of, smooth
 
 TURN_DEG = 20.0  # where a turn of the head comes to a stop
@@ -35,8 +37,9 @@ class FaceRig:
     frame: FaceFrame
     turns: Floats  # (2, rows, columns, 2) displacement for sin(yaw) = 1 and sin(pitch) = 1
     brows: Floats  # (2, rows, columns, 2)
-    sheets: Sheets
-    mouth: Mouth
+    sheets: Sheets | None
+    mouth: Mouth | None
+    gap: float  # pixels of gap between the reference's lips
     lids: tuple[Lid | None, Lid | None]
     facing_deg: tuple[float, float]  # yaw of the reference
     depth: float  # height of the mouth over the outline, in pixels
@@ -64,16 +67,18 @@ class FaceRig:
         if texture is None:
             return None
         corner = np.array([lattice.x0, lattice.y0], np.float32)
-        light = cv2.cvtColor(texture[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32)
         margin = lattice.margin(0.15 * frame.span)
         inner = FaceFrame(frame.origin - corner, frame.along, frame.span)
-        lips = Lips.find(light, _shifted(mesh, -corner), inner)
+        local = _shifted(mesh, -corner)
+        lips = Lips.find(texture, local, inner) or find_drawn_mouth(texture, local, inner)
         height = height_of(mesh, lattice, frame) * margin
         none = np.zeros_like(height)
         turns = np.stack([frame.turn(height, none), frame.turn(none, height)])
         brows = np.stack([_brow(mesh, side, frame, lattice) * margin[..., None] for side in (0, 1)])
-        sheets = Sheets.build(lips, frame, lattice.nodes())
-        sheets = Sheets(**{k: np.ascontiguousarray(b * margin[..., None]) for k, b in vars(sheets).items()})
+        mouth, sheets = None, None
+        if lips is not None:
+            sheets = Sheets.build(lips, frame, lattice.nodes()).within(margin)
+            mouth = Mouth.build(lips, texture, mesh, frame, lattice)
         yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
         at = (mesh[13, :2] - corner) / lattice.step
         row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
@@ -88,7 +93,8 @@ class FaceRig:
             turns=turns,
             brows=brows,
             sheets=sheets,
-            mouth=Mouth.build(lips, texture, mesh, frame, lattice),
+            mouth=mouth,
+            gap=0.0 if lips is None else lips.gap,
             lids=(
                 Lid.build(0, texture, mesh, frame, lattice, lash),
                 Lid.build(1, texture, mesh, frame, lattice, lash),
@@ -109,11 +115,15 @@ class FaceRig:
         for lid, closing in zip(self.lids, look.lids, strict=True):
             if lid is not None and closing > 0.02:
                 lid.draw(patch, self.texture, over, min(closing, 1.0))
-        if look.mouth_open != 0.0:
+        if self.mouth is not None and look.mouth_open != 0.0:
             under = self.identity + self.lattice.full(self.lattice.back(below))
             still = self._turn(look, 0.8 * self.depth)
-            down = self.frame.turn(np.float32(0), np.float32(0.9 * gape * self.mouth.lips.gape))
-            self.mouth.draw(patch, self.texture, over, under, still, still + down, gape)
+            down = self.frame.turn(np.float32(0), np.float32(0.9 * gape * self.mouth.gape))
+            teeth = smooth(np.float32([(look.mouth_wide - 0.2) / 0.6, (gape - 0.3) / 0.3]))
+            grin = float(teeth[0] * (1.0 - teeth[1]))
+            self.mouth.draw(
+                patch, self.texture, over, under, still=still, jaw=still + down, gape=gape, grin=grin
+            )
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]
         return np.ascontiguousarray(patch[y0 : y0 + h, x0 : x0 + w])
@@ -122,12 +132,12 @@ class FaceRig:
         yaw, pitch = self._angles(look)
         common = math.sin(yaw) * self.turns[0] + math.sin(pitch) * self.turns[1]
         common += look.brows[0] * self.brows[0] + look.brows[1] * self.brows[1]
-        common += look.mouth_wide * self.sheets.wide
-        gape = 1.15 * math.tanh(max(look.mouth_open, 0.0) / 1.15)
-        s, gap = self.sheets, self.mouth.lips.gap
-        close = (
-            min(1.0, -look.mouth_open * self.mouth.lips.gape / gap) if look.mouth_open < 0 and gap else 0.0
-        )
+        if self.sheets is None or self.mouth is None:
+            return common.astype(np.float32), common.astype(np.float32), 0.0
+        s, gape, close = self.sheets, 1.15 * math.tanh(max(look.mouth_open, 0.0) / 1.15), 0.0
+        if look.mouth_open < 0 and self.gap > 0:
+            close = min(1.0, -look.mouth_open * self.mouth.gape / self.gap)
+        common += look.mouth_wide * s.wide
         above = common + gape * s.open_above + close * s.close_above
         below = common + gape * s.open_below + close * s.close_below
         return above.astype(np.float32), below.astype(np.float32), gape

@@ -1,0 +1,213 @@
+"""Lips: where they part in the reference, and how the face moves on either side of the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, smooth
+
+# Inner and outer lip lines from the own right corner to the left, in the published numbering of Face Mesh.
+INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+
+CORNER_SHARE = 0.30  # of the gap: how far the corners go down with the jaw
+UPPER_SHARE = 0.10  # of the gap that the upper lip makes by rising
+PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
+
+
+@dataclass(frozen=True)
+class Lips:
+    """Where the lips part in the reference, along the mouth, in the face's frame and in pixels."""
+
+    u: Floats  # (N,) from the own right corner to the left
+    upper: Floats  # (N,) v of the upper lip's inner edge
+    lower: Floats  # (N,) v of the lower lip's; the same where the mouth is closed
+    middle: float  # u of the lips' middle
+    gape: float  # pixels of gap that the mouth has at opening 1
+    nose: float  # v of the nose's foot
+    chin: float  # v of the chin
+
+    @property
+    def width(self) -> float:
+        return float(self.u[-1] - self.u[0])
+
+    @property
+    def gap(self) -> float:
+        """Largest gap that the reference shows, in pixels."""
+        return float((self.lower - self.upper).max())
+
+    @classmethod
+    def find(cls, texture: Bytes, mesh: Floats, frame: FaceFrame) -> Lips | None:
+        """The lips' lines from the mesh and the picture, or None where the picture shows no lips there.
+
+        The mesh parts the lips of many closed mouths. A mouth counts as open where what lies between the lines does
+        not look like lips; a closed mouth's line is the darkest path near the mesh's.
+        """
+        colours = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        colours = cv2.GaussianBlur(colours, (0, 0), max(0.005 * frame.span, 0.4))
+        upper, lower = frame.into(mesh[list(INNER_UPPER)]), frame.into(mesh[list(INNER_LOWER)])
+        u = np.linspace(upper[0, 0], upper[-1, 0], 65).astype(np.float32)
+        top = _along(upper, u)
+        bottom = np.maximum(_along(lower, u), top)
+        outer = _along(frame.into(mesh[list(OUTER_UPPER)]), u), _along(frame.into(mesh[list(OUTER_LOWER)]), u)
+        width = max(float(u[-1] - u[0]), 1.0)
+        core = slice(14, 51)
+
+        def seen(v: Floats) -> Floats:
+            return _look(colours, frame, u[core], v[core])
+
+        low, high = seen(bottom + 0.35 * (outer[1] - bottom)), seen(top - 0.35 * (top - outer[0]))
+        gap = float((bottom - top).max()) / width
+        if not (gap > PARTED and (gap > 0.25 or _looks_open(seen, top, bottom, low, high))):
+            top = bottom = _darkest_path(colours[..., 0], u, (top + bottom) / 2, width, frame)
+            seam, around = seen(top)[:, 0], np.minimum(seen(top - 0.09 * width), seen(top + 0.09 * width))[:, 0]
+            chin = seen(outer[1] + 0.12 * width)
+            coloured = float(np.abs(np.median(low, axis=0) - np.median(chin, axis=0)).sum())
+            near_chin = float(frame.into(mesh[152])[1] - np.median(bottom)) < 0.33 * frame.span
+            if coloured < 5.0 and (near_chin or float(np.median(around - seam)) < 6.0):
+                return None
+        middle = float(frame.into(mesh[[13, 14]])[:, 0].mean())
+        return cls.of(u, top, bottom, middle, mesh, frame)
+
+    @classmethod
+    def of(cls, u: Floats, top: Floats, bottom: Floats, middle: float, mesh: Floats, frame: FaceFrame) -> Lips:
+        chin, nose = float(frame.into(mesh[152])[1]), float(frame.into(mesh[2])[1])
+        seam = float(np.interp(middle, u, bottom))
+        gape = float(min(0.40 * frame.span, 0.8 * max(chin - seam, 1.0)))
+        return cls(u, top, bottom, middle, gape, nose, chin)
+
+    def across(self, u: Floats) -> Floats:
+        """-1 at the own right corner, 0 in the middle, 1 at the left corner; further out it goes on growing."""
+        left = max(float(self.u[-1] - self.middle), 1.0)
+        right = max(float(self.middle - self.u[0]), 1.0)
+        return np.where(u > self.middle, (u - self.middle) / left, (u - self.middle) / right).astype(
+            np.float32
+        )
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The face cut along the lips: displacements of what lies above the cut and of what lies below it.
+
+    Each is ``(rows, columns, 2)`` in picture pixels, for opening 1, closing 1 (what the reference's gap allows) and
+    widening 1. Both agree along the cut's continuation beyond the corners, so that the cheeks stay whole.
+    """
+
+    open_above: Floats
+    open_below: Floats
+    close_above: Floats
+    close_below: Floats
+    wide: Floats
+
+    @classmethod
+    def build(cls, lips: Lips, frame: FaceFrame, nodes: Floats) -> Sheets:
+        uv = frame.into(nodes)
+        u, v = uv[..., 0], uv[..., 1]
+        span, width = frame.span, lips.width
+        t = lips.across(u)
+        upper, lower = np.interp(u, lips.u, lips.upper), np.interp(u, lips.u, lips.lower)
+        parted = np.clip(1.0 - t * t, 0.0, 1.0) ** 0.55
+        beyond = np.maximum(np.abs(t) - 1.0, 0.0) * width / 2
+        corner = CORNER_SHARE * np.exp(-((beyond / (0.28 * span)) ** 2))
+        edge_above = corner * (1.0 - parted) - UPPER_SHARE * parted
+        edge_below = corner * (1.0 - parted) + (1.0 - UPPER_SHARE) * parted
+
+        up = np.maximum(upper - v, 0.0)
+        reach_up = 0.9 * (np.interp(lips.middle, lips.u, lips.upper) - lips.nose)
+        reach_up = reach_up + (0.55 * span - reach_up) * smooth(np.abs(t))
+        fall_up = smooth(1.0 - up / np.maximum(reach_up, 1.0))
+        down = np.maximum(v - lower, 0.0)
+        seam = float(np.interp(lips.middle, lips.u, lips.lower))
+        jaw = 0.88 * smooth(1.0 - (np.abs(u - lips.middle) - 0.26 * span) / (0.56 * span))
+        mix = smooth(down / (0.55 * max(lips.chin - seam, 1.0)))
+        neck = 1.0 - _ramp((v - lips.chin - 0.04 * span) / (0.62 * span))
+        below = (edge_below * (1.0 - mix) + jaw * mix) * neck
+        none = np.zeros_like(u)
+
+        gap = np.interp(u, lips.u, lips.lower - lips.upper)
+        lip_up = smooth(1.0 - up / np.maximum(0.8 * reach_up, 1.0))
+        lift = gap * (1.0 - mix) + 0.5 * lips.gap * jaw * mix
+
+        side = np.clip(t, -1.0, 1.0) * np.exp(-((beyond / (0.30 * span)) ** 2))
+        band = np.exp(-(((v - seam) / (0.30 * span)) ** 2))
+        curl = -0.40 * np.abs(side) ** 2 * band
+        narrow = -0.11 * lips.gape * side * band  # lips round as the jaw drops
+        return cls(
+            open_above=frame.turn(narrow, lips.gape * edge_above * fall_up),
+            open_below=frame.turn(narrow, lips.gape * below),
+            close_above=frame.turn(none, 0.40 * gap * lip_up),
+            close_below=frame.turn(none, -0.58 * lift * neck),
+            wide=frame.turn(0.13 * width * side * band, 0.13 * width * curl),
+        )
+
+    def within(self, margin: Floats) -> Sheets:
+        """The same, eased to nothing where ``margin`` (rows, columns) is 0."""
+        held = {f.name: np.ascontiguousarray(getattr(self, f.name) * margin[..., None]) for f in fields(self)}
+        return Sheets(**held)
+
+
+def _look(colours: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
+    """Colours ``(N, C)`` along a line given in the face's frame."""
+    at = (frame.turn(u, v) + frame.origin)[None]
+    found = cv2.remap(colours, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found[0], np.float32)
+
+
+def _looks_open(
+    seen: Callable[[Floats], Floats], top: Floats, bottom: Floats, low: Floats, high: Floats
+) -> bool:
+    """Whether what lies between two lines is no lip: dark, or teeth, which are much paler than lips."""
+    between = np.stack([seen(top + k * (bottom - top)) for k in np.linspace(0.1, 0.9, 9)])
+    apart = np.minimum(np.linalg.norm(between - low, axis=-1), np.linalg.norm(between - high, axis=-1))
+    paler = np.median(np.hypot(low[:, 1], low[:, 2])) - np.median(np.hypot(between[..., 1], between[..., 2]))
+    return bool((apart < 14.0).mean() < 0.45 or paler > 12.0)
+
+
+def _darkest_path(light: Floats, u: Floats, guess: Floats, width: float, frame: FaceFrame) -> Floats:
+    """v of the seam between closed lips: the darkest smooth path near ``guess`` (dynamic programming)."""
+    reach = 0.09 * width
+    offsets = np.linspace(-reach, reach, 37).astype(np.float32)
+    across = frame.turn(*np.broadcast_arrays(u[None], guess[None] + offsets[:, None])) + frame.origin
+    shades = cv2.remap(light, across, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    shades = cv2.GaussianBlur(shades, (5, 3), 0)
+    spread = max(float(shades.std()), 1.0)
+    # Near the corners the seam fades into the skin: there the mesh has the say.
+    ends = np.clip((np.abs(np.linspace(-1, 1, len(u))) - 0.6) / 0.4, 0.0, 1.0)
+    cost = shades / spread + (0.6 + 5.0 * ends) * (offsets[:, None] / reach) ** 2
+    total, came = cost.copy(), np.zeros(cost.shape, np.int64)
+    moves = (-2, -1, 0, 1, 2)
+    for i in range(1, len(u)):
+        steps = np.stack([np.roll(total[:, i - 1], m) + 0.15 * abs(m) for m in moves])
+        for k, m in enumerate(moves):
+            if m > 0:
+                steps[k, :m] = np.inf
+            elif m < 0:
+                steps[k, m:] = np.inf
+        best = steps.argmin(axis=0)
+        came[:, i] = np.arange(len(offsets)) - np.array(moves)[best]
+        total[:, i] += steps.min(axis=0)
+    path = np.empty(len(u), np.int64)
+    path[-1] = int(total[:, -1].argmin())
+    for i in range(len(u) - 1, 0, -1):
+        path[i - 1] = came[path[i], i]
+    found = offsets[path]
+    kernel = np.ones(7) / 7
+    found = np.convolve(np.pad(found, 3, mode="edge"), kernel, mode="valid")
+    return (guess + found).astype(np.float32)
+
+
+def _ramp(x: Floats) -> Floats:
+    """Like `smooth`, but nearly straight: its slope stays below 1.2."""
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(0.75 * x + 0.25 * x * x * (3.0 - 2.0 * x), np.float32)
+
+
+def _along(points: Floats, u: Floats) -> Floats:
+    order = np.argsort(points[:, 0])
+    return np.interp(u, points[order, 0], points[order, 1]).astype(np.float32)
