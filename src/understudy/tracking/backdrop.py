@@ -22,6 +22,7 @@ STEEP = 3.5  # Lab units a pixel: a steeper slope is an edge, which the backdrop
 RIM_SHARE = 0.6  # of the rim that one smooth colour must explain
 COVER = 0.15  # of the picture that the backdrop must cover
 GRAIN = 2.2  # Lab units of local texture that a plain backdrop may have (median)
+SHADOW = 0.35  # how much being darker counts against being of another colour
 ISLANDS = 12  # things apart from each other that may stand before a plain backdrop
 ROUNDS = 5
 
@@ -34,6 +35,7 @@ class Backdrop:
     holes: Mask  # (H, W) the same colour, enclosed by the figure
     colour: Floats  # (H, W, 3) CIE Lab
     distance: Floats  # (H, W) Lab distance of the picture from ``colour``
+    unlike: Floats  # (H, W) the same, but being darker, as in a shadow, counts little
     noise: float  # 90th percentile of ``distance`` inside ``mask``
 
 
@@ -81,7 +83,11 @@ def _at_full_size(rgb: Frame, colour: Image, seen: Mask) -> Backdrop:
     height, width = rgb.shape[:2]
     lab = _lab(rgb)
     wall = np.asarray(cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    distance = _distance(cv2.GaussianBlur(lab, (0, 0), 0.8), wall)
+    calm = cv2.GaussianBlur(lab, (0, 0), 0.8)
+    distance = _distance(calm, wall)
+    lighter = calm[..., 0] - wall[..., 0]
+    hue = ((calm[..., 1:] - wall[..., 1:]) ** 2).sum(2)
+    unlike = np.sqrt(hue + np.where(lighter > 0, lighter, SHADOW * lighter) ** 2).astype(np.float32)
     inside = cv2.resize(seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     noise = float(np.percentile(distance[inside], 90))
     limit = float(np.clip(2.5 * noise, 2.5, NEAR))
@@ -90,7 +96,7 @@ def _at_full_size(rgb: Frame, colour: Image, seen: Mask) -> Backdrop:
     mask = wide & (distance < limit)
     mask |= cv2.erode(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     mask = _without_specks(mask, round(0.0002 * mask.size))
-    return Backdrop(mask, _holes(mask, distance, noise), wall, distance, noise)
+    return Backdrop(mask, _holes(mask, distance, noise), wall, distance, unlike, noise)
 
 
 def _holes(mask: Mask, distance: Floats, noise: float) -> Mask:

@@ -41,8 +41,8 @@ def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
         looks += [(box, 1.0) for box in _body_boxes(joints, unit)]
     for box, strength in looks:
         _look(rgb, box, strength, segment, total, weight)
-    if person.mask is not None and person.mask.shape == total.shape:
-        total += 1.5 * person.mask
+    if person.mask is not None:
+        total += 1.5 * cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
         weight += 1.5
     belief = total / weight
     if found:
@@ -53,6 +53,15 @@ def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
             near = capsules(rgb.shape[:2], joints, list(zip(limb[:-1], limb[1:], strict=True)), 0.22 * unit)
             belief = np.where(near, np.maximum(belief, 0.8 * seen), belief)
     return np.asarray(belief, np.float32)
+
+
+def sees(belief: Floats, person: Person) -> bool:
+    """Whether the networks' belief holds the person's trunk: they miss most drawings, creatures and objects."""
+    joints = person.body[:, :2]
+    if not np.isfinite(joints).all():
+        return False
+    trunk = capsules(belief.shape, joints, [(11, 24), (12, 23), (11, 12)], 0.03 * torso(joints))
+    return bool(trunk.any()) and float(belief[trunk].mean()) > 0.6
 
 
 def torso(joints: Floats) -> float:

@@ -28,8 +28,8 @@ class BilateralGrid:
     weights over its 32 corners.
     """
 
-    def __init__(self, places: Floats, lab: Floats, reach: Reach) -> None:
-        """``places`` (N, 2) pixels, ``lab`` (N, 3)."""
+    def __init__(self, places: Floats, lab: Floats, weight: Floats, reach: Reach) -> None:
+        """``places`` (N, 2) pixels, ``lab`` (N, 3), ``weight`` (N,) how loud each pixel speaks."""
         scale = np.array([reach.space, reach.space, reach.light, reach.colour, reach.colour], np.float32)
         points = np.concatenate([places, lab], 1) / scale
         points -= points.min(0)
@@ -38,21 +38,22 @@ class BilateralGrid:
         self._shape = tuple(int(v) + 2 for v in low.max(0))
         strides = np.cumprod([1, *self._shape[:0:-1]])[::-1]
         index = (low @ strides).astype(np.int32)[:, None]
-        weight = np.ones((len(points), 1), np.float32)
+        corners = np.ones((len(points), 1), np.float32)
         for axis in range(5):
             index = np.concatenate([index, index + np.int32(strides[axis])], 1)
             share = part[:, axis, None]
-            weight = np.concatenate([weight * (1 - share), weight * share], 1)
+            corners = np.concatenate([corners * (1 - share), corners * share], 1)
         rows = np.arange(0, index.size + 1, 32, dtype=np.int32)
         self._slice = sparse.csr_array(
-            (weight.ravel(), index.ravel(), rows), shape=(len(points), int(np.prod(self._shape)))
+            (corners.ravel(), index.ravel(), rows), shape=(len(points), int(np.prod(self._shape)))
         )
         self._splat = self._slice.T
-        self._total = np.maximum(self._sum(np.ones(len(points), np.float32)), 1e-6)
+        self._weight = weight
+        self._total = np.maximum(self._sum(weight), 1e-6)
 
     def mean(self, values: Floats) -> Floats:
-        """(N,) the mean of ``values`` (N,) over each pixel's neighbours in place and colour."""
-        return np.asarray(self._sum(values) / self._total, np.float32)
+        """(N,) the weighted mean of ``values`` (N,) over each pixel's neighbours in place and colour."""
+        return np.asarray(self._sum(values * self._weight) / self._total, np.float32)
 
     def _sum(self, values: Floats) -> Floats:
         grid = (self._splat @ values).reshape(self._shape)
@@ -72,16 +73,22 @@ def _blur(grid: Floats, axis: int) -> Floats:
 
 
 def settle(
-    evidence: Floats, lab: Floats, inside: NDArray[np.bool_], reaches: tuple[Reach, ...], rounds: int = 6
+    evidence: Floats,
+    lab: Floats,
+    weight: Floats,
+    inside: NDArray[np.bool_],
+    reaches: tuple[Reach, ...],
+    rounds: int = 6,
 ) -> Floats:
     """(H, W) 0..1 after ``rounds`` of mean field from ``evidence`` (H, W), log-odds, where ``inside``.
 
-    Each pixel hears the mean label of the pixels like it and of its direct neighbours (Kraehenbuehl and Koltun,
+    Each pixel hears the mean label of the pixels like it, those of more ``weight`` (H, W) louder, and of its direct
+    neighbours (Kraehenbuehl and Koltun,
     "Efficient Inference in Fully Connected CRFs", NIPS 2011).
     """
     y, x = np.nonzero(inside)
     places = np.stack([x, y], 1).astype(np.float32)
-    grids = [BilateralGrid(places, lab[inside], reach) for reach in reaches]
+    grids = [BilateralGrid(places, lab[inside], weight[inside], reach) for reach in reaches]
     label = _logistic(evidence)
     given = evidence[inside]
     for _ in range(rounds):

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.belief import Segment, person_belief
+from understudy.engines.puppet.belief import Segment, person_belief, sees
 from understudy.engines.puppet.closed_form import carry_over, solve_alpha
+from understudy.engines.puppet.drawing import drawn_figure, is_outline
 from understudy.engines.puppet.foreground import estimate_foreground
 from understudy.engines.puppet.trimap import settle_labels
 from understudy.tracking.backdrop import find_backdrop
@@ -59,18 +60,21 @@ def matte(rgb: Frame, given_alpha: NDArray[np.uint8] | None, person: Person, seg
     size = (max(8, width // 2), max(8, height // 2))
     half = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     backdrop = find_backdrop(rgb)
-    belief = person_belief(rgb, person, segment)
-    if backdrop is not None and not np.isfinite(person.body).all():
-        belief = (~(backdrop.mask | backdrop.holes)).astype(np.float32)
-    belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
     smaller = replace(person, body=person.body * np.float32(size[0] / width))
-    label = settle_labels(half, belief, smaller, backdrop)
-    label = _one_figure(label, belief)
-    alpha = _soft_edge(half, label, rgb)
+    figure = None if backdrop is None else drawn_figure(backdrop, person)
+    belief = person_belief(rgb, person, segment) if figure is None or not is_outline(backdrop) else None
+    if figure is not None and (belief is None or not sees(belief, person)):
+        label = cv2.resize(figure.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    else:
+        if not sees(belief, person) and person.mask is not None:
+            belief = cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
+        label = _one_figure(settle_labels(half, belief, smaller, backdrop))
+    alpha = _soft_edge(half, np.asarray(label, np.float32), rgb)
     return Matte(alpha, estimate_foreground(rgb, alpha))
 
 
-def _one_figure(label: Floats, belief: Floats) -> Floats:
+def _one_figure(label: Floats) -> Floats:
     """``label`` without the pieces that hang on nothing."""
     pieces = (label > 0.5).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)

@@ -15,7 +15,12 @@ from understudy.tracking.tracker import Frame, Person
 Mask = NDArray[np.bool_]
 
 SURE = 3.0  # log-odds at which the networks' belief is cut off: they are often sure and wrong
-REACH = Reach(space=12.0, light=8.0, colour=5.0, strength=5.0)  # pixels of half the output's size
+# pixels of half the output's size
+REACHES = (
+    Reach(space=12.0, light=8.0, colour=5.0, strength=4.0),
+    Reach(space=40.0, light=6.0, colour=3.5, strength=2.5),
+)
+LIMB_RADII = {11: 0.12, 13: 0.09, 15: 0.1, 23: 0.16, 25: 0.1, 27: 0.1}  # by a bone's upper joint, in torsos
 FAR = 40  # pixels of the half size about the belief's edge in which labels are settled
 FEET = ((27, 29), (29, 31), (27, 31), (28, 30), (30, 32), (28, 32))
 
@@ -26,6 +31,7 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
     evidence = np.clip(np.log((belief + 0.02) / (1.02 - belief)), -SURE, SURE).astype(np.float32)
     joints = person.body[:, :2]
     core = belief > 0.3
+    surely = belief > 0.9
     if np.isfinite(joints).all():
         unit = torso(joints)
         shown = [(a, b) for a, b in BONES if min(person.visibility[a], person.visibility[b]) > 0.3]
@@ -34,18 +40,60 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
         feet = capsules(belief.shape, joints, [b for b in FEET if b in shown], 0.07 * unit)
         evidence += np.where(feet, 2.0, 0.0).astype(np.float32)
         core |= bones | feet
+        zone = _body_zone(belief.shape, joints, unit, 1.0)
+        # outside a bare body belief may be a gap between limbs: it counts less, and speaks softly to others
+        evidence = np.where(zone, evidence, np.minimum(evidence, 2.0) - 0.6)
+        surely = (_body_zone(belief.shape, joints, unit, 0.6) & (belief > 0.7)) | bones
+    held = np.zeros_like(core)
     if backdrop is not None:
-        evidence += _backdrop_evidence(belief, backdrop)
+        against, held = _backdrop_evidence(belief, backdrop, core)
+        evidence += against
     figure = core.astype(np.uint8)
     within = cv2.distanceTransform(figure, cv2.DIST_L2, 3)
     without = cv2.distanceTransform(1 - figure, cv2.DIST_L2, 3)
-    return settle(evidence, lab, (within < FAR) & (without < FAR), (REACH,))
+    weight = np.where(surely | ((belief < 0.05) & ~held), 1.0, 0.1).astype(np.float32)
+    return settle(evidence, lab, weight, (within < FAR) & ((without < FAR) | held), REACHES)
 
 
-def _backdrop_evidence(belief: Floats, backdrop: Backdrop) -> Floats:
+def _body_zone(shape: tuple[int, ...], joints: Floats, unit: float, part: float) -> Mask:
+    """(H, W) where a bare body would be: outside, the networks' belief may be a gap between limbs."""
+    zone = np.zeros(shape, np.uint8)
+    for upper, radius in LIMB_RADII.items():
+        for side in (0, 1):
+            a = upper + side
+            b = a + (4 if upper == 27 else 2)
+            zone |= capsules(shape, joints, [(a, b)], part * radius * unit)
+    corners = joints[[11, 12, 24, 23]]
+    corners = corners.mean(0) + (0.7 + 0.3 * part) * (corners - corners.mean(0))
+    trunk = cv2.convexHull(np.rint(corners).astype(np.int32))
+    cv2.fillConvexPoly(zone, trunk, 1)
+    head = joints[[0, 7, 8]].mean(0)
+    neck = np.rint(np.stack([head, joints[[11, 12]].mean(0)])).astype(int)
+    cv2.line(zone, tuple(neck[0].tolist()), tuple(neck[1].tolist()), 1, max(1, round(part * 0.36 * unit)))
+    cv2.circle(zone, (round(float(head[0])), round(float(head[1]))), max(1, round(part * 0.35 * unit)), 1, -1)
+    return np.asarray(zone > 0, np.bool_)
+
+
+def _backdrop_evidence(belief: Floats, backdrop: Backdrop, core: Mask) -> tuple[Floats, Mask]:
+    """Log-odds to add, and the objects that stand before the backdrop and hang together with the figure."""
     size = belief.shape[::-1]
     wall = cv2.resize(backdrop.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     hole = cv2.resize(backdrop.holes.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    distance = cv2.resize(backdrop.distance, size, interpolation=cv2.INTER_AREA)
-    other = np.clip(distance / max(4 * backdrop.noise, 6.0) - 1, 0, 1)
-    return np.asarray(-2.5 * wall - 1.5 * hole + 1.5 * other * (belief > 0.05), np.float32)
+    unlike = np.asarray(cv2.resize(backdrop.unlike, size, interpolation=cv2.INTER_AREA), np.float32)
+    limit = max(4 * backdrop.noise, 8.0)
+    objects = ((unlike > limit) & (wall < 0.5)).astype(np.uint8)
+    count, labels = cv2.connectedComponents(cv2.dilate(objects, np.ones((3, 3), np.uint8)))
+    about = cv2.dilate(core.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
+    foreign = np.where(about, 0, labels)
+    rim = np.concatenate([foreign[0], foreign[-1], foreign[:, 0], foreign[:, -1]])
+    touching = np.bincount(rim, minlength=count) > 0.2 * belief.shape[1]
+    ours = np.bincount(labels[core], minlength=count) > 0
+    keep = ours & ~touching
+    keep[0] = False
+    held = keep[labels] & (objects > 0)
+    other = np.clip(unlike / limit - 1, 0, 1)
+    doubt = np.where(belief > 0.9, 0.4, 1.0)  # hair or cloth of the wall's own colour
+    added = -doubt * (2.5 * wall + 1.5 * hole) + other * np.where(
+        held, 3.0, np.where(belief > 0.05, 1.5, 0.0)
+    )
+    return np.asarray(added, np.float32), np.asarray(held, np.bool_)
