@@ -91,7 +91,7 @@ def tree_of(mask: Mask) -> Tree | None:
     places, index, graph, lengths = _grid(shape, depth)
     centre = _centre(shape, depth)
     start = int(index[int(centre[1]), int(centre[0])])
-    cost, before = dijkstra(graph, indices=start, return_predecessors=True)
+    before = dijkstra(graph, indices=start, return_predecessors=True)[1]
     before = np.where(before < 0, -1, before).astype(np.int32)
     tree = Tree(
         shape, depth, centre, [], 1 / factor, np.float32([x0, y0]) - 2 / factor, index, before, places

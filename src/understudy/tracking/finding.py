@@ -1,4 +1,4 @@
-"""Finding the character: the reference image's joints, by the pose model where it sees somebody, else by the silhouette.
+"""Finding the character: the reference image's joints, by the pose model, else by the silhouette.
 
 The pose model knows photographs. It gets several versions of the picture (as it is, padded, blurred, flipped ...), each
 answer is judged by what a body must be like, and the best one that a second version confirms is taken. Where none
@@ -31,6 +31,9 @@ LOOK_AT = 1280  # longer side of what the pose model gets
 SMALL = 480  # shorter side under which the picture is enlarged for it
 SURE = 0.93  # a score that needs no second look
 GOOD = 0.45  # the least that is believed, after doubts
+BLURRED = 0.93  # what an answer loses that saw less of the picture
+CREDIBLE = 0.3  # a score below it is no answer
+CLEAR = 0.85  # a silhouette's score that needs no second opinion
 SAME = 0.12  # of the figure's size: two answers that close are the same body
 
 
@@ -42,7 +45,6 @@ class _Attempt:
     image: Frame
     back: NDArray[np.float64]
     flipped: bool = False
-    square: tuple[float, float, float] | None = None  # centre and side: where to look without a detector
 
 
 @runtime_checkable
@@ -71,10 +73,16 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
     if joints is not None:
         person = read_joints(joints, picture.width, picture.height)
         return _character(picture, person, "joints_file", shapes)
-    answer = _ask(picture, tracker, shapes)
+    answers = _ask(picture, tracker, shapes)
+    answer = _best(answers)
+    fitted = None
+    if answer is None:
+        fitted = best_fit(shapes)
+        doubtful = any(a.score >= CREDIBLE for a in answers)
+        if fitted is None or fitted.score < CLEAR or doubtful:
+            answer = _best(answers + _look_at_shapes(picture, tracker, shapes))
     if answer is not None:
-        return _character(picture, answer.person, answer.found_by, shapes)
-    fitted = best_fit(shapes)
+        return _character(picture, _with_details(answer, picture, tracker), answer.found_by, shapes)
     if fitted is not None:
         return _character(picture, _person_of(fitted), "silhouette", [fitted.silhouette])
     raise CharacterError(
@@ -88,38 +96,113 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
     )
 
 
-def _ask(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> _Answer | None:
-    """The best answer of the pose model over the versions of the picture, or None when none can be trusted."""
+def _ask(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> list[_Answer]:
+    """The pose model's answers to the versions of the picture; only the best of two sure ones that agree."""
     answers: list[_Answer] = []
-    for attempt in _attempts(picture, shapes):
-        if attempt.square is None:
-            person = tracker.find(attempt.image, mask=True)
-        elif isinstance(tracker, _LooksAt):
-            person = tracker.look_at(attempt.image, *attempt.square, mask=True)
-        else:
-            continue
+    for attempt in _attempts(_views(picture)):
+        person = tracker.find(attempt.image, mask=True)
         if person is None:
             continue
-        placed = _placed(person, attempt, picture)
-        score = judge(placed, picture.width, picture.height, shapes)
-        answers.append(_Answer(attempt.found_by, placed, score))
-        if score >= SURE:
-            return answers[-1]
-    worth = [(_worth(answer, answers), answer) for answer in answers]
-    best = max(worth, key=lambda pair: pair[0], default=None)
-    return best[1] if best is not None and best[0] >= GOOD else None
+        new = _answer(person, attempt, picture, shapes)
+        twin = max(answers, key=lambda a: a.score * (_alike(a.person, new.person) > 0.4), default=None)
+        if twin is not None and max(twin.score, new.score) >= SURE and _alike(twin.person, new.person) > 0.4:
+            return [twin if twin.score >= min(SURE, new.score) else new]
+        answers.append(new)
+    return answers
+
+
+def _look_at_shapes(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> list[_Answer]:
+    """The pose model's answers when it is told to look at the silhouettes, for figures that its detector misses."""
+    if not isinstance(tracker, _LooksAt):
+        return []
+    views = _views(picture)
+    answers: list[_Answer] = []
+    for shape in shapes[:2]:
+        x, y, side = (v / shape.scale / float(views.back[0, 0]) for v in shape.square)
+        for image in (views.plain, views.bright):
+            for wide in (1.05, 1.35):
+                person = tracker.look_at(image, x, y, wide * side, mask=True)
+                if person is not None:
+                    answers.append(_answer(person, _Attempt("tracker", image, views.back), picture, shapes))
+    return answers
+
+
+def _answer(person: Person, attempt: _Attempt, picture: Picture, shapes: list[Silhouette]) -> _Answer:
+    placed = _placed(person, attempt, picture)
+    score = judge(placed, picture.width, picture.height, shapes)
+    return _Answer(
+        attempt.found_by, placed, score * (BLURRED if attempt.found_by == "tracker_blurred" else 1.0)
+    )
+
+
+def _with_details(answer: _Answer, picture: Picture, tracker: Tracker) -> Person:
+    """The person with face and hands as the plain picture shows them, where the answer came from another version."""
+    person = answer.person
+    if answer.found_by == "tracker" or not isinstance(tracker, _LooksAt):
+        return person
+    views = _views(picture)
+    at = (person.body[person.visibility > 0.3, :2] - views.back[:, 2]) / views.back[:, :2].diagonal()
+    low, high = at.min(axis=0), at.max(axis=0)
+    x, y = ((low + high) / 2).tolist()
+    again = tracker.look_at(views.plain, x, y, 1.25 * float((high - low).max()))
+    if again is None:
+        return person
+    placed = _placed(again, _Attempt("tracker", views.plain, views.back), picture)
+    if _alike(placed, person) == 0:
+        return person
+    return replace(
+        person,
+        hands=placed.hands,
+        hand_score=placed.hand_score,
+        face=placed.face,
+        face_score=placed.face_score,
+    )
+
+
+def _best(answers: list[_Answer]) -> _Answer | None:
+    """The best answer of those that can be believed; of several people the largest."""
+    if len(answers) == 1 and answers[0].score >= SURE:
+        return answers[0]
+    believed = [(worth, a) for a in answers if (worth := _worth(a, answers)) >= GOOD]
+    if not believed:
+        return None
+    believed.sort(key=lambda pair: -pair[0])
+    most, leader = believed[0]
+    for worth, other in believed:
+        if (
+            worth > 0.6 * most
+            and _apart(other.person, leader.person)
+            and _size(other.person) > 1.05 * _size(leader.person)
+        ):
+            leader = other
+    return leader
+
+
+def _apart(a: Person, b: Person) -> bool:
+    """Whether two bodies stand beside each other, so that they must be two people."""
+    middles = [p.body[[11, 12, 23, 24], 0].mean() for p in (a, b)]
+    return abs(float(middles[0] - middles[1])) > 0.2 * max(_size(a), _size(b))
 
 
 def _worth(answer: _Answer, answers: list[_Answer]) -> float:
-    """The answer's score, less where other answers contradict it or found somebody larger."""
-    credible = [a for a in answers if a.score >= 0.3]
+    """An answer's score, less where no other version of the picture confirms it."""
+    credible = [a for a in answers if a.score >= CREDIBLE]
     if answer not in credible:
         return 0.0
-    size = [_size(a.person) for a in credible]
-    alike = sum(_same_body(a.person, answer.person) for a in credible)
-    # A lone answer needs a high score; of several people the largest is meant.
-    support = min(1.0, 0.35 + 0.65 * (alike - 1) / min(3, max(len(credible) - 1, 2)))
-    return answer.score * support * (_size(answer.person) / max(size)) ** 0.3
+    support = sum(_alike(a.person, answer.person) for a in credible if a is not answer)
+    # Beyond its score and company, the answer in the middle of its company is the one to trust.
+    central = support / max(len(credible) - 1, 1)
+    return answer.score * min(1.0, 0.5 + 0.25 * support) * (0.85 + 0.15 * central)
+
+
+def _alike(a: Person, b: Person) -> float:
+    """1 for the same body, 0 for another one."""
+    seen = (a.visibility > 0.4) & (b.visibility > 0.4)
+    if seen.sum() < 6:
+        return 0.0
+    size = max(float(np.ptp(a.body[seen, :2], axis=0).max()), 1.0)
+    off = np.linalg.norm(a.body[seen, :2] - b.body[seen, :2], axis=1) / size
+    return float(np.clip((1 - np.median(off) / SAME) / 0.5, 0, 1) * np.clip(1.3 - off.mean() / SAME, 0.3, 1))
 
 
 def _size(person: Person) -> float:
@@ -127,34 +210,45 @@ def _size(person: Person) -> float:
     return float(np.ptp(person.body[seen, 1])) + 1.0 if seen.any() else 1.0
 
 
-def _same_body(a: Person, b: Person) -> bool:
-    if a is b:
-        return True
-    seen = (a.visibility > 0.4) & (b.visibility > 0.4)
-    if seen.sum() < 6:
-        return False
-    size = float(np.ptp(a.body[seen, :2], axis=0).max())
-    off = np.linalg.norm(a.body[seen, :2] - b.body[seen, :2], axis=1)
-    return float(np.median(off)) < SAME * max(size, 1.0)
+@dataclass(frozen=True)
+class _Views:
+    """The picture at the size that the pose model gets; ``back`` (2, 3) maps its pixels to the picture's."""
+
+    grounds: list[Frame]  # on each background that an alpha channel leaves open
+    back: NDArray[np.float64]
+
+    @property
+    def plain(self) -> Frame:
+        return self.grounds[0]
+
+    @property
+    def bright(self) -> Frame:
+        """With its contrast evened out, for dark pictures."""
+        lab = cv2.cvtColor(self.plain, cv2.COLOR_RGB2LAB)
+        lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(lab[..., 0])
+        return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.uint8)
 
 
-def _attempts(picture: Picture, shapes: list[Silhouette]) -> Iterator[_Attempt]:
-    """Versions of the picture, the most faithful first."""
+def _views(picture: Picture) -> _Views:
     scale = min(1.0, LOOK_AT / max(picture.width, picture.height))
     if min(picture.width, picture.height) * scale < SMALL:
         scale = min(SMALL / min(picture.width, picture.height), LOOK_AT / max(picture.width, picture.height))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    back = np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]], np.float64)
     grounds = [
         cv2.resize(ground, size, interpolation=how).astype(np.uint8) for ground in _on_grounds(picture)
     ]
-    plain = grounds[0]
+    return _Views(
+        grounds, np.array([[picture.width / size[0], 0, 0], [0, picture.height / size[1], 0]], np.float64)
+    )
+
+
+def _attempts(views: _Views) -> Iterator[_Attempt]:
+    """Versions of the picture, the most faithful first."""
+    plain, back = views.plain, views.back
     border = np.median(np.concatenate([plain[0], plain[-1], plain[:, 0], plain[:, -1]]), axis=0)
-    blur = max(size) / 260
-    grey = cv2.cvtColor(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
-    bright = _brightened(plain)
-    for image in grounds:
+    blur = max(plain.shape[:2]) / 260
+    for image in views.grounds:
         yield _Attempt("tracker", image, back)
     yield _flipped("tracker_flipped", plain, back)
     for share in (0.15, 0.35):
@@ -166,14 +260,10 @@ def _attempts(picture: Picture, shapes: list[Silhouette]) -> Iterator[_Attempt]:
         yield _Attempt("tracker_blurred", cv2.GaussianBlur(plain, (0, 0), amount).astype(np.uint8), back)
     image, moved = _padded(plain, back, 0.3, border)
     yield _Attempt("tracker_blurred", cv2.GaussianBlur(image, (0, 0), blur).astype(np.uint8), moved)
-    for lit in (bright, grey):
+    grey = cv2.cvtColor(cv2.cvtColor(plain, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB).astype(np.uint8)
+    for lit in (views.bright, grey):
         yield _Attempt("tracker", lit, back)
         yield _Attempt("tracker_padded", *_padded(lit, back, 0.3, border))
-    for shape in shapes[:2]:
-        x, y, side = (v / shape.scale * size[0] / picture.width for v in shape.square)
-        for lit in (plain, bright):
-            for wide in (1.05, 1.35):
-                yield _Attempt("tracker", lit, back, square=(x, y, wide * side))
 
 
 def _on_grounds(picture: Picture) -> list[Frame]:
@@ -200,12 +290,6 @@ def _padded(
         image, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=[float(c) for c in colour]
     )
     return out.astype(np.uint8), back @ np.array([[1, 0, -margin], [0, 1, -margin], [0, 0, 1]], np.float64)
-
-
-def _brightened(image: Frame) -> Frame:
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
-    lab[..., 0] = cv2.createCLAHE(clipLimit=4.0, tileGridSize=(4, 4)).apply(lab[..., 0])
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.uint8)
 
 
 def _placed(person: Person, attempt: _Attempt, picture: Picture) -> Person:
@@ -265,12 +349,26 @@ def _rough_mask(picture: Picture, person: Person, shapes: list[Silhouette]) -> F
         if _held(person, shape, picture) > 0.8 and (shape.sure or person.mask is None):
             best = shape
             break
-    if best is None and person.mask is not None:
-        return person.mask
     if best is None:
-        return np.ones((picture.height, picture.width), np.float32)
+        return np.ones((picture.height, picture.width), np.float32) if person.mask is None else person.mask
     size = (picture.width, picture.height)
-    return cv2.resize(best.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    rough = cv2.resize(best.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    if person.mask is None or best.source == "alpha":
+        return rough
+    return _near_body(rough, person.mask)
+
+
+def _near_body(rough: Floats, seen: Floats) -> Floats:
+    """The silhouette without what lies far from the pose model's mask: cast shadows, things on the floor."""
+    factor = min(1.0, 400 / max(rough.shape))
+    small = (cv2.resize(seen, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) > 0.3).astype(
+        np.uint8
+    )
+    rows = np.flatnonzero(small.any(axis=1))
+    reach = max(3, round(0.06 * len(rows)))
+    near = cv2.dilate(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    wide = cv2.resize(near.astype(np.float32), rough.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.minimum(rough, wide).astype(np.float32)
 
 
 def _held(person: Person, shape: Silhouette, picture: Picture) -> float:

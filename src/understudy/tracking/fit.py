@@ -14,10 +14,11 @@ import numpy as np
 
 from understudy.tracking.branches import Branch, Tree, tree_of
 from understudy.tracking.motion import BODY, Floats
-from understudy.tracking.silhouette import Silhouette
+from understudy.tracking.silhouette import Mask, Silhouette
 from understudy.tracking.template import complete
 
-ENOUGH = {"alpha": 0.5, "backdrop": 0.55, "ink": 0.7, "grabcut": 0.8}
+ENOUGH = {"alpha": 0.5, "backdrop": 0.55, "ink": 0.7, "grabcut": 0.72}
+TRUST = {"alpha": 1.0, "backdrop": 1.0, "ink": 0.97, "grabcut": 0.8}
 SMALLEST = 0.22  # of the picture's height
 GUESSED = 0.2  # visibility of a part that no branch shows
 _LOOK_AT = 8
@@ -47,7 +48,17 @@ def best_fit(shapes: list[Silhouette]) -> Fit | None:
     """The skeleton that fits best into one of the shapes, or None when none of them is like a figure."""
     fits = [fit for shape in shapes[:_LOOK_AT] if (fit := fit_to(shape)) is not None]
     good = [fit for fit in fits if fit.score >= ENOUGH[fit.silhouette.source]]
-    return max(good, key=lambda fit: fit.score, default=None)
+    return max(good, key=_preference, default=None)
+
+
+def _preference(fit: Fit) -> float:
+    return fit.score * TRUST[fit.silhouette.source] * _whole(fit.silhouette.mask)
+
+
+def _whole(mask: Mask) -> float:
+    """1 for a shape that lies free in its picture, less the more the picture's edge cuts it."""
+    edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).sum()
+    return float(np.clip(1 - 0.5 * edge / (mask.any(axis=0).sum() + mask.any(axis=1).sum()), 0.5, 1))
 
 
 def fit_to(silhouette: Silhouette) -> Fit | None:
@@ -212,15 +223,18 @@ def _arms(
     for branch in tree.branches:
         if branch in used or branch.stands_out < 0.05 * tall:
             continue
-        if trunk.head_radius and _meets_head(branch, trunk):
-            continue
         path = _outside(branch.path, trunk)
         entry = path[-1]
+        if trunk.head_radius and (_meets_head(path, trunk) or entry[1] < upper - 0.03 * tall):
+            continue
         long = float(_lengths(path)[-1])
         spine_x = float(np.interp(entry[1], trunk.spine[:, 1], trunk.spine[:, 0]))
         reach = float(branch.tip[0] - spine_x)
         hangs = (float(entry[1]) - upper) / max(lower - upper, 1.0)
         if long < 0.07 * tall or hangs > 0.85 or entry[1] < upper - 0.12 * tall:
+            continue
+        slender = long / (2 * max(float(np.median(tree.depth_at(path))), 1.0))
+        if slender < 1.1:
             continue
         if abs(reach) < 0.04 * tall or branch.tip[1] > top + 0.92 * tall:
             continue
@@ -249,9 +263,8 @@ def _unlike(left: _Arm, right: _Arm, tall: float) -> float:
     return 1.5 * abs(left.entry - right.entry) / tall + 0.8 * abs(left.long - right.long) / tall
 
 
-def _meets_head(branch: Branch, trunk: _Trunk) -> bool:
-    away = np.linalg.norm(branch.path - trunk.head, axis=1)
-    return bool(away.min() < 0.9 * trunk.head_radius)
+def _meets_head(path: Floats, trunk: _Trunk) -> bool:
+    return bool(np.linalg.norm(path - trunk.head, axis=1).min() < 0.9 * trunk.head_radius)
 
 
 def _outside(path: Floats, trunk: _Trunk) -> Floats:
@@ -274,7 +287,6 @@ def _joints(
     neck, hips = trunk.spine[0], trunk.spine[-1]
     long = max(float(hips[1] - neck[1]), 0.1 * tall)
     chest = float(np.median(trunk.radius[: max(2, len(trunk.radius) // 2)]))
-    at[0] = _nose(tree, trunk, top, tall)
     for side, arm in ((1, arms[0]), (0, arms[1])):  # the character's right is at the picture's left
         sign = 1.0 if side == 0 else -1.0
         high = neck[1] + (0.12 if trunk.head_radius else 0.3) * long
@@ -284,8 +296,9 @@ def _joints(
             _mirror_arm(at, side, neck, long, chest, other)
             seen[[13 + side, 15 + side, 17 + side, 19 + side, 21 + side]] = GUESSED
         else:
-            _place_arm(at, side, arm, neck, long, chest)
+            _place_arm(at, side, arm, neck, long, chest, trunk.head_radius > 0)
     _settle_shoulders(at, seen)
+    at[0] = _nose(tree, trunk, float(at[11:13, 1].mean()))
     wide = max(0.55 * float(trunk.radius[-1]), 0.02 * tall)
     for side in (1, 0):
         sign = 1.0 if side == 0 else -1.0
@@ -301,21 +314,22 @@ def _joints(
     return at, seen
 
 
-def _nose(tree: Tree, trunk: _Trunk, top: float, tall: float) -> Floats:
+def _nose(tree: Tree, trunk: _Trunk, shoulders: float) -> Floats:
+    """In the head a little below its middle; without a head, between the crown and the shoulders."""
     if trunk.head_radius:
         return trunk.head + np.float32([0, 0.12 * trunk.head_radius])
-    solid = np.flatnonzero((tree.depth > 0.4 * tree.depth.max()).any(axis=1))
-    crown = float(solid[0]) if len(solid) else top
-    y = crown + 0.5 * (trunk.spine[0, 1] - crown)
-    return np.float32([trunk.spine[0, 0], max(y, top + 0.08 * tall)])
+    crown = float(np.flatnonzero((tree.depth > 0.4 * tree.depth.max()).any(axis=1))[0])
+    return np.float32([trunk.spine[0, 0], crown + 0.55 * max(shoulders - crown, 2.0)])
 
 
-def _place_arm(at: Floats, side: int, arm: Floats, neck: Floats, long: float, chest: float) -> None:
+def _place_arm(
+    at: Floats, side: int, arm: Floats, neck: Floats, long: float, chest: float, headed: bool
+) -> None:
     sign = 1.0 if side == 0 else -1.0
     entry = arm[-1]
     inward = min(0.3 * chest, abs(float(entry[0] - neck[0])) * 0.5)
     shoulder = entry - np.float32([sign * inward, 0])
-    highest = neck[1] + 0.3 * long
+    highest = neck[1] + (0.3 if headed else 0.7) * long
     if shoulder[1] > highest:  # an arm that lies along the body leaves it far below the shoulder
         shoulder = np.float32([shoulder[0], highest])
     whole = np.concatenate([arm, shoulder[None]])[::-1]
@@ -436,7 +450,12 @@ def _score(
     if legs is not None:
         left, right, fork = legs
         deep = (min(left.tip[1], right.tip[1]) - fork) / tall
-        score += 0.35 * float(np.clip(deep / 0.12, 0.3, 1))
+        feet = (min(left.tip[1], right.tip[1]) - fork) / max(max(left.tip[1], right.tip[1]) - fork, 1.0)
+        long = sorted(float(_lengths(b.path[b.path[:, 1] > fork])[-1]) for b in (left, right))
+        alike = float(np.clip(1.6 * long[0] / max(long[1], 1.0) - 0.1, 0.3, 1)) * float(
+            np.clip(1.5 * feet, 0.3, 1)
+        )
+        score += 0.35 * alike * float(np.clip(deep / 0.12, 0.3, 1))
     if min(spans) > 0:
         score *= float(np.clip(min(spans) / max(spans) / 0.5, 0.5, 1))
     lean = trunk.spine[-1] - trunk.spine[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,13 @@ from understudy.tracking.tracker import Person
 CORE = (*range(11, 17), *range(23, 29))
 SEEN = 0.5
 MARGIN = 0.006  # of the picture's longer side: a joint nearer to the edge is cut by it
-_PARENT = {13: 11, 15: 13, 14: 12, 16: 14, 25: 23, 27: 25, 26: 24, 28: 26, 29: 27, 31: 27, 30: 28, 32: 28} | {
-    finger: 15 + finger % 2 * -1 + 1 - 0 for finger in ()
-}
+_PARENTS = ((13, 11), (14, 12), (15, 13), (16, 14), (25, 23), (26, 24), (27, 25), (28, 26))
+_ENDS = {
+    15: (17, 19, 21),
+    16: (18, 20, 22),
+    27: (29, 31),
+    28: (30, 32),
+}  # what moves with a wrist or an ankle
 
 
 def judge(person: Person, width: int, height: int, shapes: list[Silhouette]) -> float:
@@ -87,7 +93,7 @@ def _proportions(person: Person, inside: NDArray[np.bool_]) -> float:
     at, seen = person.body[:, :2], person.visibility
 
     def span(*chain: int) -> float:
-        return sum(float(np.linalg.norm(at[a] - at[b])) for a, b in zip(chain[:-1], chain[1:], strict=True))
+        return sum(float(np.linalg.norm(at[a] - at[b])) for a, b in pairwise(chain))
 
     shoulders, hips = at[11:13].mean(axis=0), at[23:25].mean(axis=0)
     torso = float(np.linalg.norm(shoulders - hips))
@@ -159,9 +165,9 @@ def shown_parts(person: Person, rough: Floats) -> NDArray[np.bool_]:
     grown = cv2.dilate(small.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
     xy = np.clip(np.nan_to_num(at) * factor, 0, np.array(small.shape[::-1]) - 1).astype(int)
     shown &= grown[xy[:, 1], xy[:, 0]]
-    for child, parent in ((13, 11), (14, 12), (15, 13), (16, 14), (25, 23), (26, 24), (27, 25), (28, 26)):
+    for child, parent in _PARENTS:
         shown[child] &= shown[parent]
-    for end, parts in ((15, (17, 19, 21)), (16, (18, 20, 22)), (27, (29, 31)), (28, (30, 32))):
+    for end, parts in _ENDS.items():
         for part in parts:
             shown[part] &= shown[end]
     return shown
@@ -181,16 +187,7 @@ def pull_inside(person: Person, rough: Floats) -> Floats:
     figure = float(np.ptp(at[inside], axis=0).max()) if inside.sum() > 1 else 1.0
     reach = 0.09 * figure
     ys, xs = np.nonzero(mask)
-    for joint, followers in (
-        (13, ()),
-        (14, ()),
-        (15, (17, 19, 21)),
-        (16, (18, 20, 22)),
-        (25, ()),
-        (26, ()),
-        (27, (29, 31)),
-        (28, (30, 32)),
-    ):
+    for joint in (13, 14, 15, 16, 25, 26, 27, 28):
         if not inside[joint] or person.visibility[joint] < 0.3:
             continue
         x, y = at[joint]
@@ -203,6 +200,6 @@ def pull_inside(person: Person, rough: Floats) -> Floats:
         worth = np.minimum(depth[ys[near], xs[near]], 0.05 * figure) - 0.6 * off[near]
         best = int(np.argmax(worth))
         move = (np.array([xs[near][best], ys[near][best]]) - at[joint]) / factor
-        for part in (joint, *followers):
+        for part in (joint, *_ENDS.get(joint, ())):
             body[part, :2] += move
     return body
