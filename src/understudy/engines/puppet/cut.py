@@ -134,7 +134,7 @@ def _tied_radii(
             # where that is free as well.
             free = np.minimum(both[0], both[1])
             even = (both[0] + both[1]) / 2
-            width = np.where(even < 1.5 * guess, even, np.clip(free, 0.6 * guess, 1.2 * guess))
+            width = np.where(even < 1.5 * guess, even, np.clip(free, 0.8 * guess, 1.2 * guess))
             seen = [_extent(inside & ~hidden, points, n, 2.5 * guess) for n in (normal, -normal)]
             clear = (seen[0] >= both[0]) & (seen[1] >= both[1])
             width = width[clear] if clear.sum() >= 3 else np.minimum(width, guess)
@@ -186,7 +186,7 @@ def _corridor_mask(
                 )
             else:
                 # What the free side shows of the width is no longer to be found on this side.
-                rest = np.clip(2 * target - sides[0][1], 0.5 * target, 1.2 * target) if limb.arm else target
+                rest = np.clip(2 * target - sides[0][1], 0.6 * target, 1.3 * target) if limb.arm else target
                 seam = _seam(edges, points, normal, rest.astype(np.float32))
                 cut = _smooth(np.where(reach < 1.25 * rest, reach + 1, seam))
             border = points + (np.maximum(cut, 2.0) + (2.0 if outer else 0.0))[:, None] * normal
@@ -200,9 +200,21 @@ def _corridor_mask(
     if not limb.arm:  # heel and sole
         cv2.circle(area, _pixel(line[2]), max(int(radii[2] * 1.3), 3), 1, -1)
     mask = area.astype(bool)
+    if not limb.arm:
+        mask &= _below_hips(joints, mask.shape, 0.25 * float(radii[0]))
     if others:
         mask &= _nearer(line, others, mask)
     return mask
+
+
+def _below_hips(joints: Floats, shape: tuple[int, ...], above: float) -> NDArray[np.bool_]:
+    """(H, W) what lies below the line through the hips across the spine, and ``above`` pixels more."""
+    hips = centre(joints, HIPS)
+    down = hips - centre(joints, SHOULDERS)
+    down = down / max(float(np.hypot(*down)), 1.0)
+    ys, xs = np.ogrid[: shape[0], : shape[1]]
+    below: NDArray[np.bool_] = (xs - hips[0]) * down[0] + (ys - hips[1]) * down[1] > -above
+    return below
 
 
 def _hand_by_colour(

@@ -18,6 +18,7 @@ OVERLAP = 1.1  # radius of the disc about a joint in which both neighbours show,
 ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
 ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm
 LEG_ROOT = 0.95
+HAND_RIM = 4  # pixels about a hand on a leg that show the hand's edge and are filled with it
 EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
 
 
@@ -99,11 +100,14 @@ def _rig_limb(
     line, radii = corridor.polyline, corridor.radii
     mine = labels == index + 1
     root = _disc(alpha.shape, line[0], joint_radius(radii, 0) * (ARM_ROOT if corridor.limb.arm else LEG_ROOT))
-    above = np.zeros_like(mine)  # a hand that lies on this leg
-    for other, c in enumerate(cut):
-        if other != index and c.limb.arm and not corridor.limb.arm:
-            above |= (labels == other + 1) & corridor.mask & (alpha > 0.5)
-    colours = fill_hidden(rgb, mine & (alpha > 0.5), above) if above.any() else rgb
+    core = alpha > 0.5
+    above = np.zeros_like(mine)
+    if not corridor.limb.arm:  # a hand that lies on this leg, and what the trunk hides of its root
+        arms = [other + 1 for other, c in enumerate(cut) if c.limb.arm]
+        hands = np.isin(labels, arms) & core
+        above = _grown(hands & corridor.mask, HAND_RIM) & (mine | corridor.mask) & core
+        above |= root & core & ~mine
+    colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
     zone = mine | above | root
     nearest = _nearest_segment(zone, line)
     layers = []
@@ -112,8 +116,15 @@ def _rig_limb(
         for joint in (k, k + 1):
             if joint < 3:
                 part |= zone & _disc(alpha.shape, line[joint], joint_radius(radii, joint) * OVERLAP)
-        layers.append(_layer(name, colours, alpha * soft(part), pad))
+        # A hand or foot that is in the picture as a whole has nothing to go on with beyond the edge.
+        layers.append(_layer(name, colours, alpha * soft(part), 0 if k == 2 else pad))
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line, radii)
+
+
+def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    if not mask.any():
+        return mask
+    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(bool)
 
 
 def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
@@ -146,12 +157,27 @@ def _rig_trunk(
     zone = (labels == TRUNK) | hidden
     stubs = np.zeros_like(zone)
     for i, c in enumerate(cut):
-        stub = _disc(alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (ARM_STUB if c.limb.arm else OVERLAP))
+        stub = _disc(
+            alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (ARM_STUB if c.limb.arm else OVERLAP)
+        )
         stubs |= stub & (labels == i + 1)
+    stubs |= _crotch(cut, joints, alpha.shape) & core
     # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
-    near = cv2.dilate((own | stubs).astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    near = _grown(own | stubs, 2)
     colours = np.where(near[..., None], rgb, colours)
     return _layer("trunk", colours, alpha * soft(zone | stubs), pad)
+
+
+def _crotch(cut: list[Corridor], joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(H, W) between the hips and a little below, where the trunk has to close the gap of spread legs."""
+    area = np.zeros(shape[:2], np.uint8)
+    legs = [c for c in cut if not c.limb.arm]
+    if len(legs) == 2:
+        down = centre(joints, HIPS) - centre(joints, SHOULDERS)
+        down = down / max(float(np.hypot(*down)), 1.0) * 0.9 * min(joint_radius(c.radii, 0) for c in legs)
+        left, right = joints[HIPS[0]], joints[HIPS[1]]
+        cv2.fillPoly(area, [np.rint(np.array([left, right, right + down, left + down])).astype(np.int32)], 1)
+    return area.astype(bool)
 
 
 def _behind_arms(

@@ -1,0 +1,200 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.errors import UnderstudyError
+from understudy.request import Mode, Orientation
+
+app = typer.Typer(
+    name="understudy",
+    help="A character's picture and a driving video in, a video of that character moving so out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The tracker's model files.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+ImageOption = Annotated[Path, typer.Option("--image", help="The reference image: JPEG or PNG.")]
+MotionOption = Annotated[
+    Path | None, typer.Option("--motion", help="A motion saved earlier, instead of a video.")
+]
+JointsOption = Annotated[
+    Path | None, typer.Option("--joints", help="The character's joints, for one not found.")
+]
+LimitsOption = Annotated[
+    bool, typer.Option("--limits/--no-limits", help="The API's limits on size and duration.")
+]
+
+
+@app.command()
+def animate(
+    image: ImageOption,
+    output: Annotated[Path, typer.Option(help="The mp4 to write.")],
+    video: Annotated[Path | None, typer.Option(help="The driving video: MP4 or MOV.")] = None,
+    orientation: Annotated[
+        Orientation, typer.Option(help="Whose facing the output has.")
+    ] = Orientation.VIDEO,
+    mode: Annotated[Mode, typer.Option(help="Short side: std 720 pixels, pro 1080.")] = Mode.STD,
+    sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Keep the driving video's sound.")] = True,
+    watermark: Annotated[
+        bool, typer.Option("--watermark", help="Write a second, visibly marked file.")
+    ] = False,
+    prompt: Annotated[str, typer.Option(help="Words for engines that read them.")] = "",
+    sheet: Annotated[Path | None, typer.Option(help="A contact sheet to write, as PNG.")] = None,
+    motion: MotionOption = None,
+    save_motion: Annotated[Path | None, typer.Option(help="Keep the motion for later, as .npz.")] = None,
+    joints: JointsOption = None,
+    limits: LimitsOption = True,
+    engine: Annotated[str, typer.Option(help="How the video is made.")] = "puppet",
+    provenance: Annotated[
+        bool, typer.Option("--provenance/--no-provenance", help="Sign the result (C2PA).")
+    ] = True,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processor threads; default: all, at most 4.")
+    ] = None,
+) -> None:
+    """Make the character of IMAGE perform what happens in VIDEO."""
+    from understudy.animate import animate as run
+    from understudy.terminal import progress_bar, show_result
+
+    with progress_bar() as progress:
+        result = run(
+            image,
+            video,
+            output=output,
+            orientation=orientation,
+            mode=mode,
+            sound=sound,
+            watermark=watermark,
+            prompt=prompt,
+            sheet=sheet,
+            motion=motion,
+            save_motion=save_motion,
+            joints=joints,
+            limits=limits,
+            engine=engine,
+            provenance=provenance,
+            threads=threads,
+            progress=progress,
+        )
+    show_result(result)
+
+
+@app.command()
+def rig(
+    image: ImageOption,
+    sheet: Annotated[Path, typer.Option(help="The PNG to write: matte, parts, rest pose, background.")],
+    mode: Annotated[Mode, typer.Option()] = Mode.STD,
+    joints: JointsOption = None,
+    limits: LimitsOption = True,
+) -> None:
+    """Look inside: how the character of IMAGE is cut out, without any video."""
+    from understudy.engines.puppet.sheet import write_rig_sheet
+    from understudy.terminal import progress_bar, say
+
+    with progress_bar() as progress:
+        found_by = write_rig_sheet(image, sheet, mode=mode, joints=joints, limits=limits, progress=progress)
+    say(f"{sheet}  (character found by: {found_by})")
+
+
+@app.command()
+def evaluate(
+    image: Annotated[Path | None, typer.Option(help="The reference image.")] = None,
+    video: Annotated[Path | None, typer.Option(help="The driving video.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The video to judge.")] = None,
+    orientation: Annotated[Orientation, typer.Option()] = Orientation.VIDEO,
+    self_reenactment: Annotated[
+        bool, typer.Option("--self", help="The reference is a frame of the driving video.")
+    ] = False,
+    start: Annotated[
+        float, typer.Option(help="Second of the driving video at which the output begins.")
+    ] = 0.0,
+    pairs: Annotated[
+        Path | None, typer.Option(help="A list of pairs (JSON) to make and judge instead.")
+    ] = None,
+    media: Annotated[Path | None, typer.Option(help="Folder of the pairs' files.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where the pairs' results go.")] = Path("out"),
+    sheet: Annotated[Path | None, typer.Option(help="A contact sheet to write, as PNG.")] = None,
+) -> None:
+    """Measure how well a result follows its driving video; figures as JSON."""
+    from understudy.evaluation.command import evaluate_one, evaluate_pairs
+    from understudy.terminal import progress_bar
+
+    with progress_bar() as progress:
+        if pairs is not None:
+            text = evaluate_pairs(pairs, media, folder, progress=progress)
+        else:
+            text = evaluate_one(
+                image,
+                video,
+                output,
+                orientation,
+                self_reenactment=self_reenactment,
+                start_s=start,
+                sheet=sheet,
+            )
+    typer.echo(text)
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Where the video goes.")] = Path("demo")
+    / "understudy-demo.mp4",
+) -> None:
+    """Make a video of the project's own sample and say where it lies."""
+    from understudy.animate import animate as run
+    from understudy.sample import character_path, clip_path
+    from understudy.terminal import progress_bar, show_result
+
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        result = run(
+            character_path(), clip_path(), output=output, sheet=output.with_suffix(".png"), progress=progress
+        )
+    show_result(result)
+
+
+@models_app.command()
+def pull(name: Annotated[str, typer.Argument(help="Which: tracker.")] = "tracker") -> None:
+    """Download a set of model files and check them."""
+    from understudy.errors import RequestError
+    from understudy.terminal import progress_bar, say
+    from understudy.tracking.models import pull_tracker
+
+    if name != "tracker":
+        raise RequestError(
+            "models_unknown",
+            f"There are no models {name!r}.",
+            value=name,
+            limit="tracker",
+            fix="Pull tracker.",
+        )
+    with progress_bar() as progress:
+        paths = pull_tracker(progress)
+    say(f"{len(paths)} model files in {paths[0].parent}")
+
+
+def main() -> None:
+    """Run; an error that we can explain is one line on stderr and exit code 1 (2 for wrong input)."""
+    from understudy.errors import InputError
+
+    try:
+        app()
+    except UnderstudyError as error:
+        from understudy.terminal import complain
+
+        complain(error)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

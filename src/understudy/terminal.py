@@ -1,0 +1,69 @@
+"""What the command line shows: progress bars with the time left, the result, an error and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as TimeLeft
+
+from understudy.errors import UnderstudyError
+from understudy.progress import Progress as Report
+from understudy.request import Result
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Report]:
+    """A bar for each stage, on stderr; where that is no terminal, nothing is drawn."""
+    bars: dict[str, TaskID] = {}
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeLeft(),
+    )
+    with Progress(*columns, console=_err, disable=not _err.is_terminal, refresh_per_second=5) as bar:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = bar.add_task(stage, total=total or None)
+            bar.update(bars[stage], completed=done, total=total or None)
+
+        yield report
+
+
+def say(text: str) -> None:
+    _out.print(escape(text), soft_wrap=True)
+
+
+def show_result(result: Result) -> None:
+    """Where the video lies, what it is, and what is not in it."""
+    say(f"{result.path}")
+    if result.watermark_path:
+        say(f"{result.watermark_path}  (marked)")
+    if result.sheet_path:
+        say(f"{result.sheet_path}  (contact sheet)")
+    work = sum(result.timings_s.values())
+    say(
+        f"{result.width} x {result.height}, {result.frames} frames at {result.fps:.4g}/s, {result.duration_s:.2f} s, "
+        f"sound: {'yes' if result.sound else 'no'}; engine {result.engine}, character found by "
+        f"{result.character_found_by}; {work:.1f} s of work"
+    )
+    for part in result.left_out:
+        say(f"left out ({part.what}): {part.detail}")
+
+
+def complain(error: UnderstudyError) -> None:
+    """One error: what is wrong, then what to do."""
+    _err.print(
+        f"[bold red]error[/] {escape(error.message)} [dim]{escape(f'[{error.code}]')}[/]", soft_wrap=True
+    )
+    _err.print(f"[bold]do[/]    {escape(error.fix)}", soft_wrap=True)
