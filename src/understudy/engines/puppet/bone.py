@@ -10,6 +10,7 @@ from understudy.engines.puppet.skeleton import Points, Reals, blur, smooth, step
 _REST = 0.02  # weight of the rest pose against what was seen nearby: it wins in gaps of more than about 2 s
 _REACH_S = 0.35
 _LONGEST = 1.12  # of a bone's full length; more is noise of the body size
+_LONGEST_SAME = 1.4  # for a frame of the same clip: perspective included
 
 
 def transfer(
@@ -46,7 +47,7 @@ def transfer(
         exact = rest / at if abs(at) > 1e-6 else gain
         gain = sure * exact + (1 - sure) * gain
         offset = rest - gain * at
-        limit = max(limit, length * 1.6)
+        limit = max(full_m * anchor.px_per_m, length) * _LONGEST_SAME
     moved = bones * gain + offset
     reach = np.abs(moved)
     if stiff and anchor is None:

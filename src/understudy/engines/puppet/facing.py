@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.skeleton import Reals, blur
+from understudy.engines.puppet.performer import Performer
+from understudy.engines.puppet.skeleton import HIPS, SHOULDERS, SWAPPED, Reals, blur, middle, unit
 
 FLOOR = 0.45  # of the torso's width: below this the drawing looks like paper
 _THINNEST = 0.15  # while it flips
@@ -62,3 +64,32 @@ def _floored(values: Reals, floor: float, blend: float) -> Reals:
     """``max(values, floor)`` with a rounded corner, exact outside ``floor`` ± ``blend``."""
     h: NDArray[np.float64] = np.clip(0.5 + 0.5 * (values - floor) / blend, 0.0, 1.0)
     return np.asarray(floor * (1 - h) + values * h + blend * h * (1 - h))
+
+
+def unturned(
+    performer: Performer, hands: Reals, seen: NDArray[np.bool_]
+) -> tuple[Performer, Reals, NDArray[np.bool_]]:
+    """The performer with left and right changed over while it shows its back, eased over profile; its hands too.
+
+    For a figure that the picture's edge cuts: it cannot turn round, and arms that kept their side would cross the
+    chest. So each arm follows the arm that the picture shows on its side.
+    """
+    upright = 1j * unit(middle(performer.metres, SHOULDERS), -1j)
+    lines = [(performer.metres[:, a] - performer.metres[:, b]) / upright for a, b in (SHOULDERS, HIPS)]
+    across = (lines[0].real + lines[1].real) / 2
+    full = max(float(np.quantile(np.abs(across), 0.9)), 1e-6)
+    back = (1.0 - side(across / full, performer.fps)) / 2
+    if not back.any():
+        return performer, hands, seen
+    b, over = back[:, None], back > 0.5
+    swapped = replace(
+        performer,
+        pixels=performer.pixels * (1 - b) + performer.pixels[:, SWAPPED] * b,
+        trust=performer.trust * (1 - b) + performer.trust[:, SWAPPED] * b,
+        metres=performer.metres * (1 - b) + performer.metres[:, SWAPPED] * b,
+        depth=performer.depth * (1 - b) + performer.depth[:, SWAPPED] * b,
+    )
+    hands = np.where(over[:, None, None, None], hands[:, ::-1], hands)
+    # A hand that changes over is let go for the moment of it.
+    between = (back > 0.02) & (back < 0.98)
+    return swapped, hands, np.where(over[:, None], seen[:, ::-1], seen) & ~between[:, None]

@@ -66,7 +66,7 @@ def hand(stage: Stage, side: int, forearm_turn: Points) -> Hand:
     body_trust = stage.trust(wrist, *fingers[:2])
     body_turn = smooth(_turn(body, complex(own_fingers[:2].mean()), anchor, body_trust), fps, 0.05)
 
-    seen = blur((np.nan_to_num(stage.motion.hand_score[:, side]) > 0.5).astype(np.float64), fps, 0.06) > 0.5
+    seen = blur(stage.hands_seen[:, side].astype(np.float64), fps, 0.06) > 0.5
     weight = _ramped(seen, fps)
     track = _tracked(stage, side)
     along = track[:, 9]
@@ -112,7 +112,7 @@ def _own(stage: Stage, side: int) -> tuple[Points, Points]:
 
 def _tracked(stage: Stage, side: int) -> Points:
     """The performer's hand (T, 21) about its wrist in metres, turned with the body; interpolated where lost."""
-    raw = stage.motion.hands[:, side].astype(np.float64)
+    raw = stage.hands[:, side]
     raw = (raw - raw[:, :1]) / stage.performer.px_per_m[:, None, None]
     found = np.isfinite(raw).all(axis=(1, 2))
     if not found.any():
@@ -137,14 +137,14 @@ def _turn(vectors: Points, own: complex, anchor: Anchor | None, trust: Reals) ->
 
 
 def _share(lengths: Reals, seen: NDArray[np.bool_], anchor: Anchor | None) -> Reals:
-    """Foreshortening (T,) from 0.6 to 1 against the longest seen, or against the anchor."""
+    """Foreshortening (T,) from 0.6 to 1 against the longest seen; against the anchor's own where there is one."""
     if seen.sum() < 3:
         return np.ones(len(lengths))
-    full = float(np.quantile(lengths[seen], 0.85))
+    full = max(float(np.quantile(lengths[seen], 0.85)), 1e-6)
+    share = np.clip(lengths / full, THINNEST, 1.0)
     if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
-        full = max(anchor.number(lengths), 0.5 * full)
-        return np.asarray(np.clip(lengths / max(full, 1e-6), THINNEST, 1.25))
-    return np.asarray(np.clip(lengths / max(full, 1e-6), THINNEST, 1.0))
+        return np.asarray(np.clip(share / anchor.number(share), THINNEST, 1.4))
+    return np.asarray(share)
 
 
 def _width(across: Reals, own: float, seen: NDArray[np.bool_], fps: float, anchor: Anchor | None) -> Reals:
@@ -160,9 +160,8 @@ def _width(across: Reals, own: float, seen: NDArray[np.bool_], fps: float, ancho
             now = -now
         state[t] = now
     if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
-        full = max(abs(anchor.number(across)), 0.6 * full)
-    share = blur(np.clip(np.abs(across) / full, THINNEST, 1.0), fps, 0.06)
-    return np.asarray(share * np.clip(blur(state, fps, 0.05), -1, 1))
+        state = state * state[anchor.frame]
+    return np.asarray(_share(np.abs(across), seen, anchor) * np.clip(blur(state, fps, 0.05), -1, 1))
 
 
 def _ramped(seen: NDArray[np.bool_], fps: float) -> Reals:

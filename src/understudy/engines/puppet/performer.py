@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.engines.puppet.skeleton import (
     HEAD,
@@ -23,6 +24,7 @@ from understudy.tracking.motion import Motion
 # Landmarks that keep their distances when a face or a hand moves: what body size is measured by.
 _FRAME = (0, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 _SPINE_M = 0.50
+_GLIMPSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def measure(motion: Motion) -> Performer:
     """Measure the performer of ``motion`` (one shot). A motion without any tracked frame gives zero trust."""
     fps = motion.fps
     frames = len(motion)
-    tracked = motion.tracked
+    tracked = _lasting(motion.tracked, max(round(_GLIMPSE_S * motion.fps), 1))
     body = _filled(motion.body.astype(np.float64), tracked)
     world = _filled(motion.world.astype(np.float64), tracked & np.isfinite(motion.world[:, 0, 0]))
     pixels = plane(body)
@@ -78,7 +80,17 @@ def measure(motion: Motion) -> Performer:
     return Performer(fps, pixels, trust, metres, depth, size, yaw, root, world)
 
 
-def _filled(values: Reals, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Reals:
+def _lasting(tracked: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
+    """``tracked`` without stretches shorter than ``shortest`` frames: a glimpse is mostly a mistake."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], tracked.astype(np.int8), [0]])))
+    starts, stops = edges[::2], edges[1::2]
+    keep = np.zeros_like(tracked)
+    for start, stop in zip(starts, stops, strict=True):
+        keep[start:stop] = stop - start >= shortest
+    return keep if keep.any() else tracked
+
+
+def _filled(values: Reals, known: NDArray[np.bool_]) -> Reals:
     """``values`` (T, ...) with unknown frames interpolated from their neighbours; zeros if none is known."""
     index = np.flatnonzero(known)
     if len(index) == 0:
@@ -89,13 +101,13 @@ def _filled(values: Reals, known: np.ndarray[tuple[int, ...], np.dtype[np.bool_]
     a, b = index[left], index[right]
     share = np.where(b > a, (at - a) / np.maximum(b - a, 1), 0.0).clip(0, 1)
     share = share.reshape(-1, *([1] * (values.ndim - 1)))
-    return np.nan_to_num(values[a] * (1 - share) + values[b] * share)
+    return np.asarray(np.nan_to_num(values[a] * (1 - share) + values[b] * share))
 
 
 def _inside(pixels: Points, width: int, height: int) -> Reals:
-    """1 inside the picture, falling to 0 at 6 % of its height outside, where landmarks are guesses."""
+    """1 inside the picture, falling to 0 at 15 % of its height outside, where landmarks are guesses."""
     out = np.maximum.reduce([-pixels.real, pixels.real - width, -pixels.imag, pixels.imag - height])
-    return np.asarray(1.0 - step(out / height, 0.0, 0.06))
+    return np.asarray(1.0 - step(out / height, 0.02, 0.15))
 
 
 def _body_size(pixels: Points, world: Reals, trust: Reals, fps: float, picture: tuple[int, int]) -> Reals:

@@ -41,14 +41,14 @@ def _feet(points: Points) -> Points:
 
 
 def corrections(
-    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float
+    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float, pin: int
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
     ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2) move as standing feet should, from anywhere;
     ``standing`` (T, 2) as from `planted`. While a foot stands, its distance to ``wanted`` is held at its mean of that
-    stance; between stances the shift is eased. ``limit`` is the largest shift in pixels: more would
-    show more than the slide does.
+    stance, or at what it is in frame ``pin``; between stances the shift is eased. ``limit`` is
+    the largest shift in pixels: more would show more than the slide does.
     """
     slide = feet - wanted
     push = np.zeros_like(slide)
@@ -56,7 +56,8 @@ def corrections(
     for foot in (0, 1):
         for start, stop in _stances(standing[:, foot] > 0.5):
             part = slice(start, stop)
-            push[part, foot] = slide[part, foot].mean() - slide[part, foot]
+            held = slide[pin, foot] if start <= pin < stop else slide[part, foot].mean()
+            push[part, foot] = held - slide[part, foot]
             weight[part, foot] = 1.0
     push *= limit / np.maximum(np.abs(push), limit)
     total = weight.sum(axis=1)

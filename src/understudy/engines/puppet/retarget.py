@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet import root
+from understudy.engines.puppet.anchor import find_anchor
 from understudy.engines.puppet.figure import Figure
 from understudy.engines.puppet.hands import hand
 from understudy.engines.puppet.head import head
 from understudy.engines.puppet.limbs import feet, limbs, turn_of
+from understudy.engines.puppet.performer import measure
 from understudy.engines.puppet.pose import Poses
-from understudy.engines.puppet.skeleton import Points, Reals, blur, rest_depth
+from understudy.engines.puppet.skeleton import (
+    HIPS,
+    SHOULDERS,
+    SWAPPED,
+    Points,
+    Reals,
+    blur,
+    rest_depth,
+    rest_points,
+)
 from understudy.engines.puppet.stage import Stage, set_stage
 from understudy.engines.puppet.torso import torso
 from understudy.request import Orientation
@@ -32,6 +45,9 @@ def retarget(
     path. Where the performer passes through the reference's own pose, all is measured from that frame, and the
     result equals the reference there (exactly in ``video``). What is not shown, or not seen for long, rests.
     """
+    if _seen_from_behind(character) and not _is_of(character, motion, height):
+        # Its drawing cannot turn round: its limbs follow those that the picture shows on their side.
+        return _swapped(retarget(_relabelled(character), motion, orientation, width, height))
     stage = set_stage(character, motion, orientation, width, height)
     trunk = torso(stage)
     moved = limbs(stage, trunk.lean)
@@ -52,6 +68,45 @@ def retarget(
         hands=_floats(figure.hand_points(joints)),
         hand_weight=np.stack([h.weight for h in figure.hands], axis=1).astype(np.float32),
         shown=stage.shown,
+    )
+
+
+def _seen_from_behind(character: Character) -> bool:
+    """Whether the landmarks of the reference have left where a front view has right: a back, or a mistaken front."""
+    body = character.person.body[:, 0]
+    if not np.isfinite(body[[*SHOULDERS, *HIPS]]).all():
+        return False
+    return float(body[11] - body[12] + body[23] - body[24]) < 0.0
+
+
+def _is_of(character: Character, motion: Motion, height: int) -> bool:
+    """Whether the reference is a frame of the motion's own clip."""
+    rest = rest_points(character)
+    return find_anchor(measure(motion), rest, character.shown, height / motion.height) is not None
+
+
+def _relabelled(character: Character) -> Character:
+    """The character with left and right called the other way round."""
+    p = character.person
+    person = replace(
+        p,
+        body=p.body[SWAPPED],
+        visibility=p.visibility[SWAPPED],
+        world=p.world[SWAPPED],
+        hands=p.hands[::-1],
+        hand_score=p.hand_score[::-1],
+    )
+    return replace(character, person=person, shown=character.shown[SWAPPED])
+
+
+def _swapped(poses: Poses) -> Poses:
+    return replace(
+        poses,
+        joints=poses.joints[:, SWAPPED],
+        depth=poses.depth[:, SWAPPED],
+        hands=poses.hands[:, ::-1],
+        hand_weight=poses.hand_weight[:, ::-1],
+        shown=poses.shown[SWAPPED],
     )
 
 

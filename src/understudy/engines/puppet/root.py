@@ -28,7 +28,7 @@ from understudy.engines.puppet.torso import typical
 _SCALES = (0.35, 3.0)
 _SOLES = (*ANKLES, *HEELS, *TOES)
 _STRIDE = 0.05  # of the figure's height: the largest shift that keeps a foot in its place
-_STRIDE_HELD = 0.09  # the same where the path is held, and feet would slide instead of the hips swaying
+_STRIDE_HELD = 0.06  # the same where the path is held, and feet would slide instead of the hips swaying
 
 
 def scale(stage: Stage) -> Reals:
@@ -135,7 +135,8 @@ def _on_the_spot(stage: Stage, figure: Figure, start: complex) -> Points:
 def _planted(stage: Stage, figure: Figure, root: Points, wanted: Points, limit: float) -> Points:
     out = figure.posed(root)
     standing = planting.planted(stage.performer)
-    shift, steps = planting.corrections(_feet(out), wanted, standing, limit, stage.fps)
+    pin = stage.anchor.frame if stage.anchor is not None else stage.first
+    shift, steps = planting.corrections(_feet(out), wanted, standing, limit, stage.fps, pin)
     return figure.posed(root + shift, steps)
 
 

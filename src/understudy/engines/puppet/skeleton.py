@@ -25,6 +25,16 @@ LIMBS = ((11, 13), (12, 14), (13, 15), (14, 16), (23, 25), (24, 26), (25, 27), (
 TWINS = ((0, 1), (2, 3), (4, 5), (6, 7))
 LEGS = (4, 5, 6, 7)
 
+# Index of each landmark's mirror image, for a body whose left and right change places.
+SWAPPED = [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(j + 1 if j % 2 else j - 1 for j in range(11, 33))]
+
+# What a landmark that was not found hangs from, in an order in which parents come first.
+_PARENTS = dict(
+    [(13, 11), (14, 12), (15, 13), (16, 14), (17, 15), (18, 16), (19, 15), (20, 16), (21, 15), (22, 16)]
+    + [(25, 23), (26, 24), (27, 25), (28, 26), (29, 27), (30, 28), (31, 27), (32, 28)]
+    + [(j, 0) for j in range(1, 11)]
+)
+
 # A standing adult seen from the front: metres about the mid-hip (x right in the picture, y down), to stand in for
 # landmarks that a character found by its silhouette or by a file of joints does not have.
 STANDING = np.array(
@@ -82,9 +92,16 @@ def rest_points(character: Character) -> Points:
         height = float(character.silhouette.shape[0])
         return np.asarray(STANDING * (height / 2.2) + complex(character.silhouette.shape[1] / 2, height / 2))
     a0, b0 = a.mean(), b.mean()
-    size = np.abs(b - b0).sum() / np.abs(a - a0).sum()
-    turn = unit(np.vdot(a - a0, b - b0)) if known[[11, 12, 23, 24]].sum() >= 3 else 1.0
-    body[~known] = (b0 + (STANDING - a0) * size * turn)[~known]
+    size = float(np.abs(b - b0).sum() / np.abs(a - a0).sum())
+    turn = (
+        complex(unit(np.asarray(np.vdot(a - a0, b - b0)))) if known[[*SHOULDERS, *HIPS]].sum() >= 3 else 1.0
+    )
+    for j in np.flatnonzero(~known):
+        parent = _PARENTS.get(int(j), -1)
+        near, there = (
+            (STANDING[parent], body[parent]) if np.isfinite(body[parent]) and parent >= 0 else (a0, b0)
+        )
+        body[j] = there + (STANDING[j] - near) * size * turn
     return body
 
 

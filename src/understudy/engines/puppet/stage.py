@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.anchor import Anchor, find_anchor
+from understudy.engines.puppet.facing import unturned
 from understudy.engines.puppet.path import is_cut
 from understudy.engines.puppet.performer import Performer, measure
 from understudy.engines.puppet.proportions import foreshortening, full_lengths
@@ -24,10 +25,13 @@ class Stage:
     ``rest`` (33,) are the character's landmarks in the reference image, ``shown`` (33,) those to animate. ``metres``
     (T, 33) is the performer, facing as wanted; ``angle`` (T,) the turn about the vertical that made it so, or None.
     ``full_m`` (8,) are the performer's limbs at full length, ``share`` (8,) what the reference shows of the
-    character's. ``cut`` tells that the picture's lower edge cuts the figure.
+    character's. ``hands`` (T, 2, 21, 3) are the performer's in pixels, NaN where lost, and ``hands_seen`` (T, 2).
+    ``yaw`` is the reference's, in radians. ``cut`` tells that the picture's lower edge cuts the figure.
     """
 
-    motion: Motion
+    tracked: NDArray[np.bool_]
+    hands: Reals
+    hands_seen: NDArray[np.bool_]
     character: Character
     performer: Performer
     orientation: Orientation
@@ -55,8 +59,7 @@ class Stage:
     @property
     def first(self) -> int:
         """The first frame in which the performer is seen."""
-        tracked = self.motion.tracked
-        return int(np.argmax(tracked)) if tracked.any() else 0
+        return int(np.argmax(self.tracked))
 
     @property
     def spine(self) -> complex:
@@ -85,6 +88,10 @@ def set_stage(
     shown = character.shown & np.isfinite(character.person.body[:, :2]).all(axis=1)
     anchor = find_anchor(performer, rest, shown, height / motion.height)
     yaw = anchor.number(performer.yaw) if anchor is not None else _reference_yaw(character)
+    cut = is_cut(character, rest, height)
+    hands, seen = motion.hands.astype(np.float64), np.nan_to_num(motion.hand_score) > 0.5
+    if cut and orientation is Orientation.VIDEO:
+        performer, hands, seen = unturned(performer, hands, seen)
     angle: Reals | None = None
     metres = performer.metres
     if orientation is Orientation.IMAGE:
@@ -95,7 +102,9 @@ def set_stage(
     full = full_lengths(flat, trust, performer.world)
     share = foreshortening(rest, character.person.world.astype(np.float64), shown)
     return Stage(
-        motion=motion,
+        tracked=performer.trust.max(axis=1) > 0.5,
+        hands=hands,
+        hands_seen=seen,
         character=character,
         performer=performer,
         orientation=orientation,
@@ -109,7 +118,7 @@ def set_stage(
         full_m=full,
         share=share,
         yaw=yaw,
-        cut=is_cut(character, rest, height),
+        cut=cut,
     )
 
 
