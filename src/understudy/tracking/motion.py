@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import RequestError
 
-Floats = NDArray[np.float32]
+# Geometry is float32 where it crosses a border; NumPy's own promotions in between are not worth casting back.
+Floats = NDArray[np.floating[Any]]
 
 BODY = 33
 HAND = 21
