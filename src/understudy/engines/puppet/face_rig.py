@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.expression import Look
-from understudy.engines.puppet.lids import BROW, Lid, lash_line
+from understudy.engines.puppet.eyes import BROW, find_eyes
+from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips, Sheets
 from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, height_of, smooth
@@ -82,7 +83,7 @@ class FaceRig:
         yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
         at = (mesh[13, :2] - corner) / lattice.step
         row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
-        lash = lash_line(texture, mesh, frame, lattice)
+        lids = [eye and Lid.build(eye, texture, inner) for eye in find_eyes(texture, local, inner)]
         return cls(
             box=box,
             rest=rest,
@@ -95,10 +96,7 @@ class FaceRig:
             sheets=sheets,
             mouth=mouth,
             gap=0.0 if lips is None else lips.gap,
-            lids=(
-                Lid.build(0, texture, mesh, frame, lattice, lash),
-                Lid.build(1, texture, mesh, frame, lattice, lash),
-            ),
+            lids=(lids[0], lids[1]),
             facing_deg=(yaw, 0.0),
             depth=float(height[row, column]),
         )

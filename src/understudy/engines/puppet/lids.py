@@ -7,12 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, smooth
-
-# Lines of the eyes from corner to corner, own left and own right, in the published numbering of Face Mesh.
-UPPER = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 159, 158, 157, 173, 133))
-LOWER = ((263, 249, 390, 373, 374, 380, 381, 382, 362), (33, 7, 163, 144, 145, 153, 154, 155, 133))
-BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
+from understudy.engines.puppet.eyes import Eye
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, smooth
 
 UPPER_SHARE = 0.92  # of a closing eye's way that the upper lid goes; the lower one does the rest
 RIGID = 0.18  # of the eye's opening: the lash line and its nearest skin, which move without stretching
@@ -44,37 +40,24 @@ class Lid:
         return slice(self.y0, self.y0 + h), slice(self.x0, self.x0 + w)
 
     @classmethod
-    def build(
-        cls, side: int, texture: Bytes, mesh: Floats, frame: FaceFrame, lattice: Lattice, lash: float
-    ) -> Lid | None:
-        """The lid of eye ``side`` (0 own left), or None where the eye cannot be closed.
-
-        ``lash`` is from `lash_line`.
-        """
-        upper, lower = frame.into(mesh[list(UPPER[side])]), frame.into(mesh[list(LOWER[side])])
-        brow = frame.into(mesh[list(BROW[side])])
-        width = float(np.ptp(upper[:, 0]))
-        tall = float(np.max(_line(lower, upper[:, 0]) - upper[:, 1]))
-        if width < 5.0 or tall < 1.5:
-            return None
-        corner = np.array([lattice.x0, lattice.y0], np.float32)
-        outline = np.concatenate([mesh[list(UPPER[side] + LOWER[side] + BROW[side]), :2]]) - corner
-        pad = 0.6 * tall + 3
-        x0, y0 = np.floor(outline.min(axis=0) - pad).astype(int)
-        x1, y1 = np.ceil(outline.max(axis=0) + pad).astype(int)
-        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, lattice.width), min(y1, lattice.height)
+    def build(cls, eye: Eye, texture: Bytes, frame: FaceFrame) -> Lid | None:
+        """The lid of an eye, or None where there is no room for it. ``frame`` is in the texture's own pixels."""
+        tall, width = eye.tall, eye.width
+        edges = np.stack(
+            [np.concatenate([eye.u, eye.u]), np.concatenate([eye.brow, eye.lower + 0.8 * tall])], axis=-1
+        )
+        outline = frame.turn(edges[:, 0], edges[:, 1]) + frame.origin
+        x0, y0 = (int(i) for i in np.floor(outline.min(axis=0) - 0.2 * tall - 3))
+        x1, y1 = (int(i) for i in np.ceil(outline.max(axis=0) + 0.2 * tall + 3))
+        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, texture.shape[1]), min(y1, texture.shape[0])
         if x1 - x0 < 4 or y1 - y0 < 4:
             return None
-        xy = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1).astype(np.float32)
-        uv = frame.into(xy + corner)
+        uv = frame.into(np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1))
         u = uv[..., 0]
-        top, bottom = _line(upper, u), _line(lower, u)
-        bow = np.clip(1.0 - ((u - upper[:, 0].mean()) / (width / 2)) ** 2, 0.0, 1.0)
-        top = top + bow * lash * tall
-        opening = np.maximum(bottom - top, 0.0)
-        inside = smooth((width / 2 * 1.02 - np.abs(u - upper[:, 0].mean())) / (0.08 * width))
-        opening = opening * inside
-        skin = np.clip(0.72 * (top - _line(brow, u)), 0.5 * tall, 1.3 * tall)
+        top, bottom, brow = (np.interp(u, eye.u, line) for line in (eye.upper, eye.lower, eye.brow))
+        inside = smooth((width / 2 * 1.02 - np.abs(u - eye.u.mean())) / (0.08 * width))
+        opening = np.maximum(bottom - top, 0.0) * inside
+        skin = np.clip(0.72 * (top - brow), 0.5 * tall, 1.3 * tall)
         lines = np.stack([uv[..., 1], top, opening, skin], axis=-1).astype(np.float32)
         near = (np.abs(uv[..., 1] - top) < 0.15 * tall + 1) & (opening > 0.4 * tall)
         part = texture[y0:y1, x0:x1, :3][near]
@@ -142,31 +125,3 @@ class Lid:
         part[..., :3] += (self.lash - part[..., :3]) * (0.65 * closing * line)[..., None]
         patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
 
-
-def _line(points: Floats, u: Floats) -> Floats:
-    """v of a line through points, at u."""
-    order = np.argsort(points[:, 0])
-    return np.interp(u, points[order, 0], points[order, 1]).astype(np.float32)
-
-
-def lash_line(texture: Bytes, mesh: Floats, frame: FaceFrame, lattice: Lattice) -> float:
-    """How far below the landmarks the upper lids' dark edge lies in the picture, over the eyes' opening.
-
-    Both eyes are asked together: one alone is easily led astray by a pupil or a fold.
-    """
-    corner = np.array([lattice.x0, lattice.y0], np.float32)
-    light = cv2.cvtColor(texture[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    offsets = np.linspace(-0.36, 0.28, 33).astype(np.float32)
-    score = -0.9 * np.abs(offsets[3:-3])
-    for side in (0, 1):
-        upper, lower = frame.into(mesh[list(UPPER[side])]), frame.into(mesh[list(LOWER[side])])
-        tall = float(np.max(_line(lower, upper[:, 0]) - upper[:, 1]))
-        middle, half = upper[:, 0].mean(), np.ptp(upper[:, 0]) / 2
-        u = np.linspace(middle - 0.75 * half, middle + 0.75 * half, 25).astype(np.float32)
-        bow = 1.0 - ((u - middle) / max(half, 1.0)) ** 2
-        v = _line(upper, u)[None] + (offsets * tall)[:, None] * bow[None]
-        at = frame.turn(*np.broadcast_arrays(u[None], v)) + frame.origin - corner
-        shade = cv2.remap(light, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).mean(axis=1)
-        darker = shade[:-6] - shade[6:]  # from skin to lash, over 0.12 of the opening
-        score = score + 0.5 * darker / max(float(np.ptp(shade)), 6.0)
-    return float(offsets[3:-3][int(score.argmax())])

@@ -68,9 +68,12 @@ class Lips:
             top = bottom = _darkest_path(colours[..., 0], u, (top + bottom) / 2, width, frame)
             seam, around = seen(top)[:, 0], np.minimum(seen(top - 0.09 * width), seen(top + 0.09 * width))[:, 0]
             chin = seen(outer[1] + 0.12 * width)
+            near_chin = float(frame.into(mesh[152])[1] - np.median(lower[:, 1])) < 0.33 * frame.span
             coloured = float(np.abs(np.median(low, axis=0) - np.median(chin, axis=0)).sum())
             near_chin = float(frame.into(mesh[152])[1] - np.median(bottom)) < 0.33 * frame.span
-            if coloured < 5.0 and (near_chin or float(np.median(around - seam)) < 6.0):
+            line = float(np.median(around - seam))
+            # A line that is no darker than the skin around it, or a chin's outline taken for a mouth.
+            if (coloured < 5.0 and (near_chin or line < 6.0)) or (line < 0.5 and (near_chin or coloured < 8.0)):
                 return None
         middle = float(frame.into(mesh[[13, 14]])[:, 0].mean())
         return cls.of(u, top, bottom, middle, mesh, frame)

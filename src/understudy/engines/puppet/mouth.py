@@ -138,8 +138,16 @@ def _inside(
     lip = _pixels_inside(texture, mesh[list(OUTER_LOWER + INNER_LOWER[::-1]), :2] - corner).mean(axis=0)
     cheek = _pixels_inside(texture, mesh[[117, 118, 101, 36, 205, 187], :2] - corner)
     skin = np.quantile(cheek, 0.7, axis=0)
+    if lips.gap > 0:
+        own_inside = (v > upper + 0.2 * (lower - upper)) & (v < lower) & (np.abs(t) < 0.9)
+        if own_inside.sum() > 8:
+            lip = 0.5 * lip + 0.5 * texture[..., :3][own_inside].astype(np.float32).mean(axis=0)
     grey = float(lip.mean())
     warm = lip - grey
+    # Where the lips have no colour of their own, as in drawings, the inside is red in the measure of the skin's.
+    tinted = min(1.0, float(np.ptp(skin)) / max(0.15 * float(skin.mean()), 1.0))
+    pale = max(0.0, 1.0 - float(np.ptp(warm)) / max(0.45 * grey, 1.0))
+    warm = warm + pale * tinted * 0.45 * grey * np.array([1.0, -0.5, -0.5], np.float32)
     dark = np.clip(0.17 * grey + 0.30 * warm, 0, 255)
     back = np.clip(0.30 * grey + 0.45 * warm, 0, 255)
     below = v - upper

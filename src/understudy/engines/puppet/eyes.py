@@ -1,0 +1,149 @@
+"""Eyes: where they open in the reference, for a mesh that knows people better than drawings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats
+
+# Lines of the eyes from corner to corner, own left and own right, in the published numbering of Face Mesh.
+UPPER = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 159, 158, 157, 173, 133))
+LOWER = ((263, 249, 390, 373, 374, 380, 381, 382, 362), (33, 7, 163, 144, 145, 153, 154, 155, 133))
+BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
+
+COVERED = 14.0  # range of lightness (of 100) in an eye below which it is covered, shut or too dark to move
+
+
+@dataclass(frozen=True)
+class Eye:
+    """An eye's opening in the face's frame, pixels. Lines run with rising u from corner to corner."""
+
+    u: Floats  # (N,)
+    upper: Floats  # (N,) v of the upper lid's dark edge
+    lower: Floats  # (N,) v of the lower lid's edge
+    brow: Floats  # (N,) v of the brow's lower side
+
+    @property
+    def width(self) -> float:
+        return float(self.u[-1] - self.u[0])
+
+    @property
+    def tall(self) -> float:
+        return float((self.lower - self.upper).max())
+
+
+def find_eyes(texture: Bytes, mesh: Floats, frame: FaceFrame) -> tuple[Eye | None, Eye | None]:
+    """The own left and right eye; None for an eye that cannot be closed without harm (sunglasses, shut, tiny).
+
+    ``mesh`` and ``frame`` are in the texture's own pixels. The mesh puts human eyes into drawings whose eyes are
+    larger: where the picture goes on looking like eye below both of the mesh's eyes and then ends at an edge, the
+    eyes grow to that edge. Then the upper line is moved to the dark line of the lashes. Both eyes are asked
+    together: one alone is easily led astray by a pupil, a fold or a strand of hair.
+    """
+    lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5))
+    eyes = tuple(_from_mesh(mesh, side, frame) for side in (0, 1))
+    if min(e.width for e in eyes) < 5.0 or min(e.tall for e in eyes) < 1.2:
+        return None, None
+    ranges = [_lightness_range(lab, e, frame) for e in eyes]
+    if sum(ranges) / 2 < COVERED:
+        return None, None
+    grown = [_growth(lab, e, frame) for e in eyes]
+    if all(g is not None for g in grown) and min(ranges) > 18.0:
+        eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
+    offset = _lash_offset(lab[..., 0], eyes, frame)
+    moved = []
+    for eye, light in zip(eyes, ranges, strict=True):
+        bow = 1.0 - np.linspace(-1, 1, len(eye.u)) ** 2
+        upper = np.minimum(eye.upper + offset * eye.tall * bow, eye.lower).astype(np.float32)
+        moved.append(Eye(eye.u, upper, eye.lower, eye.brow) if light > 0.5 * COVERED else None)
+    return moved[0], moved[1]
+
+
+def _from_mesh(mesh: Floats, side: int, frame: FaceFrame) -> Eye:
+    upper, lower = frame.into(mesh[list(UPPER[side])]), frame.into(mesh[list(LOWER[side])])
+    u = np.linspace(upper[:, 0].min(), upper[:, 0].max(), 41).astype(np.float32)
+    top = _line(upper, u)
+    return Eye(u, top, np.maximum(_line(lower, u), top), _line(frame.into(mesh[list(BROW[side])]), u))
+
+
+def _look(picture: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
+    at = frame.turn(*np.broadcast_arrays(u[None], v)) + frame.origin
+    return np.asarray(cv2.remap(picture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _core(eye: Eye) -> slice:
+    n = len(eye.u)
+    return slice(n // 5, n - n // 5)
+
+
+def _lightness_range(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
+    core = _core(eye)
+    top, tall = eye.upper[core], (eye.lower - eye.upper)[core]
+    depth = np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
+    return float(np.ptp(_look(lab, frame, eye.u[core], top + depth * tall)[..., 0]))
+
+
+def _growth(lab: Floats, eye: Eye, frame: FaceFrame) -> tuple[float, float] | None:
+    """How far the eye goes on below and above the mesh's, in pixels, or None where it ends with the mesh's."""
+    core = _core(eye)
+    u, top, bottom, tall = eye.u[core], eye.upper[core], eye.lower[core], eye.tall
+    centre = float((top + bottom).mean()) / 2
+    under = centre + np.linspace(0.30, 0.38, 7, dtype=np.float32)[:, None] * frame.span
+    skin = np.median(_look(lab, frame, u, under + 0 * u).reshape(-1, 3), axis=0)
+    depth = np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
+    inside = np.linalg.norm(_look(lab, frame, u, top + depth * (bottom - top)) - skin, axis=-1)
+    limit = max(10.0, 0.45 * float(np.median(inside)))
+
+    def ends(start: Floats, way: float) -> tuple[Floats, Floats, Floats]:
+        far = np.linspace(0.0, 0.30 * frame.span, 40, dtype=np.float32)
+        apart = np.linalg.norm(_look(lab, frame, u, start + way * far[:, None]) - skin, axis=-1)
+        is_skin = apart <= limit
+        end = np.where(is_skin.any(axis=0), is_skin.argmax(axis=0), len(far) - 1)
+        return far[end], apart, far
+
+    down, apart, far = ends(bottom, 1.0)
+    near = (far > 0.15 * tall) & (far < 0.45 * tall)
+    alike = float(np.median(apart[near])) / max(float(np.median(inside)), 1.0)
+    spread = float(np.quantile(down, 0.8) - np.quantile(down, 0.2)) / tall
+    if alike < 0.68 or float(np.median(down)) < 0.5 * tall or spread > 0.45:
+        return None
+    up = min(float(np.median(ends(top, -1.0)[0])), 1.2 * tall)
+    return float(np.median(down)), up
+
+
+def _grow(eye: Eye, by: tuple[float, float]) -> Eye:
+    """The eye reaching further down and up, and wider in the same measure but for a little."""
+    down, up = by
+    t = np.linspace(-1, 1, len(eye.u)).astype(np.float32)
+    wider = 1.0 + 0.25 * (down + up) / eye.tall
+    middle = float(eye.u.mean())
+    arch = np.sqrt(np.clip(1.0 - t * t, 0.0, 1.0))
+    return Eye(
+        (middle + (eye.u - middle) * wider).astype(np.float32),
+        (eye.upper - up * arch).astype(np.float32),
+        (eye.lower + down * arch).astype(np.float32),
+        (np.minimum(eye.brow, eye.upper - 1.1 * up)).astype(np.float32),
+    )
+
+
+def _lash_offset(light: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> float:
+    """How far below the given line the upper lids' dark edge lies in the picture, over the eyes' opening."""
+    offsets = np.linspace(-0.32, 0.18, 26).astype(np.float32)
+    score = -1.2 * np.abs(offsets[3:-3] + 0.1)  # the mesh draws the lid a little low
+    for eye in eyes:
+        bow = (1.0 - np.linspace(-1, 1, len(eye.u)) ** 2).astype(np.float32)
+        core = slice(len(bow) // 8, len(bow) - len(bow) // 8)
+        v = eye.upper[core] + (offsets * eye.tall)[:, None] * bow[core]
+        shade = _look(light, frame, eye.u[core], v).mean(axis=1)
+        darker = shade[:-6] - shade[6:]  # from skin to lash, over 0.12 of the opening
+        score = score + 0.5 * darker / max(float(np.ptp(shade)), 2.5)
+    return float(offsets[3:-3][int(score.argmax())])
+
+
+def _line(points: Floats, u: Floats) -> Floats:
+    order = np.argsort(points[:, 0])
+    return np.interp(u, points[order, 0], points[order, 1]).astype(np.float32)
