@@ -6,34 +6,47 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.patch_fill import fill_from_patches
 from understudy.tracking.motion import Floats
 
+Mask = NDArray[np.bool_]
+
 GROWTH = 7  # pixels by which the hole exceeds the matte, at a short side of 720
+SHADOW_REACH = 60  # pixels about the matte in which its shadow is looked for
+DARKER = 3.0  # Lab units below what the surroundings promise that make a shadow
+PLAIN = 4.0  # Lab units by which a plain background differs from the smooth surface through it
 
 
 def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]:
     """(H, W, 3) the picture with the character of ``alpha`` (H, W) 0..1 removed.
 
-    Outside the matte grown by some pixels (and its contact shadow) the picture keeps its bytes.
+    Outside the matte grown by some pixels (and its contact shadow) the picture keeps its bytes. A plain background
+    is continued as the smoothest surface with the picture's own grain, any other by patches of itself.
     """
+    image = rgb.astype(np.float32)
     hole = find_hole(alpha)
     if not hole.any():
         return rgb.copy()
     if hole.all():
         return np.full_like(rgb, 128)
-    filled = membrane(rgb.astype(np.float32), hole)
+    hole, plain = _with_shadow(image, hole)
+    if hole.all():
+        return np.full_like(rgb, 128)
+    smooth = membrane(image, hole)
+    filled = _with_grain(image, smooth, hole) if plain else fill_from_patches(image, hole, smooth)
+    if filled is None:
+        filled = smooth
     result = rgb.copy()
     result[hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
     return result
 
 
-def find_hole(alpha: Floats) -> NDArray[np.bool_]:
-    radius = max(2, round(GROWTH * min(alpha.shape) / 720))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate((alpha > 0.02).astype(np.uint8), kernel) > 0, np.bool_)
+def find_hole(alpha: Floats) -> Mask:
+    """(H, W) the matte, grown by its soft edge and some pixels more."""
+    return _grow(alpha > 0.02, GROWTH * _unit(alpha.shape))
 
 
-def membrane(image: Floats, hole: NDArray[np.bool_]) -> Floats:
+def membrane(image: Floats, hole: Mask) -> Floats:
     """``image`` (H, W, C) with the hole filled by the smoothest surface through its rim.
 
     Laplace's equation by relaxation, coarse to fine: each level starts from the next coarser one's answer.
@@ -43,13 +56,83 @@ def membrane(image: Floats, hole: NDArray[np.bool_]) -> Floats:
         return image
     known = (~hole).astype(np.float32)[..., None]
     size = ((width + 1) // 2, (height + 1) // 2)
-    weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)[..., None]
+    weight = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA), np.float32)[..., None]
     if not weight.any():
         return image
-    half = cv2.resize(image * known, size, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)
-    half = membrane(half.astype(np.float32), weight[..., 0] < 1e-3)
-    filled = np.where(hole[..., None], cv2.resize(half, (width, height)), image).astype(np.float32)
+    half = cv2.resize(image * known, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    half = membrane(np.asarray(half / np.maximum(weight, 1e-6), np.float32), weight[..., 0] < 1e-3)
+    coarse = cv2.resize(half, (width, height)).reshape(image.shape)
+    filled = np.where(hole[..., None], coarse, image).astype(np.float32)
     for _ in range(12):
-        mean = cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        mean = cv2.blur(filled, (3, 3), borderType=cv2.BORDER_REPLICATE).reshape(image.shape)
         filled = np.where(hole[..., None], mean, filled)
     return np.asarray(filled, np.float32)
+
+
+def _unit(shape: tuple[int, ...]) -> float:
+    return min(shape[:2]) / 720
+
+
+def _grow(mask: Mask, radius: float) -> Mask:
+    size = 2 * max(2, round(radius)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)
+
+
+def _with_shadow(image: Floats, hole: Mask) -> tuple[Mask, bool]:
+    """The hole with the shadow that clings to it, and whether the background about it is plain.
+
+    What lies around a wider hole promises a colour; what is darker than promised, of the same hue, and hangs
+    together with the hole is shadow. On a background full of texture nothing is promised, and nothing is added.
+    """
+    unit = _unit(hole.shape)
+    size = (max(16, hole.shape[1] // 2), max(16, hole.shape[0] // 2))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.01
+    wide = _grow(small_hole, SHADOW_REACH * unit / 2)
+    if wide.all():
+        return hole, False
+    promised = _lab(membrane(small, wide))
+    seen = _lab(small)
+    ring = wide & ~small_hole
+    if not ring.any():
+        return hole, False
+    hue = np.sqrt(((seen - promised)[..., 1:] ** 2).sum(2))
+    lighter = (seen - promised)[..., 0]
+    distance = np.sqrt(hue**2 + np.where(lighter > 0, lighter, 0.35 * lighter) ** 2)
+    plain = float(np.percentile(distance[ring], 80)) < PLAIN
+    if not plain:
+        return hole, False
+    shadow = ring & (lighter < -DARKER) & (hue < 5)
+    shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    near = _grow(small_hole, 2)
+    count, labels = cv2.connectedComponents((shadow | small_hole).astype(np.uint8))
+    ours = np.zeros(count, bool)
+    ours[np.unique(labels[near & (labels > 0)])] = True
+    ours[0] = False
+    shadow = _grow(ours[labels] & shadow, 3 * unit) if (ours[labels] & shadow).any() else shadow & False
+    large = cv2.resize(shadow.astype(np.uint8), hole.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+    return np.asarray(hole | large, np.bool_), True
+
+
+def _with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
+    """The smooth fill with the background's fine noise, taken from beside the hole and mirrored into it."""
+    fine = image - cv2.GaussianBlur(image, (0, 0), 2.0)
+    about = _grow(hole, 60 * _unit(hole.shape)) & ~_grow(hole, 4)
+    known = fine[about]
+    if len(known) < 100:
+        return smooth
+    strength = np.abs(known).mean(1)
+    calm = known[strength <= np.percentile(strength, 80)]  # without the edges that cross the ring
+    generator = np.random.default_rng(7)
+    drawn = calm[generator.integers(0, len(calm), int(hole.sum()))]
+    grain = np.zeros_like(image)
+    grain[hole] = drawn
+    if min(hole.shape) > 8:  # single pixels drawn apart are finer than a camera's or a codec's grain
+        soft = cv2.GaussianBlur(grain, (0, 0), 0.7)
+        grain = soft * (drawn.std() / max(float(soft[hole].std()), 1e-6))
+    return np.asarray(smooth + grain, np.float32)
+
+
+def _lab(image: Floats) -> Floats:
+    return np.asarray(cv2.cvtColor(np.clip(image, 0, 255) / np.float32(255), cv2.COLOR_RGB2Lab), np.float32)

@@ -1,0 +1,190 @@
+"""Filling a hole with the picture's own texture: patches from elsewhere, coarse to fine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.tracking.motion import Floats
+
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+
+RADIUS = 3  # of a patch, in pixels of each level
+SMALLEST = 40  # short side of the coarsest level
+LARGEST = 240  # short side of the finest level at which is searched; above, places are only carried over
+ROUNDS = 4
+LEVEL_DRIFT = 0.15  # cost of taking texture from another height, in squared colour a patch pixel and unit of height
+SEED = 7
+
+
+def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None:
+    """``image`` (H, W, 3) 0..255 with ``hole`` filled; None where there is nothing to take patches from.
+
+    Space-time completion's objective (Wexler, Shechtman and Irani, PAMI 2007: every patch of the fill should lie
+    somewhere in the picture) by PatchMatch's search (Barnes et al., SIGGRAPH 2009), with all pixels of a level
+    tried at once. ``start`` is a first, smooth fill.
+    """
+    height, width = hole.shape
+    generator = np.random.default_rng(SEED)
+    sides: list[float] = []
+    side = float(min(LARGEST, min(height, width)))
+    while side >= SMALLEST or not sides:
+        sides.append(side)
+        side /= 1.7
+    found: _Places | None = None
+    filled = start
+    for number, side in enumerate(reversed(sides)):
+        scale = side / min(height, width)
+        size = (max(12, round(width * scale)), max(12, round(height * scale)))
+        small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+        small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.02
+        if found is None:
+            guess = np.asarray(cv2.resize(start, size, interpolation=cv2.INTER_AREA), np.float32)
+        else:
+            guess = np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        level = _Level(np.where(small_hole[..., None], guess, small), small_hole, generator)
+        if not level.possible:
+            return None
+        level.begin(found)
+        for _ in range(ROUNDS if number else 3 * ROUNDS):
+            level.search()
+            level.vote()
+        found, filled = level.places(), level.image
+    assert found is not None
+    return _carry_over(image, hole, found)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where each pixel of a level takes its colour from, as offsets (h, w, 2) in x, y; and the level's hole."""
+
+    offsets: Floats
+    hole: Mask
+
+
+class _Level:
+    def __init__(self, image: Floats, hole: Mask, generator: np.random.Generator) -> None:
+        self.image = image
+        self._hole = hole
+        self._generator = generator
+        self._height, self._width = hole.shape
+        kernel = np.ones((2 * RADIUS + 1, 2 * RADIUS + 1), np.uint8)
+        spoilt = cv2.dilate(hole.astype(np.uint8), kernel) > 0
+        self._source = ~spoilt
+        self._source[:RADIUS] = self._source[-RADIUS:] = False
+        self._source[:, :RADIUS] = self._source[:, -RADIUS:] = False
+        self.possible = int(self._source.sum()) > 50
+        self._y, self._x = np.nonzero(spoilt)
+        self._number = np.full(hole.shape, -1, np.int64)
+        self._number[self._y, self._x] = np.arange(len(self._y))
+        step = np.arange(-RADIUS, RADIUS + 1)
+        taps = [(dy, dx) for dy in step for dx in step if (dy + dx) % 2 == 0]
+        self._stride = self._width + 2 * RADIUS
+        self._taps = np.array([dy * self._stride + dx for dy, dx in taps])
+        inside = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+        weight = np.pad(np.where(hole, np.maximum(1.25**-inside, 0.15), 1.5).astype(np.float32), RADIUS)
+        self._weight = weight.ravel()[self._flat(self._y, self._x)[:, None] + self._taps]
+        self._weight /= np.maximum(self._weight.sum(1, keepdims=True), 1e-6)
+
+    def begin(self, coarser: _Places | None) -> None:
+        """Take the coarser level's places, or random ones."""
+        sources_y, sources_x = np.nonzero(self._source)
+        drawn = self._generator.integers(0, len(sources_y), len(self._y))
+        self._sy, self._sx = sources_y[drawn], sources_x[drawn]
+        if coarser is not None:
+            ratio = np.array([self._width / coarser.hole.shape[1], self._height / coarser.hole.shape[0]], np.float32)
+            size = (self._width, self._height)
+            offsets = cv2.resize(coarser.offsets, size, interpolation=cv2.INTER_NEAREST) * ratio
+            y = self._y + np.rint(offsets[self._y, self._x, 1]).astype(int)
+            x = self._x + np.rint(offsets[self._y, self._x, 0]).astype(int)
+            good = self._allowed(y, x)
+            self._sy, self._sx = np.where(good, y, self._sy), np.where(good, x, self._sx)
+
+    def search(self) -> None:
+        """One round: each pixel tries its neighbours' places and random ones about its own."""
+        padded = np.pad(self.image, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
+        self._colours = padded.reshape(-1, 3)
+        self._target = self._colours[self._flat(self._y, self._x)[:, None] + self._taps]
+        self._cost = self._measure(self._y, self._x, self._sy, self._sx, np.arange(len(self._y)))
+        for jump in (4, 1):
+            for dy, dx in ((0, jump), (0, -jump), (jump, 0), (-jump, 0)):
+                y, x = self._y + dy, self._x + dx
+                inside = (y >= 0) & (y < self._height) & (x >= 0) & (x < self._width)
+                other = np.where(inside, self._number[np.where(inside, y, 0), np.where(inside, x, 0)], -1)
+                self._try(self._sy[other] - dy, self._sx[other] - dx, other >= 0)
+        reach = max(self._height, self._width) / 2.0
+        while reach >= 2:
+            shift = self._generator.uniform(-reach, reach, (2, len(self._y)))
+            self._try(self._sy + np.rint(shift[0]).astype(int), self._sx + np.rint(shift[1]).astype(int))
+            reach /= 3
+
+    def vote(self) -> None:
+        """Each hole pixel becomes the mean of what the patches over it say, good patches loudest."""
+        spread = np.median(self._cost) + 1e-3
+        trust = np.exp(-self._cost / (2 * spread)).astype(np.float32)
+        total = np.zeros((*self._hole.shape, 3), np.float32)
+        weight = np.zeros(self._hole.shape, np.float32)
+        reach = 2
+        for dy in range(-reach, reach + 1):
+            for dx in range(-reach, reach + 1):
+                y, x = self._y + dy, self._x + dx
+                inside = (y >= 0) & (y < self._height) & (x >= 0) & (x < self._width)
+                y, x, say = y[inside], x[inside], trust[inside]
+                # one patch speaks once of each place, so plain indexing adds up without collisions
+                total[y, x] += self.image[self._sy[inside] + dy, self._sx[inside] + dx] * say[:, None]
+                weight[y, x] += say
+        told = self._hole & (weight > 0)
+        self.image = self.image.copy()
+        self.image[told] = total[told] / weight[told][:, None]
+
+    def places(self) -> _Places:
+        offsets = np.zeros((*self._hole.shape, 2), np.float32)
+        offsets[self._y, self._x, 0] = self._sx - self._x
+        offsets[self._y, self._x, 1] = self._sy - self._y
+        return _Places(offsets, self._hole)
+
+    def _flat(self, y: Indices, x: Indices) -> Indices:
+        return np.asarray((y + RADIUS) * self._stride + x + RADIUS, np.int64)
+
+    def _allowed(self, y: Indices, x: Indices) -> Mask:
+        inside = (y >= 0) & (y < self._height) & (x >= 0) & (x < self._width)
+        return np.asarray(inside & self._source[np.where(inside, y, 0), np.where(inside, x, 0)], np.bool_)
+
+    def _try(self, y: Indices, x: Indices, also: Mask | None = None) -> None:
+        good = self._allowed(y, x)
+        if also is not None:
+            good &= also
+        good &= (y != self._sy) | (x != self._sx)
+        which = np.flatnonzero(good)
+        if not len(which):
+            return
+        y, x = y[which], x[which]
+        cost = self._measure(self._y[which], self._x[which], y, x, which)
+        better = cost < self._cost[which]
+        which, y, x = which[better], y[better], x[better]
+        self._sy[which], self._sx[which], self._cost[which] = y, x, cost[better]
+
+    def _measure(self, ty: Indices, tx: Indices, y: Indices, x: Indices, which: Indices) -> Floats:
+        patch = self._colours[self._flat(y, x)[:, None] + self._taps]
+        patch -= self._target[which]
+        error = np.einsum("nkc,nkc,nk->n", patch, patch, self._weight[which])
+        drift = (y - ty) / self._height
+        return np.asarray(error + LEVEL_DRIFT * 255 * drift * drift, np.float32)
+
+
+def _carry_over(image: Floats, hole: Mask, found: _Places) -> Floats:
+    """Copy the full picture's own pixels from the places found on a smaller one."""
+    height, width = hole.shape
+    ratio = np.array([width / found.hole.shape[1], height / found.hole.shape[0]], np.float32)
+    offsets = cv2.resize(found.offsets, (width, height), interpolation=cv2.INTER_NEAREST) * ratio
+    y, x = np.nonzero(hole)
+    sy = np.clip(y + np.rint(offsets[y, x, 1]).astype(int), 0, height - 1)
+    sx = np.clip(x + np.rint(offsets[y, x, 0]).astype(int), 0, width - 1)
+    filled = image.copy()
+    good = ~hole[sy, sx]
+    filled[y[good], x[good]] = image[sy[good], sx[good]]
+    return filled
