@@ -25,8 +25,10 @@ LIPS = (13, 14)
 RIGHT_LIDS, LEFT_LIDS = (159, 145), (386, 374)
 
 SAME_FACING = 0.12  # eye distances
-# Standard deviation, in eye distances, under which a component hardly moves: mouth, right and left lids, nose x, y.
-HARDLY = np.array([0.02, 0.012, 0.012, 0.03, 0.03])
+# Standard deviation under which a component hardly moves: mouth, right and left lids, nose x, y. In pixels, since
+# that is what the mesh's own noise is in: 0.2 (lids) to 0.5 px between a clip and itself encoded again.
+HARDLY = np.array([0.02, 0.012, 0.012, 0.03, 0.03])  # eye distances
+HARDLY_PX = np.array([0.75, 0.5, 0.5, 1.0, 1.0])
 FEWEST = 8  # samples for a correlation
 
 
@@ -91,7 +93,8 @@ def expression(performer: Floats, shown: Floats) -> float | None:
     if seen.sum() < FEWEST:
         return None
     wanted, got = wanted[seen], got[seen]
-    moves = wanted.std(axis=0) > HARDLY
+    unit = float(np.median(_eye_distance(performer[seen])))
+    moves = wanted.std(axis=0) > np.maximum(HARDLY, HARDLY_PX / unit)
     if not moves.any():
         return None
     found = np.isfinite(got).all(axis=1)

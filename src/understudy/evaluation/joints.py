@@ -17,7 +17,7 @@ from understudy.tracking.motion import Motion
 JOINTS = [0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
 HIPS = (23, 24)
 VISIBLE = 0.5
-STILL = 0.006  # person heights a sample, under which every joint of somebody who stands still moves
+STILL = 0.004  # person heights a sample, under which every joint of somebody who stands still moves
 FEWEST_STILL = 6
 
 

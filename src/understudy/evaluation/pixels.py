@@ -13,6 +13,7 @@ from understudy.evaluation.masks import Mask
 from understudy.tracking.tracker import Frame
 
 OFF = 25.0  # of 255, from which a pixel of the background is bad
+MEAN_OF_CHANNELS = np.full((1, 3), 1 / 3, np.float32)
 BEST_PSNR_DB = 100.0  # stands in for the infinite PSNR of equal pictures
 
 
@@ -137,12 +138,12 @@ class CameraWatch:
 
 def difference(a: Frame, b: Frame) -> NDArray[np.float32]:
     """(H, W) absolute difference, the mean of the three channels, 0..255."""
-    return np.asarray(cv2.absdiff(a, b).mean(axis=2, dtype=np.float32), np.float32)
+    apart = np.asarray(cv2.absdiff(a, b), np.float32)
+    return np.asarray(cv2.transform(apart, MEAN_OF_CHANNELS), np.float32)
 
 
 def mean_square(a: Frame, b: Frame) -> float:
-    apart = a.astype(np.float32) - b.astype(np.float32)
-    return float(np.mean(apart * apart))
+    return cv2.norm(np.ascontiguousarray(a), np.ascontiguousarray(b), cv2.NORM_L2SQR) / a.size
 
 
 def psnr(mean_squared_error: float) -> float:
