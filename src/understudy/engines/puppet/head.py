@@ -26,6 +26,12 @@ def head(stage: Stage, spine_turn: Points) -> Points:
     trust = np.minimum(performer.trust[:, HEAD].mean(axis=1), stage.trust(*SHOULDERS))
     neck = head_centre(metres) - middle(metres, SHOULDERS)
     own_neck = complex(head_centre(rest) - middle(rest, SHOULDERS))
+    if stage.angle is not None and anchor is None:
+        # Turned about the vertical, the neck leans by the head's rough depth: the character's own lean counts.
+        usual = unit(
+            np.asarray(complex(typical(neck.real, trust, 0.5, 0.0), typical(neck.imag, trust, 0.5, -1.0)))
+        )
+        neck = neck / usual * unit(np.asarray(own_neck), -1j)
     own = max(abs(own_neck), 1e-6)
     moved = transfer(
         neck,

@@ -10,6 +10,9 @@ from understudy.engines.puppet.skeleton import LIMBS, TWINS, Points, Reals, step
 # Upper arms, forearms, thighs, shins of an adult over the spine (mid-hip to mid-shoulder), as BlazePose marks them.
 _OVER_SPINE = (0.52, 0.52, 0.48, 0.48, 0.80, 0.80, 0.82, 0.82)
 
+# A limb that the reference shows from its end has no texture to be drawn at full length: it is stretched this far.
+_MOST_HIDDEN = 0.25
+
 
 def full_lengths(bones: Points, trust: Reals, world: Reals) -> Reals:
     """Full length (8,) in metres of the performer's limbs.
@@ -51,5 +54,5 @@ def foreshortening(rest: Points, world: Reals, known: NDArray[np.bool_]) -> Real
             wanted = max(wanted * 0.85, min(flat[twin[i]], 1.2 * wanted))
         picture_says = flat[i] / max(wanted, 1e-6)
         doubt = float(step(np.array(max(depth_says, picture_says)), 0.7, 0.9))
-        shares[i] = doubt + (1 - doubt) * np.clip(max(depth_says, picture_says), 0.4, 1.0)
+        shares[i] = doubt + (1 - doubt) * np.clip(max(depth_says, picture_says), _MOST_HIDDEN, 1.0)
     return shares
