@@ -73,6 +73,7 @@ class Result:
     engine: str
     character_found_by: str
     sound: bool
+    driving_start_s: float = 0.0  # where in the driving video the output begins
     watermark_path: Path | None = None
     sheet_path: Path | None = None
     left_out: tuple[LeftOut, ...] = ()

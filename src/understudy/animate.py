@@ -1,0 +1,260 @@
+"""The main job, end to end: a character's picture and a driving video in, a video out."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+
+from understudy.engines.engine import Performance
+from understudy.engines.registry import engine_named
+from understudy.errors import RequestError
+from understudy.evaluation.sheet import contact_sheet
+from understudy.media import provenance
+from understudy.media.ahead import ahead
+from understudy.media.clip import Clip, frame_size, probe, read_frames
+from understudy.media.encode import VideoWriter
+from understudy.media.limits import check_clip
+from understudy.media.picture import load_picture
+from understudy.media.watermark import Watermark
+from understudy.progress import Progress, silent
+from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
+from understudy.tracking.clip_tracking import track_clip
+from understudy.tracking.mediapipe_tracker import MediaPipeTracker
+from understudy.tracking.motion import Motion, Shot
+from understudy.tracking.performance import choose_performance
+
+TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
+SHORTEST_S = 3.0
+
+E = TypeVar("E", Orientation, Mode)
+
+
+def animate(
+    image: str | os.PathLike[str],
+    video: str | os.PathLike[str] | None = None,
+    *,
+    output: str | os.PathLike[str],
+    orientation: Orientation | str = Orientation.VIDEO,
+    mode: Mode | str = Mode.STD,
+    sound: bool = True,
+    watermark: bool = False,
+    prompt: str = "",
+    sheet: str | os.PathLike[str] | None = None,
+    motion: str | os.PathLike[str] | None = None,
+    save_motion: str | os.PathLike[str] | None = None,
+    joints: str | os.PathLike[str] | None = None,
+    limits: bool = True,
+    engine: str = "puppet",
+    provenance: bool = True,
+    threads: int | None = None,
+    progress: Progress = silent,
+) -> Result:
+    """Make the character of ``image`` perform what happens in ``video``, and write an mp4 to ``output``.
+
+    ``orientation`` "video" follows the performer's facing and path, "image" keeps the reference's facing. ``mode``
+    "std" gives a short side of 720 pixels, "pro" of 1080. ``motion`` is a motion file to use instead of tracking the
+    video. Raises an UnderstudyError that says what is wrong and what to do.
+    """
+    request = MotionRequest(
+        image=Path(image),
+        output=Path(output),
+        video=_path(video),
+        motion=_path(motion),
+        orientation=_choice(Orientation, "orientation", orientation),
+        mode=_choice(Mode, "mode", mode),
+        sound=sound,
+        watermark=watermark,
+        prompt=prompt,
+        engine=engine,
+        limits=limits,
+        joints=_path(joints),
+        save_motion=_path(save_motion),
+        sheet=_path(sheet),
+        provenance=provenance,
+        threads=threads,
+    )
+    return fulfil(request, progress)
+
+
+def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
+    """The road of one request. Every entrance (Python, command line, server) leads here."""
+    _check_output(request)
+    threads = request.threads or min(os.cpu_count() or 1, 4)
+    clock = _Clock()
+    with clock.stage("read"):
+        engine = engine_named(request.engine, threads=threads)
+        picture = load_picture(request.image, limits=request.limits)
+        clip = None if request.video is None else probe(request.video)
+        if clip is not None:
+            check_clip(clip, request.orientation, limits=request.limits)
+    with clock.stage("tracking"):
+        whole = _motion(request, clip, threads, progress)
+        shot, dropped = choose_performance(whole, SHORTEST_S if request.limits else 0.0)
+        motion = whole.cut_to(shot)
+    with clock.stage("rig"):
+        performance = engine.perform(picture, motion, request, progress)
+    with clock.stage("drawing"):
+        marked = _write(request, performance, clip, whole, shot, threads, progress)
+    paths = [request.output, *([marked] if marked else [])]
+    if request.provenance:
+        with clock.stage("signing"):
+            for path in paths:
+                provenance.sign(path, title=path.name, engine=engine.name)
+    start_s = float(whole.times_s[shot.start])
+    if request.sheet is not None and request.video is not None:
+        with clock.stage("sheet"):
+            contact_sheet(request.video, request.output, request.sheet, driving_start_s=start_s)
+    left_out = [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
+    return Result(
+        path=request.output,
+        width=performance.width,
+        height=performance.height,
+        fps=float(clip.fps) if clip else motion.fps,
+        frames=len(motion),
+        duration_s=_duration_s(motion),
+        engine=engine.name,
+        character_found_by=performance.character_found_by,
+        sound=bool(request.sound and clip is not None and clip.has_audio),
+        driving_start_s=start_s,
+        watermark_path=marked,
+        sheet_path=request.sheet if request.video is not None else None,
+        left_out=(*left_out, *performance.left_out),
+        timings_s=clock.stages_s,
+    )
+
+
+def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: Progress) -> Motion:
+    """The motion file's, or the tracked clip's."""
+    if request.motion is not None:
+        return Motion.load(request.motion)
+    if clip is None:
+        raise RequestError(
+            "motion_missing",
+            "There is neither a driving video nor a motion file.",
+            fix="Give --video or --motion.",
+        )
+    width, height = frame_size(clip, TRACK_SIDE)
+    tracker = MediaPipeTracker(threads=threads)
+    frames = ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))
+    motion = track_clip(frames, width, height, tracker, progress, clip.frame_count)
+    if request.save_motion is not None:
+        motion.save(request.save_motion)
+    return motion
+
+
+def _write(
+    request: MotionRequest,
+    performance: Performance,
+    clip: Clip | None,
+    whole: Motion,
+    shot: Shot,
+    threads: int,
+    progress: Progress,
+) -> Path | None:
+    """Draw and encode frame by frame; the marked file is made in the same pass. Gives the marked file's path."""
+    times = whole.times_s[shot.start : shot.stop] - whole.times_s[shot.start]
+    start_s = float(whole.times_s[shot.start])
+    stop_s = start_s + _duration_s(whole.cut_to(shot))
+    sound = clip if clip is not None and request.sound and clip.has_audio else None
+    fps = clip.fps if clip is not None else motion_rate(whole)
+    marked = request.output.with_stem(request.output.stem + "-watermarked") if request.watermark else None
+    variable = bool(clip is not None and clip.variable_rate)
+    with ExitStack() as stack:
+        writers = []
+        for path in (request.output, marked):
+            if path is not None:
+                writer = VideoWriter(
+                    path,
+                    performance.width,
+                    performance.height,
+                    fps,
+                    variable_rate=variable,
+                    sound_from=sound,
+                    sound_start_s=start_s,
+                    sound_stop_s=stop_s,
+                    threads=threads,
+                )
+                writers.append(stack.enter_context(writer))
+        stamp = Watermark(performance.width, performance.height) if marked else None
+        for index, frame in enumerate(ahead(performance.frames)):
+            writers[0].write(frame, float(times[index]))
+            if stamp is not None:
+                writers[1].write(stamp.mark(frame), float(times[index]))
+            progress("drawing", index + 1, len(times))
+    return marked
+
+
+def motion_rate(motion: Motion) -> int:
+    """Whole frames a second of a motion without its clip."""
+    return max(round(motion.fps), 1)
+
+
+def _duration_s(motion: Motion) -> float:
+    return float(motion.times_s[-1] - motion.times_s[0]) + 1 / motion.fps
+
+
+def _seconds(motion: Motion, start: int, stop: int) -> str:
+    first, last = float(motion.times_s[start]), float(motion.times_s[min(stop, len(motion) - 1)])
+    return f"The driving video from {first:.2f} to {last:.2f} s is not used."
+
+
+def _path(value: str | os.PathLike[str] | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _choice(kind: type[E], name: str, value: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise RequestError(
+            f"{name}_unknown",
+            f"There is no {name} {value!r}.",
+            value=value,
+            limit=allowed,
+            fix=f"Use one of: {allowed}.",
+        ) from None
+
+
+def _check_output(request: MotionRequest) -> None:
+    """The files to write: a wrong place is told before any work is done."""
+    if request.output.suffix.lower() != ".mp4":
+        raise RequestError(
+            "output_suffix",
+            f"The output is an mp4, but {request.output.name!r} does not end in .mp4.",
+            value=request.output.suffix or "none",
+            limit=".mp4",
+            fix="Name it something.mp4.",
+        )
+    for path in (request.output, request.sheet, request.save_motion):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise RequestError(
+                "output_folder",
+                f"There is no folder {str(path.parent)!r} to write {path.name!r} into.",
+                fix="Make the folder first.",
+            )
+    inputs = [path.resolve() for path in (request.image, request.video) if path is not None]
+    if request.output.resolve() in inputs:
+        raise RequestError(
+            "output_is_input", "The output would replace an input.", fix="Give it another name."
+        )
+
+
+class _Clock:
+    """Seconds of work in each stage."""
+
+    def __init__(self) -> None:
+        self.stages_s: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages_s[name] = round(self.stages_s.get(name, 0.0) + time.perf_counter() - begun, 3)
