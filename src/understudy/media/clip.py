@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +15,6 @@ import av.error
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -128,10 +128,8 @@ def read_frames(
     with open_clip(clip.path) as container:
         stream = _video_stream(container)
         if start_s > 0 and stream.time_base:
-            try:
+            with suppress(av.error.FFmpegError):  # no index: from the beginning, then
                 container.seek(int((start_s + clip.start_s) / stream.time_base), stream=stream)
-            except av.error.FFmpegError:
-                pass  # no index: from the beginning, then
         for frame in _decoded(container, stream, threads):
             seen += 1
             time_s = last + step if frame.time is None else frame.time - clip.start_s
@@ -291,18 +289,19 @@ def _decoded(container: InputContainer, stream: VideoStream, threads: int | None
             packet = next(packets, None)
         except av.error.FFmpegError:
             packet = None  # cut off in the middle
-        try:
-            yield from (frame for frame in stream.decode(packet) if not frame.is_corrupt)
-        except (av.error.FFmpegError, ValueError):
-            pass
+        frames: list[VideoFrame] = []
+        with suppress(av.error.FFmpegError, ValueError):
+            frames = stream.decode(packet)
+        yield from (frame for frame in frames if not frame.is_corrupt)
         if packet is None or packet.size == 0:
             return
 
 
 def _turn(frame: VideoFrame) -> tuple[int, bool]:
     """Clockwise turn in degrees, and whether a mirror comes before it, from the file's display matrix."""
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
-    if matrix is None:
+    try:
+        matrix = frame.side_data["DISPLAYMATRIX"]
+    except KeyError:
         return 0, False
     a, b, _, c, d = (float(x) for x in np.frombuffer(bytes(matrix), np.int32)[:5])
     mirrored = a * d - b * c < 0
