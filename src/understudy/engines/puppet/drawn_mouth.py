@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.lips import Lips
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats
+from understudy.engines.puppet.relief import Bytes, FaceFrame
+from understudy.tracking.motion import Floats
 
 SIDE = 96  # samples along the searched square
 
@@ -36,7 +37,7 @@ def find_drawn_mouth(texture: Bytes, mesh: Floats, frame: FaceFrame) -> Lips | N
     count, labels, stats, centres = cv2.connectedComponentsWithStats((apart > limit).astype(np.uint8))
     best, found = 0.0, 0
     for i in range(1, count):
-        x, y, w, h, area = (int(s) for s in stats[i])
+        x, y, w, h = (int(s) for s in stats[i][:4])
         central = abs(float(centres[i][0]) - SIDE / 2) < 0.14 * SIDE
         whole = x > 0 and x + w < SIDE and y > 0 and y + h < SIDE
         if not (central and whole and w >= 0.06 * SIDE and w >= 0.8 * h and h < 0.45 * SIDE):
@@ -46,7 +47,7 @@ def find_drawn_mouth(texture: Bytes, mesh: Floats, frame: FaceFrame) -> Lips | N
             best, found = score, i
     if not found:
         return None
-    x, y, w, h, area = (int(s) for s in stats[found])
+    x, _, w, _ = (int(s) for s in stats[found][:4])
     piece = labels[:, x : x + w] == found
     first, last = piece.argmax(axis=0), SIDE - 1 - piece[::-1].argmax(axis=0)
     line_u = np.linspace(u[x], u[x + w - 1], 65).astype(np.float32)

@@ -92,12 +92,12 @@ def measure(mesh: Floats) -> Measures:
 
     def apart(a: tuple[int, ...], b: tuple[int, ...]) -> Floats:
         between = mesh[:, list(a)] - mesh[:, list(b)]
-        return np.linalg.norm(between, axis=-1).mean(axis=1).astype(np.float32)
+        return np.asarray(np.linalg.norm(between, axis=-1).mean(axis=1), np.float32)
 
     span = np.maximum(apart((33,), (263,)), 1e-3)
     eyes = [apart(e["upper"], e["lower"]) / np.maximum(apart(*_corners(e)), 1e-3) for e in (_LEFT, _RIGHT)]
     brows = [apart(e["brow"], e["upper"]) / span for e in (_LEFT, _RIGHT)]
-    across = sum(mesh[:, a] - mesh[:, b] for a, b in _ACROSS)
+    across = np.sum([mesh[:, a] - mesh[:, b] for a, b in _ACROSS], axis=0)
     down = mesh[:, list(_BASE)].mean(axis=1) - mesh[:, list(_TOP)].mean(axis=1)
     # Roll must not leak into the angles: lengths in the picture plane, not x or y alone.
     yaw = np.degrees(np.arctan2(across[:, 2], np.hypot(across[:, 0], across[:, 1])))

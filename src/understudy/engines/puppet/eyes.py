@@ -7,13 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats
+from understudy.engines.puppet.relief import Bytes, FaceFrame
+from understudy.tracking.motion import Floats
 
 # Lines of the eyes from corner to corner, own left and own right, in the published numbering of Face Mesh.
 UPPER = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 159, 158, 157, 173, 133))
 LOWER = ((263, 249, 390, 373, 374, 380, 381, 382, 362), (33, 7, 163, 144, 145, 153, 154, 155, 133))
 BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
 
+FOREIGN = 14.0  # difference in hue (a, b of Lab) to the cheek, below an eye, at which it is still the eye
 COVERED = 14.0  # range of lightness (of 100) in an eye below which it is covered, shut or too dark to move
 
 
@@ -54,6 +56,8 @@ def find_eyes(texture: Bytes, mesh: Floats, frame: FaceFrame) -> tuple[Eye | Non
     grown = [_growth(lab, e, frame) for e in eyes]
     if all(g is not None for g in grown) and min(ranges) > 18.0:
         eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
+    elif sum(_foreign_below(lab, e, frame) for e in eyes) / 2 > FOREIGN:
+        return None, None
     offset = _lash_offset(lab[..., 0], eyes, frame)
     moved = []
     for eye, light in zip(eyes, ranges, strict=True):
@@ -87,13 +91,27 @@ def _lightness_range(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
     return float(np.ptp(_look(lab, frame, eye.u[core], top + depth * tall)[..., 0]))
 
 
+def _cheek(lab: Floats, eye: Eye, frame: FaceFrame) -> Floats:
+    core = _core(eye)
+    centre = float((eye.upper + eye.lower)[core].mean()) / 2
+    v = centre + np.linspace(0.30, 0.38, 7, dtype=np.float32)[:, None] * frame.span
+    seen = _look(lab, frame, eye.u[core], np.broadcast_to(v, (7, len(eye.u[core]))))
+    return np.asarray(np.median(seen.reshape(-1, 3), axis=0), np.float32)
+
+
+def _foreign_below(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
+    """How foreign to the cheek's hue the strip just below the mesh's eye is: shade keeps the hue, an iris does not."""
+    core = _core(eye)
+    v = eye.lower[core] + np.linspace(0.15, 0.5, 6, dtype=np.float32)[:, None] * eye.tall
+    apart = (_look(lab, frame, eye.u[core], v) - _cheek(lab, eye, frame))[..., 1:]
+    return float(np.median(np.linalg.norm(apart, axis=-1)))
+
+
 def _growth(lab: Floats, eye: Eye, frame: FaceFrame) -> tuple[float, float] | None:
     """How far the eye goes on below and above the mesh's, in pixels, or None where it ends with the mesh's."""
     core = _core(eye)
     u, top, bottom, tall = eye.u[core], eye.upper[core], eye.lower[core], eye.tall
-    centre = float((top + bottom).mean()) / 2
-    under = centre + np.linspace(0.30, 0.38, 7, dtype=np.float32)[:, None] * frame.span
-    skin = np.median(_look(lab, frame, u, under + 0 * u).reshape(-1, 3), axis=0)
+    skin = _cheek(lab, eye, frame)
     depth = np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
     inside = np.linalg.norm(_look(lab, frame, u, top + depth * (bottom - top)) - skin, axis=-1)
     limit = max(10.0, 0.45 * float(np.median(inside)))
@@ -146,4 +164,4 @@ def _lash_offset(light: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> floa
 
 def _line(points: Floats, u: Floats) -> Floats:
     order = np.argsort(points[:, 0])
-    return np.interp(u, points[order, 0], points[order, 1]).astype(np.float32)
+    return np.asarray(np.interp(u, points[order, 0], points[order, 1]), np.float32)

@@ -15,7 +15,8 @@ from understudy.engines.puppet.eyes import BROW, find_eyes
 from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips, Sheets
 from understudy.engines.puppet.mouth import Mouth
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, height_of, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, height_of, smooth
+from understudy.tracking.motion import Floats
 
 TURN_DEG = 20.0  # where a turn of the head comes to a stop
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
@@ -83,7 +84,8 @@ class FaceRig:
         yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
         at = (mesh[13, :2] - corner) / lattice.step
         row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
-        lids = [eye and Lid.build(eye, texture, inner) for eye in find_eyes(texture, local, inner)]
+        eyes = find_eyes(texture, local, inner)
+        lids = [None if eye is None else Lid.build(eye, texture, inner) for eye in eyes]
         return cls(
             box=box,
             rest=rest,
@@ -116,9 +118,8 @@ class FaceRig:
         if self.mouth is not None and look.mouth_open != 0.0:
             under = self.identity + self.lattice.full(self.lattice.back(below))
             still = self._turn(look, 0.8 * self.depth)
-            down = self.frame.turn(np.float32(0), np.float32(0.9 * gape * self.mouth.gape))
-            teeth = smooth(np.float32([(look.mouth_wide - 0.2) / 0.6, (gape - 0.3) / 0.3]))
-            grin = float(teeth[0] * (1.0 - teeth[1]))
+            down = self.frame.turn(0.0, 0.9 * gape * self.mouth.gape)
+            grin = float(smooth((look.mouth_wide - 0.2) / 0.6) * (1.0 - smooth((gape - 0.3) / 0.3)))
             self.mouth.draw(
                 patch, self.texture, over, under, still=still, jaw=still + down, gape=gape, grin=grin
             )
@@ -149,7 +150,7 @@ class FaceRig:
 
     def _turn(self, look: Look, depth: float) -> Floats:
         yaw, pitch = self._angles(look)
-        return self.frame.turn(np.float32(math.sin(yaw) * depth), np.float32(math.sin(pitch) * depth))
+        return self.frame.turn(math.sin(yaw) * depth, math.sin(pitch) * depth)
 
 
 def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:
@@ -168,7 +169,7 @@ def _shifted(mesh: Floats, by: Floats) -> Floats:
 def _lattice(mesh: Floats, frame: FaceFrame) -> Lattice:
     span = frame.span
     low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    down = frame.turn(np.float32(0), np.float32(1))
+    down = frame.turn(0.0, 1.0)
     reach = np.stack([low - 0.32 * span, high + 0.32 * span, mesh[152, :2] + 0.8 * span * down])
     x0, y0 = np.floor(reach.min(axis=0)).astype(int)
     x1, y1 = np.ceil(reach.max(axis=0)).astype(int)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.eyes import Eye
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
+from understudy.tracking.motion import Floats
 
 UPPER_SHARE = 0.92  # of a closing eye's way that the upper lid goes; the lower one does the rest
 RIGID = 0.18  # of the eye's opening: the lash line and its nearest skin, which move without stretching
@@ -65,8 +66,10 @@ class Lid:
             return None
         light = part.astype(np.float32).mean(axis=1)
         dark = part[light <= np.quantile(light, 0.15)].astype(np.float32).mean(axis=0)
-        down = frame.turn(np.float32(0.0), np.float32(1.0))
-        under = (uv[..., 1] > bottom + 0.4 * tall) & (uv[..., 1] < bottom + 0.9 * tall) & (opening > 0.3 * tall)
+        down = frame.turn(0.0, 1.0)
+        under = (
+            (uv[..., 1] > bottom + 0.4 * tall) & (uv[..., 1] < bottom + 0.9 * tall) & (opening > 0.3 * tall)
+        )
         cheek = texture[y0:y1, x0:x1, :3][under].astype(np.float32)
         skin_colour = cheek.mean(axis=0) if len(cheek) else dark
         return cls(
@@ -124,4 +127,3 @@ class Lid:
         line = np.exp(-(((v - edge - 0.03 * opening) / thick) ** 2)) * np.sqrt(wide)
         part[..., :3] += (self.lash - part[..., :3]) * (0.65 * closing * line)[..., None]
         patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
-

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
+from understudy.tracking.motion import Floats
 
 # Inner and outer lip lines from the own right corner to the left, in the published numbering of Face Mesh.
 INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -66,20 +67,27 @@ class Lips:
         gap = float((bottom - top).max()) / width
         if not (gap > PARTED and (gap > 0.25 or _looks_open(seen, top, bottom, low, high))):
             top = bottom = _darkest_path(colours[..., 0], u, (top + bottom) / 2, width, frame)
-            seam, around = seen(top)[:, 0], np.minimum(seen(top - 0.09 * width), seen(top + 0.09 * width))[:, 0]
+            seam, around = (
+                seen(top)[:, 0],
+                np.minimum(seen(top - 0.09 * width), seen(top + 0.09 * width))[:, 0],
+            )
             chin = seen(outer[1] + 0.12 * width)
             near_chin = float(frame.into(mesh[152])[1] - np.median(lower[:, 1])) < 0.33 * frame.span
             coloured = float(np.abs(np.median(low, axis=0) - np.median(chin, axis=0)).sum())
             near_chin = float(frame.into(mesh[152])[1] - np.median(bottom)) < 0.33 * frame.span
             line = float(np.median(around - seam))
             # A line that is no darker than the skin around it, or a chin's outline taken for a mouth.
-            if (coloured < 5.0 and (near_chin or line < 6.0)) or (line < 0.5 and (near_chin or coloured < 8.0)):
+            if (coloured < 5.0 and (near_chin or line < 6.0)) or (
+                line < 0.5 and (near_chin or coloured < 8.0)
+            ):
                 return None
         middle = float(frame.into(mesh[[13, 14]])[:, 0].mean())
         return cls.of(u, top, bottom, middle, mesh, frame)
 
     @classmethod
-    def of(cls, u: Floats, top: Floats, bottom: Floats, middle: float, mesh: Floats, frame: FaceFrame) -> Lips:
+    def of(
+        cls, u: Floats, top: Floats, bottom: Floats, middle: float, mesh: Floats, frame: FaceFrame
+    ) -> Lips:
         chin, nose = float(frame.into(mesh[152])[1]), float(frame.into(mesh[2])[1])
         seam = float(np.interp(middle, u, bottom))
         gape = float(min(0.40 * frame.span, 0.8 * max(chin - seam, 1.0)))
@@ -122,8 +130,8 @@ class Sheets:
         edge_below = corner * (1.0 - parted) + (1.0 - UPPER_SHARE) * parted
 
         up = np.maximum(upper - v, 0.0)
-        reach_up = 0.9 * (np.interp(lips.middle, lips.u, lips.upper) - lips.nose)
-        reach_up = reach_up + (0.55 * span - reach_up) * smooth(np.abs(t))
+        above_lip = 0.9 * (float(np.interp(lips.middle, lips.u, lips.upper)) - lips.nose)
+        reach_up = above_lip + (0.55 * span - above_lip) * smooth(np.abs(t))
         fall_up = smooth(1.0 - up / np.maximum(reach_up, 1.0))
         down = np.maximum(v - lower, 0.0)
         seam = float(np.interp(lips.middle, lips.u, lips.lower))
@@ -199,10 +207,8 @@ def _darkest_path(light: Floats, u: Floats, guess: Floats, width: float, frame: 
     path[-1] = int(total[:, -1].argmin())
     for i in range(len(u) - 1, 0, -1):
         path[i - 1] = came[path[i], i]
-    found = offsets[path]
-    kernel = np.ones(7) / 7
-    found = np.convolve(np.pad(found, 3, mode="edge"), kernel, mode="valid")
-    return (guess + found).astype(np.float32)
+    even = np.convolve(np.pad(offsets[path], 3, mode="edge"), np.ones(7) / 7, mode="valid")
+    return np.asarray(guess + even, np.float32)
 
 
 def _ramp(x: Floats) -> Floats:
@@ -213,4 +219,4 @@ def _ramp(x: Floats) -> Floats:
 
 def _along(points: Floats, u: Floats) -> Floats:
     order = np.argsort(points[:, 0])
-    return np.interp(u, points[order, 0], points[order, 1]).astype(np.float32)
+    return np.asarray(np.interp(u, points[order, 0], points[order, 1]), np.float32)

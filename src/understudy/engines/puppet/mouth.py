@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.lips import INNER_LOWER, OUTER_LOWER, Lips
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Floats, Lattice, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, smooth
+from understudy.tracking.motion import Floats
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Mouth:
         # The cut goes on beyond the corners, and with a tilted head it crosses more rows.
         line = (v > upper - 2.0) & (v < lower + 2.0) & (np.abs(u - lips.middle) < 0.85 * frame.span)
         rows = np.flatnonzero(line.any(axis=1))
-        centre = frame.turn(np.float32(lips.middle), np.float32(lips.upper.mean())) + frame.origin
+        centre = frame.turn(lips.middle, float(lips.upper.mean())) + frame.origin
         hollow, grin, tongue = _inside(lips, texture, mesh, frame, corner, uv, upper, lower)
         return cls(
             above=_to_bytes(255 * above),
@@ -81,7 +82,9 @@ class Mouth:
         height, width = patch.shape[:2]
         slack = 0.25 * self.gape + 3.0
         first = int(np.clip(self.cut[0] + min(float(still[1]), 0.0) - slack, 0, height - 1))
-        last = int(np.clip(self.cut[1] + max(float(still[1]), 0.0) + gape * self.gape + slack, first + 1, height))
+        last = int(
+            np.clip(self.cut[1] + max(float(still[1]), 0.0) + gape * self.gape + slack, first + 1, height)
+        )
         rows = slice(first, last)
         patch[last:] = _sample(texture, under[last:])
         lower = _sample(texture, under[rows]).astype(np.float32)
@@ -110,9 +113,8 @@ class Mouth:
             matrix = np.array([[1, 0, columns.start - by[0]], [0, 1, rows.start - by[1]]], np.float32)
             size = (columns.stop - columns.start, rows.stop - rows.start)
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            return cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
-                np.float32
-            )
+            found = cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            return np.asarray(found, np.float32)
 
         hollow, tongue = window(self.hollow, still), window(self.tongue, jaw)
         opacity = tongue[..., 3:] * (min(1.0, max(0.0, gape * 3.0)) / 255)

@@ -21,10 +21,10 @@ OVAL = (
 )  # fmt: skip
 
 
-def smooth(x: Floats) -> Floats:
+def smooth(x: Floats | float) -> Floats:
     """0 below 0, 1 above 1, and without a kink between."""
-    x = np.clip(x, 0.0, 1.0)
-    return np.asarray(x * x * (3.0 - 2.0 * x), np.float32)
+    inside = np.clip(np.asarray(x, np.float32), 0.0, 1.0)
+    return np.asarray(inside * inside * (3.0 - 2.0 * inside), np.float32)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ class FaceFrame:
         a, b = self.along
         return np.stack([p[..., 0] * a + p[..., 1] * b, p[..., 1] * a - p[..., 0] * b], axis=-1)
 
-    def turn(self, u: Floats, v: Floats) -> Floats:
+    def turn(self, u: Floats | float, v: Floats | float) -> Floats:
         """Displacements along u and v to displacements in the picture ``(..., 2)``."""
-        a, b = self.along
-        return np.stack([u * a - v * b, u * b + v * a], axis=-1).astype(np.float32)
+        a, b = (float(x) for x in self.along)
+        out = np.stack(np.broadcast_arrays(u * a - v * b, u * b + v * a), axis=-1)
+        return np.asarray(out, np.float32)
 
 
 @dataclass(frozen=True)
