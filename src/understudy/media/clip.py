@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import SupportsBytes, cast
 
 import av
 import av.error
@@ -299,9 +300,8 @@ def _decoded(container: InputContainer, stream: VideoStream, threads: int | None
 
 def _turn(frame: VideoFrame) -> tuple[int, bool]:
     """Clockwise turn in degrees, and whether a mirror comes before it, from the file's display matrix."""
-    try:
-        matrix = frame.side_data["DISPLAYMATRIX"]
-    except KeyError:
+    matrix = cast("Mapping[str, SupportsBytes]", frame.side_data).get("DISPLAYMATRIX")  # PyAV's stub is wrong
+    if matrix is None:
         return 0, False
     a, b, _, c, d = (float(x) for x in np.frombuffer(bytes(matrix), np.int32)[:5])
     mirrored = a * d - b * c < 0
