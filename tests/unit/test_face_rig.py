@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawn_face import CENTRE, SPAN, face_mesh, face_picture
+
+from understudy.engines.puppet.expression import Look
+from understudy.engines.puppet.eyes import LOWER, UPPER, find_eyes
+from understudy.engines.puppet.face_rig import FaceRig
+from understudy.engines.puppet.lips import Lips
+from understudy.engines.puppet.relief import FaceFrame, Lattice
+
+
+@pytest.fixture(scope="module")
+def mesh():
+    return face_mesh()
+
+
+@pytest.fixture(scope="module")
+def picture(mesh):
+    return face_picture(mesh)
+
+
+@pytest.fixture(scope="module")
+def rig(mesh, picture):
+    rig = FaceRig.build(picture, mesh, None)
+    assert rig is not None
+    return rig
+
+
+def at(rig: FaceRig, patch: np.ndarray, u: float, v: float) -> np.ndarray:
+    """Colour at a place given in eye distances from the middle of the eyes."""
+    x, y = round(CENTRE[0] + u * SPAN) - rig.box[0], round(CENTRE[1] + v * SPAN) - rig.box[1]
+    return patch[y, x].astype(int)
+
+
+def test_at_rest_the_patch_is_the_texture_to_the_byte(rig, picture):
+    x0, y0, x1, y1 = rig.box
+    patch = rig.draw(Look())
+    assert patch.dtype == np.uint8
+    assert np.array_equal(patch, picture[y0:y1, x0:x1])
+    patch[:] = 0
+    assert np.array_equal(rig.draw(Look()), picture[y0:y1, x0:x1])
+
+
+def test_a_hair_of_expression_is_a_hair_of_change(rig):
+    rest = rig.draw(Look()).astype(int)
+    little = rig.draw(Look(mouth_open=0.002, lids=(0.021, 0.021), yaw_deg=0.02))
+    shown = (rest[..., 3] > 0) & (little[..., 3] > 0)
+    assert np.abs(little.astype(int) - rest)[..., :3][shown].max() < 40
+    assert np.abs(little.astype(int) - rest)[..., :3][shown].mean() < 0.5
+
+
+def test_the_mouth_opens_dark_between_lips_that_stay_lips(rig):
+    patch = rig.draw(Look(mouth_open=1.0))
+    assert at(rig, patch, 0.0, 0.88)[:3].mean() < 110
+    below = patch[:, round(CENTRE[0]) - rig.box[0], :3].astype(int)
+    redness = below[:, 0] - below[:, 1]
+    lip_rows = np.flatnonzero(redness > 75)
+    assert lip_rows.max() + rig.box[1] > CENTRE[1] + 1.0 * SPAN  # the lower lip went down with the jaw
+    assert lip_rows.min() + rig.box[1] < CENTRE[1] + 0.72 * SPAN  # the upper one did not
+
+
+def test_the_chin_drops_with_the_mouth(rig):
+    def bottom(patch: np.ndarray) -> int:
+        return int(np.flatnonzero(patch[:, round(CENTRE[0]) - rig.box[0], 3] > 127).max())
+
+    assert bottom(rig.draw(Look(mouth_open=1.0))) > bottom(rig.draw(Look())) + 10
+
+
+def test_an_open_mouth_closes():
+    mesh = face_mesh(gape=0.15)
+    rig = FaceRig.build(face_picture(mesh), mesh, None)
+    assert rig is not None
+    closed = rig.draw(Look(mouth_open=-1.0))
+    before = rig.draw(Look())
+    column = round(CENTRE[0]) - rig.box[0]
+    rows = slice(round(CENTRE[1] + 0.70 * SPAN) - rig.box[1], round(CENTRE[1] + 0.9 * SPAN) - rig.box[1])
+
+    def dark(patch: np.ndarray) -> int:
+        return int((patch[rows, column, :3].mean(axis=-1) < 80).sum())
+
+    assert dark(closed) <= 0.35 * dark(before)
+
+
+def test_closed_lids_hide_the_iris_and_leave_the_rest(rig):
+    rest, closed = rig.draw(Look()), rig.draw(Look(lids=(1.0, 0.0)))
+    assert at(rig, closed, 0.32, -0.025)[:3].mean() > at(rig, rest, 0.32, -0.025)[:3].mean() + 40
+    other_eye = np.s_[:, : round(CENTRE[0]) - rig.box[0]]
+    shown = rest[other_eye][..., 3] > 0
+    assert np.array_equal(closed[other_eye][shown], rest[other_eye][shown])
+    half = rig.draw(Look(lids=(0.5, 0.5)))
+    white = (rest[..., :3].min(axis=-1) > 225).sum()
+    assert 0.1 * white < (half[..., :3].min(axis=-1) > 225).sum() < 0.8 * white
+
+
+def test_features_move_with_a_turn_and_the_box_edge_does_not(rig, mesh):
+    def mouth_centre(patch: np.ndarray) -> np.ndarray:
+        lips = (patch[..., 0].astype(int) - patch[..., 1] > 75) & (patch[..., 3] > 200)
+        return np.argwhere(lips).mean(axis=0)
+
+    rest = mouth_centre(rig.draw(Look()))
+    right, down = mouth_centre(rig.draw(Look(yaw_deg=12))), mouth_centre(rig.draw(Look(pitch_deg=8)))
+    assert right[1] > rest[1] + 4
+    assert down[0] > rest[0] + 2
+    patch, still = rig.draw(Look(yaw_deg=15, mouth_open=0.8)), rig.draw(Look())
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert np.array_equal(patch[edge][..., 3], still[edge][..., 3])
+
+
+def test_a_turn_comes_to_a_stop(rig):
+    far, farther = rig.draw(Look(yaw_deg=70)), rig.draw(Look(yaw_deg=90))
+    assert np.abs(far.astype(int) - farther).mean() < 0.5
+
+
+def test_colours_under_clear_pixels_never_show(mesh, picture):
+    dirty = picture.copy()
+    dirty[picture[..., 3] == 0, :3] = (0, 255, 0)
+    rig = FaceRig.build(dirty, mesh, None)
+    assert rig is not None
+    patch = rig.draw(Look(yaw_deg=15, mouth_open=1.0)).astype(int)
+    seen = patch[patch[..., 3] > 8]
+    assert (seen[:, 1] - seen[:, 0]).max() < 30
+
+
+def test_float_textures_are_taken_too(mesh, picture, rig):
+    for layer in (picture.astype(np.float32), picture.astype(np.float32) / 255):
+        other = FaceRig.build(layer, mesh, None)
+        assert other is not None
+        assert np.array_equal(other.draw(Look()), rig.draw(Look()))
+
+
+def test_a_face_beyond_the_pictures_edge_is_cut_there(mesh, picture):
+    cut = np.ascontiguousarray(picture[:230, 60:])
+    moved = mesh.copy()
+    moved[:, 0] -= 60
+    rig = FaceRig.build(cut, moved, None)
+    assert rig is not None
+    x0, y0, x1, y1 = rig.box
+    assert (x0, y0) >= (0, 0)
+    assert (x1, y1) <= (cut.shape[1], cut.shape[0])
+    assert rig.draw(Look(mouth_open=1.0, yaw_deg=10, lids=(1.0, 1.0))).shape == (y1 - y0, x1 - x0, 4)
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.1])
+def test_a_face_too_small_to_move_is_left(mesh, picture, scale: float):
+    assert FaceRig.build(picture, mesh * scale, None) is None
+
+
+def test_no_face_no_rig(mesh, picture):
+    assert FaceRig.build(picture, None, None) is None
+    assert FaceRig.build(picture, np.full_like(mesh, np.nan), None) is None
+    assert FaceRig.build(picture, mesh + 5000, None) is None
+
+
+def test_sunglasses_keep_their_eyes(mesh, picture):
+    worn = picture.copy()
+    for side in (0, 1):
+        x, y = mesh[list(UPPER[side] + LOWER[side]), :2].mean(axis=0).astype(int)
+        worn[y - 20 : y + 20, x - 24 : x + 24, :3] = (38, 30, 34)
+    frame = FaceFrame.of(mesh)
+    assert find_eyes(worn, mesh, frame) == (None, None)
+    assert None not in find_eyes(picture, mesh, frame)
+
+
+def test_a_mesh_that_parts_closed_lips_does_not_open_them(picture):
+    parted = face_mesh(gape=0.04)
+    found = Lips.find(picture, parted, FaceFrame.of(parted))
+    assert found is not None
+    assert found.gap == 0
+    assert abs(float(found.upper[32]) - 0.72 * SPAN) < 3.0
+
+
+def test_no_lips_where_there_is_only_skin(picture, mesh):
+    blank = picture.copy()
+    y = round(CENTRE[1] + 0.5 * SPAN)
+    blank[y:, :, :3] = (224, 172, 150)
+    assert Lips.find(blank, mesh, FaceFrame.of(mesh)) is None
+
+
+def test_the_inverse_of_a_displacement_takes_it_back():
+    lattice = Lattice(0, 0, 4, 40, 40)
+    x, y = np.meshgrid(np.arange(40), np.arange(40))
+    bump = 9 * np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 120)
+    forward = np.stack([bump, -0.5 * bump], axis=-1).astype(np.float32)
+    back = lattice.back(forward, rounds=12)
+    px, py = (20 + back[20, 20] / 4).tolist()
+    gx, gy = round(px), round(py)
+    assert forward[gy, gx] + back[20, 20] == pytest.approx([0, 0], abs=0.8)
