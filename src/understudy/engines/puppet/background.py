@@ -12,8 +12,10 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 
 GROWTH = 7  # pixels by which the hole exceeds the matte, at a short side of 720
-SHADOW_REACH = 60  # pixels about the matte in which its shadow is looked for
+SHADOW_REACH = 110  # pixels about the matte in which its shadow is looked for
+PLAIN_REACH = 60  # pixels about the matte that must be plain
 DARKER = 3.0  # Lab units below what the surroundings promise that make a shadow
+SMOOTH = 0.6  # Lab units a pixel (of a quarter's size) of slope that a smooth background may have
 PLAIN = 4.0  # Lab units by which a plain background differs from the smooth surface through it
 
 
@@ -33,9 +35,12 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
     if hole.all():
         return np.full_like(rgb, 128)
     smooth = membrane(image, hole)
-    filled = _with_grain(image, smooth, hole) if plain else fill_from_patches(image, hole, smooth)
-    if filled is None:
-        filled = smooth
+    filled = _with_grain(image, smooth, hole)
+    if not plain:
+        patched = fill_from_patches(image, hole, smooth)
+        if patched is not None:
+            share = _texture(image, hole)[..., None]
+            filled = filled + share * (patched - filled)
     result = rgb.copy()
     result[hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
     return result
@@ -52,13 +57,13 @@ def membrane(image: Floats, hole: Mask) -> Floats:
     Laplace's equation by relaxation, coarse to fine: each level starts from the next coarser one's answer.
     """
     height, width = hole.shape
-    if min(height, width) < 8 or not hole.any():
+    if not hole.any() or hole.all():
         return image
+    if min(height, width) < 8:
+        return np.where(hole[..., None], image[~hole].mean(0), image).astype(np.float32)
     known = (~hole).astype(np.float32)[..., None]
     size = ((width + 1) // 2, (height + 1) // 2)
     weight = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA), np.float32)[..., None]
-    if not weight.any():
-        return image
     half = cv2.resize(image * known, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     half = membrane(np.asarray(half / np.maximum(weight, 1e-6), np.float32), weight[..., 0] < 1e-3)
     coarse = cv2.resize(half, (width, height)).reshape(image.shape)
@@ -89,21 +94,18 @@ def _with_shadow(image: Floats, hole: Mask) -> tuple[Mask, bool]:
     size = (max(16, hole.shape[1] // 2), max(16, hole.shape[0] // 2))
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
     small_hole = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.01
-    wide = _grow(small_hole, SHADOW_REACH * unit / 2)
-    if wide.all():
-        return hole, False
-    promised = _lab(membrane(small, wide))
     seen = _lab(small)
-    ring = wide & ~small_hole
-    if not ring.any():
-        return hole, False
-    hue = np.sqrt(((seen - promised)[..., 1:] ** 2).sum(2))
-    lighter = (seen - promised)[..., 0]
-    distance = np.sqrt(hue**2 + np.where(lighter > 0, lighter, 0.35 * lighter) ** 2)
-    plain = float(np.percentile(distance[ring], 80)) < PLAIN
-    if not plain:
-        return hole, False
-    shadow = ring & (lighter < -DARKER) & (hue < 5)
+    for reach in (PLAIN_REACH, SHADOW_REACH):
+        wide = _grow(small_hole, reach * unit / 2)
+        ring = wide & ~small_hole
+        if wide.all() or not ring.any():
+            return hole, False
+        away = seen - _lab(membrane(small, wide))
+        hue, lighter = np.sqrt((away[..., 1:] ** 2).sum(2)), away[..., 0]
+        distance = np.sqrt(hue**2 + np.where(lighter > 0, lighter, 0.35 * lighter) ** 2)
+        if reach == PLAIN_REACH and float(np.percentile(distance[ring], 80)) > PLAIN:
+            return hole, False
+    shadow = ring & (lighter < -DARKER) & (hue < 6)
     shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     near = _grow(small_hole, 2)
     count, labels = cv2.connectedComponents((shadow | small_hole).astype(np.uint8))
@@ -113,6 +115,21 @@ def _with_shadow(image: Floats, hole: Mask) -> tuple[Mask, bool]:
     shadow = _grow(ours[labels] & shadow, 3 * unit) if (ours[labels] & shadow).any() else shadow & False
     large = cv2.resize(shadow.astype(np.uint8), hole.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return np.asarray(hole | large, np.bool_), True
+
+
+def _texture(image: Floats, hole: Mask) -> Floats:
+    """(H, W) 0..1 how textured the background about each part of the hole is: 0 where it is smooth."""
+    size = (max(16, hole.shape[1] // 4), max(16, hole.shape[0] // 4))
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    gap = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.01
+    lab = _lab(small)
+    slope = np.sqrt((cv2.Scharr(lab, cv2.CV_32F, 1, 0) ** 2 + cv2.Scharr(lab, cv2.CV_32F, 0, 1) ** 2).sum(2)) / 32
+    known = (~_grow(gap, 2)).astype(np.float32)
+    reach = 9 * _unit(hole.shape)
+    mean = cv2.GaussianBlur(slope * known, (0, 0), reach) / np.maximum(cv2.GaussianBlur(known, (0, 0), reach), 1e-3)
+    spread = membrane(np.asarray(mean, np.float32)[..., None], _grow(gap, 2))[..., 0]
+    share = np.clip((spread - SMOOTH) / SMOOTH, 0, 1)
+    return np.asarray(cv2.resize(share, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:

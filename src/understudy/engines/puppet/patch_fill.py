@@ -15,9 +15,10 @@ Indices = NDArray[np.int64]
 
 RADIUS = 3  # of a patch, in pixels of each level
 SMALLEST = 40  # short side of the coarsest level
-LARGEST = 240  # short side of the finest level at which is searched; above, places are only carried over
-ROUNDS = 4
-LEVEL_DRIFT = 0.15  # cost of taking texture from another height, in squared colour a patch pixel and unit of height
+LARGEST = 220  # short side of the finest level at which is searched; above, places are only carried over
+MOST = 14000  # hole pixels at the finest level searched: what a level costs grows with them
+ROUNDS = (6, 4, 3, 2)  # from the coarsest level on; the last for all finer ones
+LEVEL_DRIFT = 4000.0  # squared colour that texture from one whole height away costs, so that grounds stay low
 SEED = 7
 
 
@@ -32,6 +33,7 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
     generator = np.random.default_rng(SEED)
     sides: list[float] = []
     side = float(min(LARGEST, min(height, width)))
+    side = max(SMALLEST, side * min(1.0, (MOST / (1 + hole.sum() * (side / min(height, width)) ** 2)) ** 0.5))
     while side >= SMALLEST or not sides:
         sides.append(side)
         side /= 1.7
@@ -49,13 +51,16 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
         level = _Level(np.where(small_hole[..., None], guess, small), small_hole, generator)
         if not level.possible:
             return None
-        level.begin(found)
-        for _ in range(ROUNDS if number else 3 * ROUNDS):
+        if found is None:
+            level.grow_inwards()
+        else:
+            level.begin(found)
+        for _ in range(ROUNDS[min(number, len(ROUNDS) - 1)]):
             level.search()
             level.vote()
         found, filled = level.places(), level.image
     assert found is not None
-    return _carry_over(image, hole, found)
+    return _carry_over(image, hole, found, start)
 
 
 @dataclass(frozen=True)
@@ -90,24 +95,62 @@ class _Level:
         self._weight = weight.ravel()[self._flat(self._y, self._x)[:, None] + self._taps]
         self._weight /= np.maximum(self._weight.sum(1, keepdims=True), 1e-6)
 
-    def begin(self, coarser: _Places | None) -> None:
-        """Take the coarser level's places, or random ones."""
+    def begin(self, coarser: _Places) -> None:
+        """Take the coarser level's places, and random ones where these are not allowed."""
         sources_y, sources_x = np.nonzero(self._source)
         drawn = self._generator.integers(0, len(sources_y), len(self._y))
         self._sy, self._sx = sources_y[drawn], sources_x[drawn]
-        if coarser is not None:
-            ratio = np.array([self._width / coarser.hole.shape[1], self._height / coarser.hole.shape[0]], np.float32)
-            size = (self._width, self._height)
-            offsets = cv2.resize(coarser.offsets, size, interpolation=cv2.INTER_NEAREST) * ratio
-            y = self._y + np.rint(offsets[self._y, self._x, 1]).astype(int)
-            x = self._x + np.rint(offsets[self._y, self._x, 0]).astype(int)
-            good = self._allowed(y, x)
-            self._sy, self._sx = np.where(good, y, self._sy), np.where(good, x, self._sx)
+        ratio = np.array(
+            [self._width / coarser.hole.shape[1], self._height / coarser.hole.shape[0]], np.float32
+        )
+        size = (self._width, self._height)
+        offsets = cv2.resize(coarser.offsets, size, interpolation=cv2.INTER_NEAREST) * ratio
+        y = self._y + np.rint(offsets[self._y, self._x, 1]).astype(int)
+        x = self._x + np.rint(offsets[self._y, self._x, 0]).astype(int)
+        good = self._allowed(y, x)
+        self._sy, self._sx = np.where(good, y, self._sy), np.where(good, x, self._sx)
+
+    def grow_inwards(self) -> None:
+        """A first fill, layer by layer from the rim, each pixel by the best of all sources.
+
+        Only what is known or filled already counts: a smooth guess would draw in its likes, as a blot.
+        """
+        sources = np.flatnonzero(self._source.ravel())
+        sources = sources[:: max(1, len(sources) // 4000)]
+        sources_y, sources_x = np.divmod(sources, self._width)
+        taps = self._colours_padded().reshape(-1, 3)[self._flat(sources_y, sources_x)[:, None] + self._taps]
+        flat = taps.reshape(len(sources), -1)
+        squares = (taps**2).sum(2)
+        known = ~self._hole
+        self._sy, self._sx = np.zeros_like(self._y), np.zeros_like(self._x)
+        rim_only = ~self._hole[self._y, self._x]
+        waiting = np.flatnonzero(~rim_only)
+        layers = [np.flatnonzero(rim_only)]
+        while len(waiting) or layers:
+            if layers:
+                layer = layers.pop()
+            else:
+                near = cv2.dilate(known.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+                ready = near[self._y[waiting], self._x[waiting]]
+                layer, waiting = waiting[ready], waiting[~ready]
+            at = self._flat(self._y[layer], self._x[layer])[:, None] + self._taps
+            seen = np.pad(known, RADIUS).ravel()[at].astype(np.float32)
+            target = self._colours_padded().reshape(-1, 3)[at] * seen[..., None]
+            cost = seen @ squares.T - 2 * target.reshape(len(layer), -1) @ flat.T
+            cost /= np.maximum(seen.sum(1, keepdims=True), 1)
+            drift = (sources_y[None] - self._y[layer, None]) / self._height
+            best = np.argmin(cost + LEVEL_DRIFT * drift * drift, axis=1)
+            self._sy[layer], self._sx[layer] = sources_y[best], sources_x[best]
+            new = layer[self._hole[self._y[layer], self._x[layer]]]
+            self.image[self._y[new], self._x[new]] = self.image[self._sy[new], self._sx[new]]
+            known[self._y[new], self._x[new]] = True
+
+    def _colours_padded(self) -> Floats:
+        return np.pad(self.image, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
 
     def search(self) -> None:
         """One round: each pixel tries its neighbours' places and random ones about its own."""
-        padded = np.pad(self.image, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
-        self._colours = padded.reshape(-1, 3)
+        self._colours = self._colours_padded().reshape(-1, 3)
         self._target = self._colours[self._flat(self._y, self._x)[:, None] + self._taps]
         self._cost = self._measure(self._y, self._x, self._sy, self._sx, np.arange(len(self._y)))
         for jump in (4, 1):
@@ -173,18 +216,28 @@ class _Level:
         patch -= self._target[which]
         error = np.einsum("nkc,nkc,nk->n", patch, patch, self._weight[which])
         drift = (y - ty) / self._height
-        return np.asarray(error + LEVEL_DRIFT * 255 * drift * drift, np.float32)
+        return np.asarray(error + LEVEL_DRIFT * drift * drift, np.float32)
 
 
-def _carry_over(image: Floats, hole: Mask, found: _Places) -> Floats:
+def _carry_over(image: Floats, hole: Mask, found: _Places, start: Floats) -> Floats:
     """Copy the full picture's own pixels from the places found on a smaller one."""
     height, width = hole.shape
     ratio = np.array([width / found.hole.shape[1], height / found.hole.shape[0]], np.float32)
     offsets = cv2.resize(found.offsets, (width, height), interpolation=cv2.INTER_NEAREST) * ratio
     y, x = np.nonzero(hole)
-    sy = np.clip(y + np.rint(offsets[y, x, 1]).astype(int), 0, height - 1)
-    sx = np.clip(x + np.rint(offsets[y, x, 0]).astype(int), 0, width - 1)
-    filled = image.copy()
-    good = ~hole[sy, sx]
-    filled[y[good], x[good]] = image[sy[good], sx[good]]
+    total = np.zeros((len(y), 3), np.float32)
+    weight = np.zeros(len(y), np.float32)
+    step = max(1, round(float(ratio.mean()) / 2))
+    # neighbours mostly agree and copy sharp; where they differ is a seam, which the mean softens
+    for dy, dx in ((0, 0), (step, 0), (-step, 0), (0, step), (0, -step)):
+        ny, nx = np.clip(y + dy, 0, height - 1), np.clip(x + dx, 0, width - 1)
+        near = hole[ny, nx] | ((dy, dx) == (0, 0))
+        sy = np.clip(y + np.rint(offsets[ny, nx, 1]).astype(int), 0, height - 1)
+        sx = np.clip(x + np.rint(offsets[ny, nx, 0]).astype(int), 0, width - 1)
+        good = (near & ~hole[sy, sx]).astype(np.float32)
+        total += image[sy, sx] * good[:, None]
+        weight += good
+    filled = start.copy()
+    told = weight > 0
+    filled[y[told], x[told]] = total[told] / weight[told][:, None]
     return filled
