@@ -28,7 +28,7 @@ class Watermark:
         self._rest = 255 - opacity
         self._frame = np.empty((height, width, 3), np.uint8)
 
-    def marked(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def mark(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The frame ``(H, W, 3)`` with the mark on it; the frame itself stays clean.
 
         The array returned is the same at every call: use it before the next one.
