@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from understudy.errors import ClipError, RequestError
-from understudy.evaluation.evaluate import evaluate, is_frame_of, still_image_baseline
+from understudy.evaluation.command import evaluate_one, evaluate_pairs
+from understudy.evaluation.evaluate import evaluate, still_image_baseline
 from understudy.evaluation.masks import Mask, grown
 from understudy.evaluation.pairs import Outcome, Pair, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.pixels import BEST_PSNR_DB, CameraWatch, PixelSums, Sample, psnr, ssim
+from understudy.evaluation.reference import is_frame_of, on_white
 from understudy.evaluation.rest import rest_psnr
 from understudy.evaluation.samples import nearest, sample_times
 from understudy.evaluation.sheet import contact_sheet
 from understudy.evaluation.sound import sound_offset
+from understudy.media.picture import Picture
 from understudy.request import Orientation
 from understudy.tracking.tracker import FakeTracker, Frame, Person, nobody
 
@@ -173,6 +176,14 @@ def test_a_frame_of_the_clip_is_recognised(clip: Path) -> None:
     assert not is_frame_of(scene(seed=8), clip)
 
 
+def test_transparent_pictures_stand_on_white() -> None:
+    alpha = np.full(SIZE[::-1], 255, np.uint8)
+    alpha[:20] = 0
+    flat = on_white(Picture(scene(), alpha))
+    assert (flat[:20] == 255).all()
+    assert np.array_equal(flat[20:], scene()[20:])
+
+
 def test_evaluate_against_itself_and_still(clip: Path, picture: Path) -> None:
     figures = evaluate(
         picture,
@@ -298,3 +309,23 @@ def test_masks_grow_by_pixels() -> None:
     wide = grown(mask, 20)
     assert wide[40, 60]
     assert not wide[40, 62]
+
+
+def test_pairs_are_made_judged_and_written(clip: Path, picture: Path, tmp_path: Path) -> None:
+    def broken(image: Path, video: Path, output: Path, orientation: Orientation) -> Rendered:
+        raise ClipError("clip_short", "Too short.", fix="Film longer.")
+
+    listed = tmp_path / "pairs.json"
+    entry = {"name": "A", "kind": "cross", "driving": clip.name, "reference": picture.name}
+    listed.write_text(json.dumps([{**entry, "orientations": ["image", "video"]}]))
+    text = evaluate_pairs(listed, None, tmp_path / "out", animate=broken)
+    assert "A-image" in text
+    assert "A-video" in text
+    assert len(json.loads((tmp_path / "out" / "figures.json").read_text())) == 2
+    with pytest.raises(RequestError, match="none of the pairs"):
+        evaluate_pairs(listed, None, tmp_path / "out", only=frozenset({"Z"}), animate=broken)
+
+
+def test_evaluating_nothing_is_refused() -> None:
+    with pytest.raises(RequestError, match="nothing to judge"):
+        evaluate_one(None, None, None, Orientation.VIDEO)

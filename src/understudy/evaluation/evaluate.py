@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from understudy.errors import ClipError
@@ -15,7 +14,8 @@ from understudy.evaluation.figures import Figures
 from understudy.evaluation.joints import joint_figures, person_height, root_drift, without_gaps
 from understudy.evaluation.limbs import limb_figures, torso_yaw, wrapped
 from understudy.evaluation.masks import Masker, NetworkMasker, box_about
-from understudy.evaluation.pixels import CameraWatch, PixelFigures, PixelSums, Sample, difference
+from understudy.evaluation.pixels import CameraWatch, PixelFigures, PixelSums, Sample
+from understudy.evaluation.reference import is_frame_of, on_white
 from understudy.evaluation.rest import rest_psnr
 from understudy.evaluation.samples import sample_times, sampled, scaled
 from understudy.evaluation.sound import read_sound, sound_offset
@@ -27,10 +27,6 @@ from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 from understudy.tracking.tracker import Frame, Person, Tracker
 
 TrackerMaker = Callable[[], Tracker]
-
-# Mean difference of thumbnails under which the reference image is a frame of the driving video.
-SAME_PICTURE = 8.0
-THUMBNAIL = (48, 48)
 
 
 @dataclass(frozen=True)
@@ -152,14 +148,6 @@ def still_image_baseline(
     return _figures(common, seen, seen.shown, seen.still_pixels, orientation)
 
 
-def is_frame_of(picture: Frame, clip: Path) -> bool:
-    """Whether ``picture`` is one of the clip's frames, judged on thumbnails of at most 10 s at 12 Hz."""
-    small = _thumbnail(picture)
-    facts = probe(clip)
-    frames = sampled(facts, sample_times(facts.duration_s), height=THUMBNAIL[1])
-    return any(float(difference(_thumbnail(frame), small).mean()) < SAME_PICTURE for frame in frames)
-
-
 def _watch(
     picture: Picture,
     driving: Iterator[Frame],
@@ -185,7 +173,7 @@ def _watch(
             size = size or (made.shape[1], made.shape[0])
             made = scaled(made, size)
         if reference is None:
-            fitted = scaled(picture.rgb, size)
+            fitted = scaled(on_white(picture), size)
             character = still.find(fitted)
             height = person_height(still.watched().motion) or 0.0
             reference = Sample(fitted, *masker(fitted, character), _box(character, height, fitted))
@@ -250,7 +238,3 @@ def _sample(frame: Frame, person: Person | None, masker: Masker, height: float) 
 
 def _box(person: Person | None, height: float, frame: Frame) -> tuple[slice, slice] | None:
     return None if person is None else box_about(person, height, frame)
-
-
-def _thumbnail(frame: Frame) -> Frame:
-    return np.asarray(cv2.resize(frame, THUMBNAIL, interpolation=cv2.INTER_AREA), np.uint8)

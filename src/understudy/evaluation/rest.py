@@ -13,6 +13,7 @@ import numpy as np
 from understudy.evaluation.joints import person_height
 from understudy.evaluation.masks import box_about
 from understudy.evaluation.pixels import mean_square, psnr
+from understudy.evaluation.reference import on_white
 from understudy.evaluation.samples import sample_times, sampled, scaled
 from understudy.evaluation.watched import Watcher
 from understudy.media.clip import probe
@@ -30,7 +31,7 @@ Render = Callable[[Path, Path, Path], object]
 
 def still_clip(reference: Path, path: Path) -> None:
     """Write a clip in which the reference image stands still. Raises PictureError."""
-    picture = load_picture(reference, limits=False).rgb
+    picture = on_white(load_picture(reference, limits=False))
     height, width = picture.shape[:2]
     factor = min(LONGEST_SIDE / max(height, width), max(1.0, SHORTEST_SIDE / min(height, width)))
     size = (round(width * factor / 2) * 2, round(height * factor / 2) * 2)
@@ -64,7 +65,7 @@ def rest_psnr(
     clip_made = probe(rest)
     for made in sampled(clip_made, sample_times(clip_made.duration_s)):
         if wanted is None:
-            wanted = scaled(load_picture(reference, limits=False).rgb, (made.shape[1], made.shape[0]))
+            wanted = scaled(on_white(load_picture(reference, limits=False)), (made.shape[1], made.shape[0]))
             watcher = Watcher(tracker())
             person = watcher.find(wanted)
             height = person_height(watcher.watched().motion)

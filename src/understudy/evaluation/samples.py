@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from understudy.tracking.tracker import Frame
 RATE_HZ = 12.0
 LONGEST_S = 10.0
 HEIGHT_PX = 720
+MARGIN_S = 0.5  # about the samples, in which the nearest frame is looked for
 
 
 def sample_times(duration_s: float) -> list[float]:
@@ -38,12 +39,17 @@ def nearest(frames: Iterable[tuple[float, Frame]], times_s: Iterable[float]) -> 
         yield now[1]
 
 
-def sampled(clip: Clip, times_s: Iterable[float], *, height: int = HEIGHT_PX) -> Iterator[Frame]:
+def sampled(clip: Clip, times_s: Sequence[float], *, height: int = HEIGHT_PX) -> Iterator[Frame]:
     """The clip's frames nearest to ``times_s``, each ``height`` pixels high. Raises ClipError."""
     size = (max(1, round(clip.width * height / clip.height)), height)
+    frames = read_frames(
+        clip,
+        start_s=max(0.0, times_s[0] - MARGIN_S),
+        stop_s=times_s[-1] + MARGIN_S,
+        short_side_max=max(2, min(size)),
+    )
     # The decoder scales down for nearly nothing; what it rounds otherwise is put right here.
-    for frame in nearest(read_frames(clip, short_side_max=max(2, min(size))), times_s):
-        yield scaled(frame, size)
+    return (scaled(frame, size) for frame in nearest(frames, times_s))
 
 
 def scaled(frame: Frame, size: tuple[int, int] | None = None) -> Frame:
