@@ -15,6 +15,10 @@ from understudy.tracking.smoothing import person_height, smooth
 from understudy.tracking.thumbnail import TINY, tiny
 from understudy.tracking.tracker import Frame, Person, Tracker, nobody
 
+JUMP = 1.0  # torso lengths that the mid-hip may move from one frame to the next
+JUMP_SIZE = 1.7  # ratio of the torso's lengths in two frames
+JUMP_SIDE_S = 1.0  # at most so much of a shot is given up on one side of a jump
+
 OTHER_SIDE = np.array(
     [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(i + 1 if i % 2 else i - 1 for i in range(11, BODY))]
 )
@@ -72,12 +76,41 @@ def track_clip(
         cuts=tuple(sorted(set(cuts))),
         camera=camera.affines(),
     )
+    _blank_jumps(motion)
     _put_sides_back(motion)
     return smooth(motion)
 
 
 def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:
     return np.stack(arrays).astype(np.float32).reshape(len(arrays), *shape)
+
+
+def _blank_jumps(motion: Motion) -> None:
+    """Where the body jumps within a shot, as no body can, one side is a mistake: NaN for the side that is short.
+
+    In place. A jump is the mid-hip's by more than a torso's length, or a torso that grows or shrinks by far.
+    """
+    longest = round(JUMP_SIDE_S * motion.fps)
+    hips = motion.body[:, 23:25, :2].mean(axis=1)
+    shoulders = motion.body[:, 11:13, :2].mean(axis=1)
+    torso = np.linalg.norm(shoulders - hips, axis=1)
+    for shot in motion.shots:
+        for at in range(shot.start + 1, shot.stop):
+            size = max(torso[at], torso[at - 1])
+            # NaN, where nobody is tracked, compares as no jump.
+            if not (
+                np.linalg.norm(hips[at] - hips[at - 1]) > JUMP * size
+                or min(torso[at], torso[at - 1]) < size / JUMP_SIZE
+            ):
+                continue
+            before, after = at - shot.start, shot.stop - at
+            if min(before, after) > longest:
+                continue
+            wrong = slice(shot.start, at) if before <= after else slice(at, shot.stop)
+            for array in (motion.body, motion.world, motion.hands, motion.face):
+                array[wrong] = np.nan
+            for score in (motion.visibility, motion.hand_score, motion.face_score):
+                score[wrong] = 0
 
 
 def _put_sides_back(motion: Motion) -> None:

@@ -21,10 +21,11 @@ SUPPRESS_OVERLAP = 0.3
 
 @dataclass(frozen=True)
 class Candidate:
-    """Somebody who may be there: score 0..1 and the square to look for landmarks in, in pixels."""
+    """Somebody who may be there: score 0..1, the square to look for landmarks in, and the face, in pixels."""
 
     score: float
     region: Region
+    face: Region
 
 
 def anchors() -> Floats:
@@ -60,10 +61,12 @@ class PoseDetector:
         places[:, 4:] += np.tile(self._anchors[keep], 4)
         found = []
         for place, score in merge(places, scores[keep]):
-            points = whole.to_picture(place[4:8].reshape(2, 2))
+            points = whole.to_picture(np.stack([place[4:6], place[6:8], place[0:2]]))
             region = Region.around(points[0], points[1], up=pi / 2).scaled(BODY_MARGIN)
             if region.size > 0:
-                found.append(Candidate(score, region))
+                x, y = (float(v) for v in points[2])
+                face = Region(x, y, float(place[2:4].max()) * whole.size, 0.0)
+                found.append(Candidate(score, region, face))
         return found
 
 
