@@ -127,6 +127,18 @@ def test_a_late_output_is_late(media: Path, folder: Path) -> None:
     assert figures.lag == 2
 
 
+def test_the_sound_of_a_clip_is_in_time_with_itself(media: Path, folder: Path) -> None:
+    clip = media / "videos" / DANCE
+    reference = first_frame(clip, folder / "sound.png")
+    figures = evaluate(
+        reference, clip, clip, orientation=Orientation.VIDEO, self_reenactment=True, seconds=0.5
+    )
+    assert figures.samples == 6
+    assert figures.sound
+    assert figures.driving_sound
+    assert figures.sound_offset_s == pytest.approx(0, abs=0.001)
+
+
 def test_a_pair_from_end_to_end(media: Path, folder: Path) -> None:
     clip = encode(frames(media / "videos" / DANCE, 1.0), folder / "short.mp4", Fraction(24))
 

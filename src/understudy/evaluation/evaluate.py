@@ -60,7 +60,7 @@ def evaluate(
     The output's first frame belongs to ``driving_start_s`` in the driving video; at most ``seconds`` are compared
     (10 at most). ``self_reenactment`` says whether the reference image is a frame of the driving video; None finds
     out. ``rest`` is an output made from a still clip of the reference image (`rest.still_clip`). ``work_s`` is the
-    time that making the output took. Three trackers are made: a clip each, and the picture. Both videos are streamed.
+    time that making the output took. Two trackers are made, one for each video. Both videos are streamed.
     Raises PictureError and ClipError where a file cannot be read.
     """
     picture = load_picture(reference, limits=False)
@@ -158,7 +158,9 @@ def _watch(
     masker: Masker,
 ) -> _Seen:
     """One pass over both videos; frames live for one sample only. Without an output only the still image is seen."""
-    performer, shown, still = Watcher(tracker()), Watcher(tracker()), Watcher(tracker())
+    following = tracker()
+    # The picture is looked at before the clip begins, so that one tracker serves both.
+    still, performer, shown = Watcher(following), Watcher(following), Watcher(tracker())
     camera = CameraWatch()
     reference: Sample | None = None
     sums = still_sums = None

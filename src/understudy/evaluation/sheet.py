@@ -14,6 +14,7 @@ from understudy.media.clip import probe
 from understudy.tracking.tracker import Frame
 
 GAP_PX = 4
+SHEET_PX = 2000  # wide at most, with three columns at least
 LABEL_PX = 22
 PAPER = 24
 INK = (235, 235, 235)
@@ -24,7 +25,7 @@ def contact_sheet(
     output: Path,
     path: Path,
     *,
-    columns: int = 8,
+    columns: int | None = None,
     rows: int = 3,
     frame_height: int = 320,
     driving_start_s: float = 0.0,
@@ -35,7 +36,7 @@ def contact_sheet(
 
     ``start_s`` and ``seconds`` choose a part of the output; its start belongs to ``driving_start_s + start_s`` in
     the driving video. Frames are ``frame_height`` pixels high. The videos are streamed, only the sheet is held.
-    Raises ClipError.
+    ``columns`` None fits the sheet into `SHEET_PX`. Raises ClipError.
     """
     clip, made = probe(driving), probe(output)
     left_s = min(made.duration_s, clip.duration_s - driving_start_s) - start_s
@@ -47,6 +48,8 @@ def contact_sheet(
             value=f"{start_s:g} s",
             fix="Give a start inside both videos.",
         )
+    widest = max(c.width / c.height for c in (clip, made))
+    columns = columns or int(np.clip(SHEET_PX // (widest * frame_height + GAP_PX), 3, 8))
     count = columns * rows
     times = [start_s + span_s * (k + 0.5) / count for k in range(count)]
     above = sampled(clip, [driving_start_s + t for t in times], height=frame_height)
