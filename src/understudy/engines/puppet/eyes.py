@@ -37,13 +37,16 @@ class Eye:
         return float((self.lower - self.upper).max())
 
 
-def find_eyes(texture: Bytes, mesh: Floats, frame: FaceFrame) -> tuple[Eye | None, Eye | None]:
+def find_eyes(
+    texture: Bytes, mesh: Floats, frame: FaceFrame, *, trusted: bool = True
+) -> tuple[Eye | None, Eye | None]:
     """The own left and right eye; None for an eye that cannot be closed without harm (sunglasses, shut, tiny).
 
     ``mesh`` and ``frame`` are in the texture's own pixels. The mesh puts human eyes into drawings whose eyes are
     larger: where the picture goes on looking like eye below both of the mesh's eyes and then ends at an edge, the
-    eyes grow to that edge. Then the upper line is moved to the dark line of the lashes. Both eyes are asked
-    together: one alone is easily led astray by a pupil, a fold or a strand of hair.
+    eyes grow to that edge. A mesh that is not ``trusted`` (its mouth lay on bare skin) counts only there. Then the
+    upper line is moved to the dark line of the lashes. Both eyes are asked together: one alone is easily led astray
+    by a pupil, a fold or a strand of hair.
     """
     lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lab = cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5))
@@ -56,7 +59,7 @@ def find_eyes(texture: Bytes, mesh: Floats, frame: FaceFrame) -> tuple[Eye | Non
     grown = [_growth(lab, e, frame) for e in eyes]
     if all(g is not None for g in grown) and min(ranges) > 18.0:
         eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
-    elif sum(_foreign_below(lab, e, frame) for e in eyes) / 2 > FOREIGN:
+    elif not trusted or sum(_foreign_below(lab, e, frame) for e in eyes) / 2 > FOREIGN:
         return None, None
     offset = _lash_offset(lab[..., 0], eyes, frame)
     moved = []

@@ -72,7 +72,9 @@ class FaceRig:
         margin = lattice.margin(0.15 * frame.span)
         inner = FaceFrame(frame.origin - corner, frame.along, frame.span)
         local = _shifted(mesh, -corner)
-        lips = Lips.find(texture, local, inner) or find_drawn_mouth(texture, local, inner)
+        lips = Lips.find(texture, local, inner)
+        eyes = find_eyes(texture, local, inner, trusted=lips is not None)
+        lips = lips or find_drawn_mouth(texture, local, inner)
         height = height_of(mesh, lattice, frame) * margin
         none = np.zeros_like(height)
         turns = np.stack([frame.turn(height, none), frame.turn(none, height)])
@@ -84,7 +86,6 @@ class FaceRig:
         yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
         at = (mesh[13, :2] - corner) / lattice.step
         row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
-        eyes = find_eyes(texture, local, inner)
         lids = [None if eye is None else Lid.build(eye, texture, inner) for eye in eyes]
         return cls(
             box=box,

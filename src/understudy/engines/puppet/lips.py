@@ -76,10 +76,10 @@ class Lips:
             coloured = float(np.abs(np.median(low, axis=0) - np.median(chin, axis=0)).sum())
             near_chin = float(frame.into(mesh[152])[1] - np.median(bottom)) < 0.33 * frame.span
             line = float(np.median(around - seam))
-            # A line that is no darker than the skin around it, or a chin's outline taken for a mouth.
-            if (coloured < 5.0 and (near_chin or line < 6.0)) or (
-                line < 0.5 and (near_chin or coloured < 8.0)
-            ):
+            step = abs(float(np.median(seen(outer[0] - 0.12 * width)[:, 0] - chin[:, 0])))
+            # Bare skin, a line that is no darker than the skin around it, or a chin's outline over its neck.
+            bare = coloured < 5.0 and (near_chin or line < 6.0)
+            if bare or (line < 0.5 and (near_chin or coloured < 8.0)) or (near_chin and step > 12.0):
                 return None
         middle = float(frame.into(mesh[[13, 14]])[:, 0].mean())
         return cls.of(u, top, bottom, middle, mesh, frame)

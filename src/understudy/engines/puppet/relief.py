@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -98,10 +99,7 @@ class Lattice:
         ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``, which converges while the forward
         displacement's slope stays below 1.
         """
-        at = np.stack(
-            np.meshgrid(np.arange(self.columns, dtype=np.float32), np.arange(self.rows, dtype=np.float32)),
-            axis=-1,
-        )
+        at = _numbered(self.rows, self.columns)
         found = -forward
         for _ in range(rounds):
             where = at + found / self.step
@@ -123,6 +121,12 @@ class Lattice:
         across = smooth((np.minimum(x, self.width - x) - self.step) / width_px)
         down = smooth((np.minimum(y, self.height - y) - self.step) / width_px)
         return np.asarray(down[:, None] * across[None], np.float32)
+
+
+@cache
+def _numbered(rows: int, columns: int) -> Floats:
+    """(rows, columns, 2) column and row of each place."""
+    return np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).astype(np.float32)
 
 
 def height_of(mesh: Floats, lattice: Lattice, frame: FaceFrame) -> Floats:
