@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from understudy.tracking.motion import Floats
 from understudy.tracking.silhouette import Mask
+from understudy.tracking.template import xy
 
 TALL = 230  # pixels, the longer side of the shape in the working copy
 _MOST = 12
@@ -36,11 +37,11 @@ class Branch:
 
     @property
     def tip(self) -> Floats:
-        return self.path[0]
+        return np.asarray(self.path[0])
 
     @property
     def root(self) -> Floats:
-        return self.path[self.own - 1]
+        return np.asarray(self.path[self.own - 1])
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Tree:
     places: NDArray[np.int64]  # (N, 2)
 
     def depth_at(self, path: Floats) -> Floats:
-        xy = np.clip(np.round(path).astype(int), 0, np.array(self.mask.shape[::-1]) - 1)
-        return self.depth[xy[..., 1], xy[..., 0]]
+        at = np.clip(np.round(path).astype(int), 0, np.array(self.mask.shape[::-1]) - 1)
+        return np.asarray(self.depth[at[..., 1], at[..., 0]])
 
     def route(self, start: Floats) -> Floats:
         """The way along the middle from any point of the shape to its centre, (N, 2)."""
@@ -91,12 +92,10 @@ def tree_of(mask: Mask) -> Tree | None:
     places, index, graph, lengths = _grid(shape, depth)
     centre = _centre(shape, depth)
     start = int(index[int(centre[1]), int(centre[0])])
-    before = dijkstra(graph, indices=start, return_predecessors=True)[1]
-    before = np.where(before < 0, -1, before).astype(np.int32)
-    tree = Tree(
-        shape, depth, centre, [], 1 / factor, np.float32([x0, y0]) - 2 / factor, index, before, places
-    )
-    near = dijkstra(lengths, indices=start)
+    onward = dijkstra(graph, indices=np.array([start]), return_predecessors=True)[1][0]
+    before = np.where(onward < 0, -1, onward).astype(np.int32)
+    tree = Tree(shape, depth, centre, [], 1 / factor, xy(x0, y0) - 2 / factor, index, before, places)
+    near = dijkstra(lengths, indices=np.array([start]), min_only=True)
     taken = {start}
     for _ in range(_MOST):
         far = np.where(np.isfinite(near), near, -1)
@@ -111,7 +110,7 @@ def tree_of(mask: Mask) -> Tree | None:
         if own > 2:
             tree.branches.append(Branch(path, own, stands_out))
         taken.update(nodes)
-        near = np.minimum(near, dijkstra(lengths, indices=sorted(set(nodes[:own])), min_only=True))
+        near = np.minimum(near, dijkstra(lengths, indices=np.unique(nodes[:own]), min_only=True))
     return tree
 
 
@@ -128,7 +127,7 @@ def _centre(shape: Mask, depth: Floats) -> Floats:
     )
     worth[~shape] = -1
     row, column = np.unravel_index(int(np.argmax(worth)), worth.shape)
-    return np.float32([column, row])
+    return xy(float(column), float(row))
 
 
 def _grid(shape: Mask, depth: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], csr_array, csr_array]:

@@ -75,7 +75,7 @@ def read_joints(path: Path, width: int, height: int) -> Person:
                 fix="Give places in pixels of the upright picture, x to the right and y down.",
             )
         known[INDEX[name]] = (x, y)
-    inside = (known >= 0).all(axis=1) & (known < (width, height)).all(axis=1)
+    inside = np.asarray((known >= 0).all(axis=1) & (known < (width, height)).all(axis=1))
     if inside[[INDEX[name] for name in REQUIRED]].sum() < 3:
         raise RequestError(
             "joints_outside",

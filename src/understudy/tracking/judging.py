@@ -15,6 +15,7 @@ from understudy.tracking.tracker import Person
 
 CORE = (*range(11, 17), *range(23, 29))
 SEEN = 0.5
+LEGS = 0.55
 MARGIN = 0.006  # of the picture's longer side: a joint nearer to the edge is cut by it
 _PARENTS = ((13, 11), (14, 12), (15, 13), (16, 14), (25, 23), (26, 24), (27, 25), (28, 26))
 _ENDS = {
@@ -43,7 +44,7 @@ def judge(person: Person, width: int, height: int, shapes: list[Silhouette]) -> 
         presence = float((seen[present] * weight).sum() / weight.sum())
         if head > 0.5:
             presence = max(0.6 * presence + 0.4 * face, 0.9 * face if len(present) < 5 else 0.0)
-    held = _held_by_masks(person, inside, shapes)
+    held = _held_by_masks(person, inside, width, shapes)
     whole = _proportions(person, inside) * _size(at, inside, seen, height, shapes)
     return float(np.clip(presence * (0.3 + 0.7 * held) * whole, 0, 1))
 
@@ -53,21 +54,19 @@ def _inside(at: Floats, width: int, height: int, margin: float) -> NDArray[np.bo
     return np.asarray((at >= low).all(axis=1) & (at < high).all(axis=1))
 
 
-def _held_by_masks(person: Person, inside: NDArray[np.bool_], shapes: list[Silhouette]) -> float:
+def _held_by_masks(person: Person, inside: NDArray[np.bool_], width: int, shapes: list[Silhouette]) -> float:
     """Share of the points along the seen bones that lie in the body's mask and in the sure silhouettes."""
     points = []
     for a, b in BONES:
         if inside[a] and inside[b] and min(person.visibility[a], person.visibility[b]) > SEEN:
-            points += [
-                person.body[a, :2] + t * (person.body[b, :2] - person.body[a, :2])
-                for t in (0, 0.25, 0.5, 0.75, 1)
-            ]
+            one, other = person.body[a, :2], person.body[b, :2]
+            points += [one + t * (other - one) for t in (0, 0.25, 0.5, 0.75, 1)]
     if not points:
         return 0.7
-    at = np.asarray(points)
+    at = np.asarray(points, np.float32)
     shares = [0.98]
     if person.mask is not None:
-        shares.append(_share(person.mask > 0.3, at, 1.0))
+        shares.append(_share(person.mask > 0.3, at, person.mask.shape[1] / width))
     sure = [s for s in shapes if s.sure]
     if sure:
         shares.append(max(_share(s.mask, at, s.scale) for s in sure))
@@ -157,6 +156,9 @@ def shown_parts(person: Person, rough: Floats) -> NDArray[np.bool_]:
     inside = _inside(at, width, height, MARGIN * max(width, height))
     inside[:11] = _inside(at[:11], width, height, 0.0)
     shown = inside & (person.visibility > 0.3)
+    # Below a half figure's edge the model makes legs up, both of them at once.
+    shown[25:27] &= person.visibility[25:27].mean() > LEGS
+    shown[27:29] &= person.visibility[27:29].mean() > 0.8 * LEGS
     figure = float(np.ptp(at[inside], axis=0).max()) if inside.sum() > 1 else 1.0
     reach = max(2, round(0.04 * figure))
     factor = min(1.0, 400 / max(rough.shape))

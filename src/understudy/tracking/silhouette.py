@@ -74,7 +74,7 @@ def fill_holes(mask: Mask) -> Mask:
     """The mask without the holes that no path leads out of."""
     framed = np.pad(mask.astype(np.uint8), 1)
     cv2.floodFill(framed, None, (0, 0), 2)
-    return framed[1:-1, 1:-1] != 2
+    return np.asarray(framed[1:-1, 1:-1] != 2)
 
 
 def _shapes(mask: Mask) -> list[Mask]:
@@ -137,11 +137,11 @@ def _grabcut(rgb: Frame) -> Mask | None:
         return None
     figure = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
     figure = cv2.morphologyEx(figure, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return cv2.resize(figure, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+    return np.asarray(cv2.resize(figure, (width, height), interpolation=cv2.INTER_LINEAR) > 0)
 
 
 def _reached_from_border(free: Mask) -> Mask:
     """Which free pixels a path over free pixels joins to the picture's border."""
     framed = np.pad(free.astype(np.uint8), 1, constant_values=1)
     cv2.floodFill(framed, None, (0, 0), 2)
-    return framed[1:-1, 1:-1] == 2
+    return np.asarray(framed[1:-1, 1:-1] == 2)

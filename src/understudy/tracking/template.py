@@ -99,8 +99,8 @@ def complete(known: Floats, *, head_height: float | None = None) -> Floats:
     """
     at = known.astype(np.float32).copy()
     nose, shoulders, hips = at[0], at[11:13].mean(axis=0), at[23:25].mean(axis=0)
-    up = _unit(nose - shoulders, _unit(shoulders - hips, np.float32([0, -1])))
-    left = np.float32([-up[1], up[0]])
+    up = _unit(nose - shoulders, _unit(shoulders - hips, xy(0, -1)))
+    left = xy(-up[1], up[0])
     if float(np.dot(left, at[11] - at[12] + at[23] - at[24])) < 0:
         left = -left
     if head_height is None:
@@ -116,20 +116,20 @@ def complete(known: Floats, *, head_height: float | None = None) -> Floats:
         outward = left if side == 0 else -left
         elbow, wrist = at[13 + side], at[15 + side]
         reach = 0.3 * (wrist - elbow)
-        across = 0.25 * np.float32([-reach[1], reach[0]])
-        if float(np.dot(across, up)) < 0:
-            across = -across  # the thumb's side looks up or forward in a relaxed drawing
-        for finger, place in ((17, reach - across), (19, reach + across), (21, 0.6 * reach + 1.6 * across)):
+        thumb = 0.25 * xy(-reach[1], reach[0])
+        if float(np.dot(thumb, up)) < 0:
+            thumb = -thumb  # the thumb's side looks up or forward in a relaxed drawing
+        for finger, place in ((17, reach - thumb), (19, reach + thumb), (21, 0.6 * reach + 1.6 * thumb)):
             if np.isnan(at[finger + side, 0]):
                 at[finger + side] = wrist + place
         knee, ankle = at[25 + side], at[27 + side]
         shin = ankle - knee
         length = float(np.linalg.norm(shin))
-        down = _unit(shin, -up)
+        along = _unit(shin, -up)
         if np.isnan(at[29 + side, 0]):
-            at[29 + side] = ankle + length * (0.1 * down - 0.05 * outward)
+            at[29 + side] = ankle + length * (0.1 * along - 0.05 * outward)
         if np.isnan(at[31 + side, 0]):
-            at[31 + side] = ankle + length * (0.2 * down + 0.12 * outward)
+            at[31 + side] = ankle + length * (0.2 * along + 0.12 * outward)
     return at
 
 
@@ -145,6 +145,11 @@ def world_from(body: Floats) -> Floats:
     out = np.zeros((BODY, 3), np.float32)
     out[:, :2] = (at - hips) * (_FIGURE_M / max(float(length), 1e-3))
     return out
+
+
+def xy(x: float, y: float) -> Floats:
+    """A place or a step in a picture, (2,)."""
+    return np.array([x, y], np.float32)
 
 
 def _unit(vector: NDArray[np.float32], otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
