@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
-
 
 from understudy.engines.engine import Performance
 from understudy.engines.registry import engine_named
@@ -99,12 +99,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     with clock.stage("rig"):
         performance = engine.perform(picture, motion, request, progress)
     with clock.stage("drawing"):
-        marked = _write(request, performance, clip, whole, shot, threads, progress)
-    paths = [request.output, *([marked] if marked else [])]
-    if request.provenance:
-        with clock.stage("signing"):
-            for path in paths:
-                provenance.sign(path, title=path.name, engine=engine.name)
+        marked = _write(request, engine.name, performance, clip, whole, shot, threads, progress)
     start_s = float(whole.times_s[shot.start])
     if request.sheet is not None and request.video is not None:
         with clock.stage("sheet"):
@@ -149,6 +144,7 @@ def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: P
 
 def _write(
     request: MotionRequest,
+    engine: str,
     performance: Performance,
     clip: Clip | None,
     whole: Motion,
@@ -161,7 +157,7 @@ def _write(
     start_s = float(whole.times_s[shot.start])
     stop_s = start_s + _duration_s(whole.cut_to(shot))
     sound = clip if clip is not None and request.sound and clip.has_audio else None
-    fps = clip.fps if clip is not None else motion_rate(whole)
+    fps = clip.fps if clip is not None else _rate(whole)
     marked = request.output.with_stem(request.output.stem + "-watermarked") if request.watermark else None
     variable = bool(clip is not None and clip.variable_rate)
     with ExitStack() as stack:
@@ -178,6 +174,7 @@ def _write(
                     sound_start_s=start_s,
                     sound_stop_s=stop_s,
                     threads=threads,
+                    finish=_signer(request, engine) if request.provenance else None,
                 )
                 writers.append(stack.enter_context(writer))
         stamp = Watermark(performance.width, performance.height) if marked else None
@@ -189,9 +186,18 @@ def _write(
     return marked
 
 
-def motion_rate(motion: Motion) -> int:
-    """Whole frames a second of a motion without its clip."""
-    return max(round(motion.fps), 1)
+def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
+    def sign(path: Path) -> None:
+        provenance.sign(path, title=request.output.name, engine=engine)
+
+    return sign
+
+
+def _rate(motion: Motion) -> Fraction:
+    """Frames a second of a motion without its clip; broadcast rates are told from whole ones."""
+    whole = max(round(motion.fps), 1)
+    broadcast = Fraction(whole * 1000, 1001)
+    return broadcast if abs(motion.fps - float(broadcast)) < abs(motion.fps - whole) else Fraction(whole)
 
 
 def _duration_s(motion: Motion) -> float:

@@ -160,7 +160,7 @@ def _corridor_mask(
     """(H, W) the pixels of one limb; ``arms`` may lie on a leg and hide its outer side."""
     height, width = inside.shape
     area = np.zeros((height, width), np.uint8)
-    trunk = _trunk_outline(joints, (height, width))
+    trunk = trunk_outline(joints, (height, width))
     for k in range(3):
         start, stop = line[k], line[k + 1]
         length = float(np.linalg.norm(stop - start))
@@ -285,7 +285,7 @@ def _smooth(offsets: Floats) -> Floats:
     return smooth
 
 
-def _trunk_outline(joints: Floats, shape: tuple[int, int]) -> NDArray[np.bool_]:
+def trunk_outline(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """(H, W) roughly the trunk: shoulders to hips, a little wider than the joints, and on down from the hips."""
     left, right = joints[SHOULDERS[0]], joints[SHOULDERS[1]]
     hip_left, hip_right = joints[HIPS[0]], joints[HIPS[1]]
@@ -293,7 +293,7 @@ def _trunk_outline(joints: Floats, shape: tuple[int, int]) -> NDArray[np.bool_]:
     across = hip_left - hip_right
     corners = [right, left, hip_left + 0.25 * across, hip_left + 0.35 * across + down]
     corners += [hip_right - 0.35 * across + down, hip_right - 0.25 * across]
-    outline = np.zeros(shape, np.uint8)
+    outline = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(outline, [np.rint(np.array(corners)).astype(np.int32)], 1)
     return outline.astype(bool)
 

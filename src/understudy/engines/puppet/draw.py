@@ -14,6 +14,8 @@ from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Layer, Rig, RiggedLimb, joint_radius
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
 from understudy.engines.puppet.warp import (
+    MAX_FORESHORTENED_STRETCH,
+    MAX_STRETCH,
     BoneMap,
     Joint,
     bone_map,
@@ -41,7 +43,10 @@ class PosedLimb:
         self._limb, self._across = limb, across
         bones = np.diff(rest, axis=0)
         posed = np.diff(line, axis=0)
-        self.maps = [bone_map(bones[k], posed[k], across, end=k == 2) for k in range(3)]
+        lengths = np.hypot(bones[:, 0], bones[:, 1])
+        self.maps = [
+            bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
+        ]
         if not limb.limb.arm:
             # A foot seen from the front has hardly a direction in the picture: the shorter, the less it turns.
             share = min(float(np.hypot(*bones[2])) / max(0.45 * float(np.hypot(*bones[1])), 1.0), 1.0)
@@ -78,6 +83,12 @@ class PosedLimb:
         radius = 1.6 * float(self._limb.radii.max()) * self._across
         ends = self.line[k : k + 2]
         return _bounds(np.concatenate([points, ends - radius, ends + radius]))
+
+
+def _longest(lengths: Floats, k: int) -> float:
+    """How far bone ``k`` may stretch: up to its neighbour's length if it is much shorter, since both are alike."""
+    alike = 0.9 * float(lengths[1 - k] / max(float(lengths[k]), 1.0)) if k < 2 else 0.0
+    return float(np.clip(alike, MAX_STRETCH, MAX_FORESHORTENED_STRETCH))
 
 
 def _corners(layer: Layer) -> Floats:

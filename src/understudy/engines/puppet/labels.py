@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, distance_to_polyline
+from understudy.engines.puppet.cut import Corridor, distance_to_polyline, trunk_outline
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
-LARGEST_ORPHAN = 0.35  # of the limb's own area
+LARGEST_ORPHAN = 0.8  # of the limb's own area
 
 
 def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> NDArray[np.uint8]:
@@ -62,6 +62,7 @@ def _adopt_orphans(
         return
     unclaimed = (core & (labels == TRUNK)).astype(np.uint8)
     count, islands, stats, _ = cv2.connectedComponentsWithStats(unclaimed, connectivity=4)
+    trunk = trunk_outline(joints, labels.shape)
     keep = _trunk_islands(islands, stats, joints)
     for island in range(1, count):
         if island in keep:
@@ -74,8 +75,10 @@ def _adopt_orphans(
         if touching[1:].sum() == 0:
             continue
         limb = int(touching[1:].argmax())
-        # An island as large as the limb itself (a skirt below clasped hands) does not swing with it.
-        if stats[island, 4] < LARGEST_ORPHAN * max(int((labels == limb + 1).sum()), 1):
+        # A skirt below clasped hands is an island too: large, and on the trunk's place. It does not swing with them.
+        share = float(stats[island, 4]) / max(int((labels == limb + 1).sum()), 1)
+        on_trunk = float(trunk[box][mine].mean())
+        if share < LARGEST_ORPHAN and (on_trunk < 0.5 or share < 0.1):
             labels[box][mine] = limb + 1
 
 

@@ -16,7 +16,10 @@ from understudy.tracking.motion import Floats
 
 MIN_STRETCH = 0.28  # a bone that points at the camera is not drawn shorter than this
 MIN_END_STRETCH = 0.6  # hands and feet: thinner they look like knives
-MAX_STRETCH = 1.5  # longer than this a bone's rest was foreshortened, and its texture would tear
+MAX_STRETCH = 1.6  # longer than this a bone's rest was foreshortened, and its texture smears
+MAX_FORESHORTENED_STRETCH = (
+    3.0  # for a bone that points at the camera in the reference: smeared, but it moves
+)
 MAX_END_STRETCH = 1.25
 
 
@@ -37,14 +40,16 @@ def rotation(angle: float) -> Floats:
     return np.array([[c, -s], [s, c]], np.float32)
 
 
-def bone_map(rest: Floats, posed: Floats, across: float, *, end: bool = False) -> BoneMap:
+def bone_map(
+    rest: Floats, posed: Floats, across: float, *, end: bool = False, longest: float = MAX_STRETCH
+) -> BoneMap:
     """Inverse map of a bone from its ``rest`` vector (2,) to its ``posed`` one; ``across`` is its widening.
 
-    ``end`` is for hands and feet, which keep more of their shape.
+    ``end`` is for hands and feet, which keep more of their shape; others stretch to ``longest`` times their rest.
     """
     rest_length = max(float(np.hypot(*rest)), 1e-3)
     length = max(float(np.hypot(*posed)), 1e-3)
-    shortest, longest = (MIN_END_STRETCH, MAX_END_STRETCH) if end else (MIN_STRETCH, MAX_STRETCH)
+    shortest, longest = (MIN_END_STRETCH, MAX_END_STRETCH) if end else (MIN_STRETCH, longest)
     along = float(np.clip(length / rest_length, shortest * across, longest * across))
     direction = posed / length
     turn = float(np.arctan2(rest[1], rest[0]) - np.arctan2(posed[1], posed[0]))
