@@ -197,6 +197,8 @@ def _damaged() -> ClipError:
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
+    if not container.streams.video and not container.streams.audio:
+        raise _damaged()
     covers = Disposition.attached_pic
     stream = next((s for s in container.streams.video if not s.disposition & covers), None)
     if stream is None:

@@ -79,6 +79,7 @@ class VideoWriter:
         self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
         self._sound: Sound | None = None
         try:
+            self._part.touch(exist_ok=False)  # PyAV opens late; a wrong place is told at once
             self._output: OutputContainer = av.open(
                 str(self._part.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
             )

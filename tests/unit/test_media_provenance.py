@@ -1,0 +1,119 @@
+"""Content credentials: signed, readable, tamper-evident, with a key that only its owner can read."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from made_clips import make_clip, pattern
+
+from understudy.errors import EngineError
+from understudy.media import provenance
+from understudy.media.clip import probe
+from understudy.media.encode import VideoWriter
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv(provenance.CERTIFICATE_VARIABLE, raising=False)
+    monkeypatch.delenv(provenance.KEY_VARIABLE, raising=False)
+    return tmp_path / "data" / "provenance"
+
+
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "c.mp4", [pattern(64, 64)] * 10, options={"movflags": "+faststart"})
+
+
+@pytest.mark.parametrize(
+    ("engine", "source"), [("puppet", "compositeSynthetic"), ("wan-animate", "trainedAlgorithmicMedia")]
+)
+def test_a_signed_file_says_that_it_is_generated(tmp_path: Path, engine: str, source: str) -> None:
+    path = clip(tmp_path)
+    provenance.sign(path, title="dance.mp4", engine=engine)
+    store = provenance.read(path)
+    assert store["validation_state"] == "Valid"
+    manifest = store["manifests"][store["active_manifest"]]
+    assert manifest["claim_generator_info"][0]["name"] == "Understudy"
+    assert manifest["title"] == "dance.mp4"
+    action = manifest["assertions"][-1]["data"]["actions"][0]
+    assert action["action"] == "c2pa.created"
+    assert action["digitalSourceType"].endswith("/" + source)
+    assert action["softwareAgent"]["engine"] == engine
+    assert probe(path).frame_count == 10
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.mp4", "data"]
+
+
+def test_a_change_is_noticed(tmp_path: Path) -> None:
+    path = clip(tmp_path)
+    provenance.sign(path, title="x", engine="puppet")
+    data = bytearray(path.read_bytes())
+    data[data.index(b"mdat") + 40] ^= 1
+    path.write_bytes(data)
+    assert provenance.read(path)["validation_state"] == "Invalid"
+
+
+def test_the_key_is_kept_for_its_owner_alone(tmp_path: Path, folder: Path) -> None:
+    provenance.sign(clip(tmp_path), title="x", engine="puppet")
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    kept = file.read_bytes()
+    provenance.sign(clip(tmp_path), title="x", engine="puppet")
+    assert file.read_bytes() == kept
+
+
+def test_two_first_runs_at_once_agree_on_one_identity(tmp_path: Path, folder: Path) -> None:
+    seen: list[tuple[str, str]] = []
+    threads = [threading.Thread(target=lambda: seen.append(provenance._identity())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert len(set(seen)) == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_the_operators_own_certificate(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate, key = provenance._identity()
+    (folder / "identity.pem").unlink()
+    (tmp_path / "own.pem").write_text(certificate)
+    (tmp_path / "own.key").write_text(key)
+    monkeypatch.setenv(provenance.CERTIFICATE_VARIABLE, str(tmp_path / "own.pem"))
+    monkeypatch.setenv(provenance.KEY_VARIABLE, str(tmp_path / "own.key"))
+    path = clip(tmp_path)
+    provenance.sign(path, title="x", engine="puppet")
+    assert provenance.read(path)["validation_state"] == "Valid"
+    assert not (folder / "identity.pem").exists()
+
+
+@pytest.mark.parametrize("broken", ["no key", "no file", "not a key", "other key"])
+def test_a_failure_is_an_error_and_never_an_unsigned_file(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    certificate, key = provenance._identity()
+    (tmp_path / "own.pem").write_text(certificate)
+    (tmp_path / "own.key").write_text("nonsense" if broken == "not a key" else key)
+    if broken == "other key":
+        (folder / "identity.pem").unlink()
+        (tmp_path / "own.key").write_text(provenance._identity()[1])
+    monkeypatch.setenv(provenance.CERTIFICATE_VARIABLE, str(tmp_path / "own.pem"))
+    if broken != "no key":
+        name = "none.key" if broken == "no file" else "own.key"
+        monkeypatch.setenv(provenance.KEY_VARIABLE, str(tmp_path / name))
+    target = tmp_path / "o.mp4"
+
+    def draw() -> None:
+        def finish(path: Path) -> None:
+            provenance.sign(path, title="x", engine="puppet")
+
+        with VideoWriter(target, 64, 64, Fraction(30), finish=finish) as writer:
+            writer.write(pattern(64, 64))
+
+    with pytest.raises(EngineError, match="could not be signed") as caught:
+        draw()
+    assert caught.value.code == "provenance_failed"
+    assert not target.exists()
+    assert not list(tmp_path.glob(".o.mp4*"))
