@@ -123,10 +123,14 @@ def _texture(image: Floats, hole: Mask) -> Floats:
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
     gap = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.01
     lab = _lab(small)
-    slope = np.sqrt((cv2.Scharr(lab, cv2.CV_32F, 1, 0) ** 2 + cv2.Scharr(lab, cv2.CV_32F, 0, 1) ** 2).sum(2)) / 32
+    slope = (
+        np.sqrt((cv2.Scharr(lab, cv2.CV_32F, 1, 0) ** 2 + cv2.Scharr(lab, cv2.CV_32F, 0, 1) ** 2).sum(2)) / 32
+    )
     known = (~_grow(gap, 2)).astype(np.float32)
     reach = 9 * _unit(hole.shape)
-    mean = cv2.GaussianBlur(slope * known, (0, 0), reach) / np.maximum(cv2.GaussianBlur(known, (0, 0), reach), 1e-3)
+    mean = cv2.GaussianBlur(slope * known, (0, 0), reach) / np.maximum(
+        cv2.GaussianBlur(known, (0, 0), reach), 1e-3
+    )
     spread = membrane(np.asarray(mean, np.float32)[..., None], _grow(gap, 2))[..., 0]
     share = np.clip((spread - SMOOTH) / SMOOTH, 0, 1)
     return np.asarray(cv2.resize(share, hole.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.belief import Segment, person_belief, sees
+from understudy.engines.puppet.belief import BONES, Segment, capsules, person_belief, sees, torso
 from understudy.engines.puppet.closed_form import carry_over, solve_alpha
 from understudy.engines.puppet.drawing import drawn_figure, is_outline
 from understudy.engines.puppet.foreground import estimate_foreground
@@ -69,22 +69,30 @@ def matte(rgb: Frame, given_alpha: NDArray[np.uint8] | None, person: Person, seg
         if not sees(belief, person) and person.mask is not None:
             belief = cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
         belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
-        label = _one_figure(settle_labels(half, belief, smaller, backdrop))
+        label = _one_figure(settle_labels(half, belief, smaller, backdrop), smaller)
     alpha = _soft_edge(half, np.asarray(label, np.float32), rgb)
     return Matte(alpha, estimate_foreground(rgb, alpha))
 
 
-def _one_figure(label: Floats) -> Floats:
-    """``label`` without the pieces that hang on nothing."""
+def _one_figure(label: Floats, person: Person) -> Floats:
+    """``label`` without the pieces that no bone of the person lies in; without joints, without the small ones."""
     pieces = (label > 0.5).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
-    if count <= 1:
+    count, labels = cv2.connectedComponents(pieces, connectivity=8)
+    if count <= 2:
         return label
-    area = stats[:, cv2.CC_STAT_AREA].astype(float)
-    area[0] = 0
-    keep = area >= 0.02 * area.max()
-    gone = cv2.dilate((~keep[labels] & (labels > 0)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return np.where(gone & ~(keep[labels] & (labels > 0)), 0, label).astype(np.float32)
+    joints = person.body[:, :2]
+    worth = np.bincount(labels.ravel(), minlength=count).astype(float)
+    share = 0.05
+    if np.isfinite(joints).all():
+        bones = capsules(label.shape, joints, list(BONES), 0.04 * torso(joints))
+        on_bones = np.bincount(labels[bones], minlength=count).astype(float)
+        if on_bones[1:].any():
+            worth, share = on_bones, 0.01
+    worth[0] = 0
+    keep = worth >= share * worth.max()
+    ours = keep[labels] & (labels > 0)
+    gone = cv2.dilate((~ours & (labels > 0)).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return np.where(gone & ~ours, 0, label).astype(np.float32)
 
 
 def _soft_edge(half: Frame, label: Floats, rgb: Frame) -> Floats:

@@ -13,10 +13,11 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
-RADIUS = 3  # of a patch, in pixels of each level
-SMALLEST = 40  # short side of the coarsest level
+RADIUS = 2  # of a patch, in pixels of each level
+SMALLEST = 64  # short side of the coarsest level
 LARGEST = 220  # short side of the finest level at which is searched; above, places are only carried over
 MOST = 14000  # hole pixels at the finest level searched: what a level costs grows with them
+SIDE_DRIFT = 500.0  # the same for one whole width
 ROUNDS = (6, 4, 3, 2)  # from the coarsest level on; the last for all finer ones
 LEVEL_DRIFT = 4000.0  # squared colour that texture from one whole height away costs, so that grounds stay low
 SEED = 7
@@ -138,8 +139,9 @@ class _Level:
             target = self._colours_padded().reshape(-1, 3)[at] * seen[..., None]
             cost = seen @ squares.T - 2 * target.reshape(len(layer), -1) @ flat.T
             cost /= np.maximum(seen.sum(1, keepdims=True), 1)
-            drift = (sources_y[None] - self._y[layer, None]) / self._height
-            best = np.argmin(cost + LEVEL_DRIFT * drift * drift, axis=1)
+            cost += LEVEL_DRIFT * ((sources_y[None] - self._y[layer, None]) / self._height) ** 2
+            cost += SIDE_DRIFT * ((sources_x[None] - self._x[layer, None]) / self._width) ** 2
+            best = np.argmin(cost, axis=1)
             self._sy[layer], self._sx[layer] = sources_y[best], sources_x[best]
             new = layer[self._hole[self._y[layer], self._x[layer]]]
             self.image[self._y[new], self._x[new]] = self.image[self._sy[new], self._sx[new]]
@@ -215,8 +217,8 @@ class _Level:
         patch = self._colours[self._flat(y, x)[:, None] + self._taps]
         patch -= self._target[which]
         error = np.einsum("nkc,nkc,nk->n", patch, patch, self._weight[which])
-        drift = (y - ty) / self._height
-        return np.asarray(error + LEVEL_DRIFT * drift * drift, np.float32)
+        away = LEVEL_DRIFT * ((y - ty) / self._height) ** 2 + SIDE_DRIFT * ((x - tx) / self._width) ** 2
+        return np.asarray(error + away, np.float32)
 
 
 def _carry_over(image: Floats, hole: Mask, found: _Places, start: Floats) -> Floats:

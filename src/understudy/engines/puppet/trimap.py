@@ -70,7 +70,8 @@ def _body_zone(shape: tuple[int, ...], joints: Floats, unit: float, part: float)
     head = joints[[0, 7, 8]].mean(0)
     neck = np.rint(np.stack([head, joints[[11, 12]].mean(0)])).astype(int)
     cv2.line(zone, tuple(neck[0].tolist()), tuple(neck[1].tolist()), 1, max(1, round(part * 0.36 * unit)))
-    cv2.circle(zone, (round(float(head[0])), round(float(head[1]))), max(1, round(part * 0.35 * unit)), 1, -1)
+    crown = (round(float(head[0])), round(float(head[1] - 0.1 * unit)))
+    cv2.circle(zone, crown, max(1, round(part * 0.5 * unit)), 1, -1)
     return np.asarray(zone > 0, np.bool_)
 
 
@@ -92,7 +93,7 @@ def _backdrop_evidence(belief: Floats, backdrop: Backdrop, core: Mask) -> tuple[
     keep[0] = False
     held = keep[labels] & (objects > 0)
     other = np.clip(unlike / limit - 1, 0, 1)
-    doubt = np.where(belief > 0.9, 0.4, 1.0)  # hair or cloth of the wall's own colour
+    doubt = np.where(belief > 0.9, 0.2, 1.0)  # hair or cloth of the wall's own colour
     added = -doubt * (2.5 * wall + 1.5 * hole) + other * np.where(
         held, 3.0, np.where(belief > 0.05, 1.5, 0.0)
     )

@@ -1,0 +1,69 @@
+import numpy as np
+
+from understudy.engines.puppet.background import clean_background, find_hole, membrane
+
+
+def box(height, width, top, bottom, left, right):
+    alpha = np.zeros((height, width), np.float32)
+    alpha[top:bottom, left:right] = 1
+    return alpha
+
+
+def test_pixels_outside_the_hole_keep_their_bytes():
+    picture = np.random.default_rng(1).integers(0, 255, (160, 120, 3), dtype=np.uint8)
+    alpha = box(160, 120, 60, 100, 40, 80)
+    result = clean_background(picture, alpha)
+    outside = ~find_hole(alpha)
+    np.testing.assert_array_equal(result[outside], picture[outside])
+
+
+def test_nothing_of_the_figure_stays():
+    wall = np.linspace(120, 200, 240)[:, None, None] * np.ones((1, 180, 3))
+    wall = (wall + np.random.default_rng(2).normal(0, 2, wall.shape)).astype(np.uint8)
+    picture = wall.copy()
+    alpha = box(240, 180, 60, 200, 60, 120)
+    picture[alpha > 0] = (250, 0, 250)
+    result = clean_background(picture, alpha)
+    assert np.abs(result.astype(int) - wall)[alpha > 0].mean() < 6
+    grain = (result.astype(float) - np.roll(result, 1, 1).astype(float))[100:160, 70:110]
+    assert 1.0 < grain.std() < 5.0
+
+
+def test_stripes_continue_through_the_hole():
+    rows = (np.arange(240) // 12 % 2 * 150 + 50).astype(np.uint8)
+    stripes = np.repeat(np.repeat(rows[:, None, None], 200, 1), 3, 2)
+    picture = stripes.copy()
+    alpha = box(240, 200, 80, 160, 70, 130)
+    picture[alpha > 0] = (250, 0, 0)
+    result = clean_background(picture, alpha)
+    wrong = np.abs(result.astype(int) - stripes).max(2)[alpha > 0] > 60
+    assert wrong.mean() < 0.15
+
+
+def test_shadow_at_the_feet_goes():
+    picture = np.full((240, 200, 3), 210, np.uint8)
+    picture[190:204, 60:140] = 150
+    alpha = box(240, 200, 60, 195, 80, 120)
+    picture[alpha > 0] = (20, 60, 20)
+    result = clean_background(picture, alpha)
+    assert result[190:204, 60:140].mean() > 195
+
+
+def test_empty_and_full_mattes():
+    picture = np.random.default_rng(4).integers(0, 255, (40, 30, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(clean_background(picture, np.zeros((40, 30), np.float32)), picture)
+    assert clean_background(picture, np.ones((40, 30), np.float32)).shape == picture.shape
+
+
+def test_same_input_same_fill():
+    picture = np.random.default_rng(5).integers(0, 255, (120, 100, 3), dtype=np.uint8)
+    alpha = box(120, 100, 40, 80, 30, 60)
+    np.testing.assert_array_equal(clean_background(picture, alpha), clean_background(picture, alpha))
+
+
+def test_membrane_is_linear_between_its_rims():
+    ramp = np.linspace(0, 100, 64, dtype=np.float32)[None, :, None] * np.ones((64, 1, 1), np.float32)
+    hole = np.zeros((64, 64), bool)
+    hole[20:44, 20:44] = True
+    given = np.where(hole[..., None], 0, ramp).astype(np.float32)
+    assert np.abs(membrane(given, hole) - ramp)[hole].mean() < 2.0
