@@ -1,6 +1,6 @@
 """MediaPipe's own pose tracker on raw frames: run by the interpreter of `.venv-mediapipe`, not by pytest.
 
-    python reference_tracker.py WIDTH HEIGHT OUT.npz < frames of RGB bytes
+python reference_tracker.py WIDTH HEIGHT OUT.npz < frames of RGB bytes
 """
 
 import sys
