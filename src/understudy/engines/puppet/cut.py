@@ -9,6 +9,7 @@ there is no edge. What no limb claims is the trunk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -360,7 +361,7 @@ def _nearer(line: Floats, others: list[Floats], where: NDArray[np.bool_]) -> NDA
 def distance_to_polyline(pixels: Floats, line: Floats) -> Floats:
     """(N,) distance in pixels of (N, 2) points to a polyline (M, 2)."""
     best = np.full(len(pixels), np.inf, np.float32)
-    for start, stop in zip(line[:-1], line[1:], strict=True):
+    for start, stop in pairwise(line):
         along = stop - start
         t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
         best = np.minimum(best, np.linalg.norm(pixels - start - t[:, None] * along, axis=1))

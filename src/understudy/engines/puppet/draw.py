@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.order import DrawingOrder
 from understudy.engines.puppet.pose import Poses
-from understudy.engines.puppet.rig import Layer, Rig, RiggedLimb, joint_radius
+from understudy.engines.puppet.rig import Rig, RiggedLimb, joint_radius
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
@@ -39,14 +40,15 @@ class PosedLimb:
     def __init__(
         self, limb: RiggedLimb, line: Floats, across: float, trunk: BoneMap | None, spine: Floats
     ) -> None:
-        rest = limb.polyline
+        rest, bones = limb.starts, limb.bones
         self._limb, self._across = limb, across
-        bones = np.diff(rest, axis=0)
         posed = np.diff(line, axis=0)
         lengths = np.hypot(bones[:, 0], bones[:, 1])
         self.maps = [
             bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
         ]
+        if limb.made:
+            self.maps[1] = bone_map(bones[1], posed[1], across, shortest=0.02)
         if not limb.limb.arm:
             # A foot seen from the front has hardly a direction in the picture: the shorter, the less it turns.
             share = min(float(np.hypot(*bones[2])) / max(0.45 * float(np.hypot(*bones[1])), 1.0), 1.0)
@@ -65,6 +67,9 @@ class PosedLimb:
             self.joints[0] = Joint.between(rest[0], self.line[0], spine, posed[0], reach, trunk, self.maps[0])
         for k in (1, 2):
             reach = joint_radius(limb.radii, k) * across
+            if limb.made:  # layers that show different things do not bend into each other
+                self.joints.append(None)
+                continue
             self.joints.append(
                 Joint.between(
                     rest[k], self.line[k], posed[k - 1], posed[k], reach, self.maps[k - 1], self.maps[k]
@@ -73,12 +78,12 @@ class PosedLimb:
 
     def field(self, k: int) -> Field:
         joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
-        rest, posed, own = self._limb.polyline[k], self.line[k], self.maps[k]
+        rest, posed, own = self._limb.starts[k], self.line[k], self.maps[k]
         return lambda grid: segment_field(grid, rest, posed, own, joints)
 
     def box(self, k: int) -> Box:
         """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
-        corners = _corners(self._limb.layers[k]) - self._limb.polyline[k]
+        corners = _corners(self._limb.layers[k]) - self._limb.starts[k]
         points = self.line[k] + corners @ np.linalg.inv(self.maps[k].matrix).T
         radius = 1.6 * float(self._limb.radii.max()) * self._across
         ends = self.line[k : k + 2]

@@ -14,19 +14,23 @@ from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.expression import Expression, Look, expressions
 from understudy.engines.puppet.face_rig import FaceRig
+from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.matte import Matter, matte
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.retarget import retarget
-from understudy.engines.puppet.rig import Layer, Rig, build_rig
+from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.media.picture import Picture, output_size
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, MotionRequest
 from understudy.tracking.character import Character
 from understudy.tracking.finding import find_character
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
-from understudy.tracking.motion import Motion
+from understudy.tracking.motion import Floats, Motion
 from understudy.tracking.segmentation import Segmentation
 from understudy.tracking.tracker import Tracker
+
+
+SURE_FACE = 0.6  # a face score; masks and helmets score below
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,9 @@ class PuppetEngine:
         background = clean_background(_over_white(small), cut.alpha)
         progress("rig", 3, steps)
         body = character.person.body
-        rig = build_rig(cut.alpha, cut.foreground, background, body[:, :2].astype(np.float32), character.shown)
+        rig = build_rig(
+            cut.alpha, cut.foreground, background, body[:, :2].astype(np.float32), character.shown
+        )
         face = _face(rig, character)
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face)
@@ -77,10 +83,11 @@ class PuppetEngine:
         rig, character = puppet.rig, puppet.character
         poses = retarget(character, motion, request.orientation, rig.width, rig.height)
         order = drawing_order(poses, tuple(limb.limb for limb in rig.limbs), rig.joints, motion.fps)
-        own_face = character.person.face if np.isfinite(character.person.face).all() else None
-        looks = expressions(motion, own_face) if puppet.face is not None else None
+        looks = expressions(motion, _mesh(character)) if puppet.face is not None else None
         frames = _draw(Painter(rig, poses, order), rig, puppet.face, looks, len(motion))
-        return Performance(rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request))
+        return Performance(
+            rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)
+        )
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:
@@ -111,8 +118,13 @@ def _face(rig: Rig, character: Character) -> FaceRig | None:
     alpha = np.maximum(seen[..., 3:], 1)
     straight = np.concatenate([np.minimum(seen[..., :3] * 255 / alpha, 255), seen[..., 3:]], axis=2)
     layer[y + top : y + bottom, x + left : x + right] = np.rint(straight)
-    mesh = character.person.face
-    return FaceRig.build(layer, mesh if np.isfinite(mesh).all() else None, character.person.body)
+    return FaceRig.build(layer, _mesh(character), character.person.body)
+
+
+def _mesh(character: Character) -> Floats | None:
+    """The character's face mesh, where it can be believed."""
+    person = character.person
+    return person.face if person.face_score >= SURE_FACE and np.isfinite(person.face).all() else None
 
 
 def _draw(
@@ -149,12 +161,16 @@ def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:
 def _left_out(puppet: Puppet, motion: Motion, request: MotionRequest) -> tuple[LeftOut, ...]:
     told = []
     if request.prompt.strip():
-        told.append(LeftOut("prompt", "The puppet engine moves the picture that it gets; it does not read prompts."))
+        told.append(
+            LeftOut("prompt", "The puppet engine moves the picture that it gets; it does not read prompts.")
+        )
     if puppet.face is None:
         told.append(LeftOut("face", "No face that could move was found on the character; it stays as it is."))
     still = [n for n in ("left arm", "right arm", "left leg", "right leg") if n not in _moving(puppet.rig)]
     if still:
-        told.append(LeftOut("limbs", f"The picture does not show enough of these to move them: {', '.join(still)}."))
+        told.append(
+            LeftOut("limbs", f"The picture does not show enough of these to move them: {', '.join(still)}.")
+        )
     return tuple(told)
 
 

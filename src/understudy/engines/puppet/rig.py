@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import Corridor, corridors, soft
 from understudy.engines.puppet.fill import fill_hidden
+from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
 from understudy.engines.puppet.labels import TRUNK, label_pixels
+from understudy.engines.puppet.layer import Layer, cropped
 from understudy.engines.puppet.parts import HIPS, SHOULDERS, Limb, centre, moving_limbs
 from understudy.tracking.motion import Floats
 
@@ -23,23 +26,16 @@ EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyo
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One part: premultiplied RGBA ``texture`` (h, w, 4) uint8 whose first pixel lies at ``origin`` (x, y) of the
-    picture (negative where the part is continued beyond its edge)."""
-
-    name: str
-    texture: NDArray[np.uint8]
-    origin: tuple[int, int]
-
-
-@dataclass(frozen=True)
 class RiggedLimb:
-    """A limb: its three layers from root to far point, its rest ``polyline`` (4, 2), half widths ``radii`` (3,)."""
+    """A limb: its three layers from root to far point, where each bone ``starts`` (3, 2) in the rest pose, the
+    ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's."""
 
     limb: Limb
     layers: tuple[Layer, Layer, Layer]
-    polyline: Floats
+    starts: Floats
+    bones: Floats
     radii: Floats
+    made: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,15 +106,23 @@ def _rig_limb(
     colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
     zone = mine | above | root
     nearest = _nearest_segment(zone, line)
+    bones = np.diff(line, axis=0)
+    made = corridor.limb.arm and foreshortened(bones)
+    if made:
+        nearest[nearest == 1] = 2
     layers = []
     for k, name in enumerate(corridor.limb.segments):
+        if made and k == 1:
+            bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
+            layers.append(made_forearm(name, colours, mine & core, line, bones[1], radii))
+            continue
         part = zone & (nearest == k)
         for joint in (k, k + 1):
             if joint < 3:
                 part |= zone & _disc(alpha.shape, line[joint], joint_radius(radii, joint) * OVERLAP)
         # A hand or foot that is in the picture as a whole has nothing to go on with beyond the edge.
-        layers.append(_layer(name, colours, alpha * soft(part), 0 if k == 2 else pad))
-    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line, radii)
+        layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
+    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
 
 
 def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
@@ -132,7 +136,7 @@ def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
     ys, xs = np.nonzero(zone)
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
     away = []
-    for start, stop in zip(line[:-1], line[1:], strict=True):
+    for start, stop in pairwise(line):
         along = stop - start
         t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
         away.append(np.linalg.norm(pixels - start - t[:, None] * along, axis=1))
@@ -165,7 +169,7 @@ def _rig_trunk(
     # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
     near = _grown(own | stubs, 2)
     colours = np.where(near[..., None], rgb, colours)
-    return _layer("trunk", colours, alpha * soft(zone | stubs), pad)
+    return cropped("trunk", colours, alpha * soft(zone | stubs), pad)
 
 
 def _crotch(cut: list[Corridor], joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -215,17 +219,3 @@ def _padding(alpha: Floats) -> int:
     """How far to continue the picture beyond its edges: only if an edge cuts the figure."""
     edges = (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])
     return round(EXTEND * alpha.shape[0]) if any((edge > 0.5).mean() > 0.02 for edge in edges) else 0
-
-
-def _layer(name: str, rgb: NDArray[np.uint8], alpha: Floats, pad: int) -> Layer:
-    """Crop to what is visible and premultiply; with ``pad`` continue a cut figure by its mirror image."""
-    if pad:
-        alpha = cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        rgb = np.asarray(cv2.copyMakeBorder(rgb, pad, pad, pad, pad, cv2.BORDER_REFLECT_101), np.uint8)
-    ys, xs = np.nonzero(alpha > 1 / 255)
-    if not len(xs):
-        return Layer(name, np.zeros((1, 1, 4), np.uint8), (0, 0))
-    y0, y1, x0, x1 = int(ys.min()), int(ys.max()) + 1, int(xs.min()), int(xs.max()) + 1
-    a = alpha[y0:y1, x0:x1, None]
-    texture = np.concatenate([rgb[y0:y1, x0:x1] * a, a * 255], axis=2)
-    return Layer(name, np.rint(texture).astype(np.uint8), (x0 - pad, y0 - pad))

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.engine import Puppet, PuppetEngine
+from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.pose import Poses
-from understudy.engines.puppet.rig import Layer, Rig
+from understudy.engines.puppet.rig import Rig
 from understudy.media.picture import load_picture
 from understudy.progress import Progress, silent
 from understudy.request import Mode, MotionRequest
@@ -103,7 +104,12 @@ def _joints_over(puppet: Puppet) -> Cell:
     picture = puppet.picture.rgb.copy()
     for limb in puppet.rig.limbs:
         cv2.polylines(
-            picture, [np.rint(limb.polyline).astype(np.int32)], False, (255, 255, 0), 2, cv2.LINE_AA
+            picture,
+            [np.rint(np.vstack([limb.starts, limb.starts[2] + limb.bones[2]])).astype(np.int32)],
+            False,
+            (255, 255, 0),
+            2,
+            cv2.LINE_AA,
         )
     for number, (x, y) in enumerate(puppet.rig.joints):
         colour = (0, 255, 255) if puppet.rig.shown[number] else (255, 0, 255)

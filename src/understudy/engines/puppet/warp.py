@@ -41,15 +41,23 @@ def rotation(angle: float) -> Floats:
 
 
 def bone_map(
-    rest: Floats, posed: Floats, across: float, *, end: bool = False, longest: float = MAX_STRETCH
+    rest: Floats,
+    posed: Floats,
+    across: float,
+    *,
+    end: bool = False,
+    shortest: float = MIN_STRETCH,
+    longest: float = MAX_STRETCH,
 ) -> BoneMap:
     """Inverse map of a bone from its ``rest`` vector (2,) to its ``posed`` one; ``across`` is its widening.
 
-    ``end`` is for hands and feet, which keep more of their shape; others stretch to ``longest`` times their rest.
+    ``end`` is for hands and feet, which keep more of their shape; others stretch to ``shortest`` to ``longest`` times
+    their rest.
     """
     rest_length = max(float(np.hypot(*rest)), 1e-3)
     length = max(float(np.hypot(*posed)), 1e-3)
-    shortest, longest = (MIN_END_STRETCH, MAX_END_STRETCH) if end else (MIN_STRETCH, longest)
+    if end:
+        shortest, longest = MIN_END_STRETCH, MAX_END_STRETCH
     along = float(np.clip(length / rest_length, shortest * across, longest * across))
     direction = posed / length
     turn = float(np.arctan2(rest[1], rest[0]) - np.arctan2(posed[1], posed[0]))
