@@ -88,11 +88,14 @@ class CutFinder:
         return max([QUIET, *before, *after])
 
     def _is_flash(self, at: int) -> bool:
+        """Whether the picture comes back after this step, or came back with it."""
         kept = dict(self._frames)
-        before, step = kept.get(at - 1), self._steps[at]
-        return before is not None and any(
-            after in kept and float(np.abs(kept[after] - before).mean()) < FLASH * step
-            for after in (at + 1, at + 2)
+        pairs = ((at - 1, at + 1), (at - 1, at + 2), (at - 2, at), (at - 3, at))
+        return any(
+            before in kept
+            and after in kept
+            and float(np.abs(kept[after] - kept[before]).mean()) < FLASH * self._steps[at]
+            for before, after in pairs
         )
 
 

@@ -18,7 +18,7 @@ from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
 from understudy.tracking.motion import Floats, Motion, Shot
 
 HALF_WIDTHS_S = (0.034, 0.067, 0.1, 0.17, 0.27, 0.4)
-TRUST = 1.4  # noise deviations by which a wider estimate may differ from a narrower one
+TRUST = 0.9  # noise deviations by which a wider estimate may differ from a narrower one
 GAP_S = 0.3  # the longest gap that is filled
 UNSEEN = 0.1  # the least that a measurement weighs, however hidden the landmark
 SPIKE = 0.03  # of the person's height: what a landmark may leave and come back within one frame
