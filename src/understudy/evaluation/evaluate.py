@@ -179,7 +179,10 @@ def _watch(
             character = still.find(fitted)
             height = person_height(still.watched().motion) or 0.0
             reference = Sample(fitted, *masker(fitted, character), _box(character, height, fitted))
-            sums, still_sums = (PixelSums(reference, has_background=picture.alpha is None) for _ in range(2))
+            sums, still_sums = (
+                PixelSums(reference, has_background=picture.alpha is None and character is not None)
+                for _ in range(2)
+            )
         assert sums is not None
         assert still_sums is not None
         theirs = _sample(frame, performer.see(frame), masker, height) if self_reenactment else None

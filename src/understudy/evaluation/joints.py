@@ -87,7 +87,9 @@ def joint_figures(
         mkr = float(lost[counts].mean())
         could = counts & present(reference)
         mkr_shown = float(lost[could].mean()) if could.any() else None
-    jitter, still = _restlessness(performer, shown, counts, height)
+    jitter = still = None
+    if reference.tracked[0]:
+        jitter, still = _restlessness(performer, shown, counts, height)
     return JointFigures(akd, akd_p95, mkr, mkr_shown, jitter, still)
 
 

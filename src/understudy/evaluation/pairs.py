@@ -135,7 +135,9 @@ def run_pair(
         reference = reference_of(pair, folder)
         rendered = animate(reference, pair.driving, output, orientation)
         rested = (
-            _rested(reference, animate, folder / f"{stem}-rest.mp4") if rest and pair.kind == "self" else None
+            _rested(reference, animate, orientation, folder / f"{stem}-rest.mp4")
+            if rest and pair.kind == "self"
+            else None
         )
         figures = evaluate(
             reference,
@@ -208,10 +210,10 @@ def _number(value: float | bool | None) -> str:
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
-def _rested(reference: Path, animate: Animate, output: Path) -> Path:
+def _rested(reference: Path, animate: Animate, orientation: Orientation, output: Path) -> Path:
     clip = output.with_name(f"{output.stem}-clip.mp4")
     still_clip(reference, clip)
-    animate(reference, clip, output, Orientation.VIDEO)
+    animate(reference, clip, output, orientation)
     return output
 
 

@@ -41,7 +41,8 @@ class Sample:
 class PixelSums:
     """Sums over the samples, so that no frame has to be kept.
 
-    ``reference`` is the reference image at the frames' size, ``has_background`` False where it is transparent.
+    ``reference`` is the reference image at the frames' size, ``has_background`` False where it is transparent, or
+    where nobody is seen in it.
     """
 
     def __init__(self, reference: Sample, *, has_background: bool) -> None:
@@ -55,7 +56,8 @@ class PixelSums:
 
     def add(self, shown: Sample, performer: Sample | None) -> None:
         """The next sample of the output, and of the driving video in self-reenactment."""
-        if self._has_background:
+        # Where the person is not seen, the character would pass for background.
+        if self._has_background and shown.person.any():
             outside = ~(shown.people | self._reference.people)
             off = difference(shown.frame, self._reference.frame)[outside]
             self._bg += float(off.sum())
