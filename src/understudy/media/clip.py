@@ -115,9 +115,8 @@ def read_frames(
     """Stream a clip's frames: seconds since its first frame, and RGB ``(H, W, 3)``, each array its own.
 
     Frames of ``start_s <= time < stop_s`` come, with their own time stamps. ``short_side_max`` has larger frames
-    scaled down while their colours are converted, which costs less than converting them whole. ``threads`` None
-    leaves the number to the decoder. A frame that cannot be decoded is left out. Raises ClipError where the file
-    cannot be opened or no frame at all can be decoded.
+    scaled down. ``threads`` None leaves the number to the decoder. A frame that cannot be decoded is left out.
+    Raises ClipError where the file cannot be opened or no frame at all can be decoded.
     """
     width, height = frame_size(clip, short_side_max)
     if clip.rotation in {90, 270}:
@@ -329,9 +328,7 @@ def _rgb(reformatter: VideoReformatter, frame: VideoFrame, width: int, height: i
     full = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj") or frame.format.is_rgb
     converted = reformatter.reformat(
         frame,
-        width,
-        height,
-        "rgb24",
+        format="rgb24",
         src_colorspace=None if frame.format.is_rgb else MATRICES.get(frame.colorspace, guess),
         dst_colorspace=Colorspace.ITU709,
         src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
@@ -339,7 +336,12 @@ def _rgb(reformatter: VideoReformatter, frame: VideoFrame, width: int, height: i
         interpolation=Interpolation.BILINEAR,
         threads=1,
     )
-    return np.asarray(converted.to_ndarray(), np.uint8)
+    rgb = np.asarray(converted.to_ndarray(), np.uint8)
+    if (frame.width, frame.height) == (width, height):
+        return rgb
+    # Half the time of swscale's own scaling, and nearer to exact areas up to about this factor.
+    how = cv2.INTER_LINEAR if frame.height <= 2.5 * height else cv2.INTER_AREA
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=how), np.uint8)
 
 
 def _upright(rgb: NDArray[np.uint8], clip: Clip) -> NDArray[np.uint8]:
