@@ -24,12 +24,12 @@ def paper_with_ring():
 
 def studio_with_disc():
     """A red disc with a hole in it before a grey wall that darkens downwards, with grain."""
-    wall = np.linspace(220, 180, 260)[:, None, None] * np.ones((1, 200, 3))
+    wall = np.linspace(220, 180, 520)[:, None, None] * np.ones((1, 400, 3))
     wall = wall + np.random.default_rng(1).normal(0, 1.0, wall.shape)
     picture = np.clip(wall, 0, 255).astype(np.uint8)
-    mask = np.zeros((260, 200), np.uint8)
-    cv2.circle(mask, (100, 130), 60, 1, -1)
-    cv2.circle(mask, (100, 130), 25, 0, -1)
+    mask = np.zeros((520, 400), np.uint8)
+    cv2.circle(mask, (200, 260), 120, 1, -1)
+    cv2.circle(mask, (200, 260), 50, 0, -1)
     picture[mask > 0] = (190, 40, 50)
     return picture, mask > 0
 
@@ -52,7 +52,7 @@ def test_photo_before_a_plain_wall_keeps_its_hole_open():
     picture, figure = studio_with_disc()
     result = matte(picture, None, nobody(), nothing)
     assert iou(result.alpha > 0.5, figure) > 0.95
-    assert result.alpha[130, 100] == 0
+    assert result.alpha[260, 200] == 0
 
 
 def test_outline_drawing_keeps_its_inside():
@@ -64,7 +64,7 @@ def test_outline_drawing_keeps_its_inside():
 def test_backdrop_is_found_only_where_plain():
     picture, figure = studio_with_disc()
     assert iou(~plain_background_mask(picture), figure) > 0.93
-    noise = np.random.default_rng(2).integers(0, 255, (260, 200, 3), dtype=np.uint8)
+    noise = np.random.default_rng(2).integers(0, 255, (520, 400, 3), dtype=np.uint8)
     assert find_backdrop(noise) is None
 
 

@@ -101,7 +101,7 @@ def _at_full_size(rgb: Frame, colour: Image, seen: Mask) -> Backdrop:
 
 def _holes(mask: Mask, distance: Floats, noise: float) -> Mask:
     """Enclosed regions of the backdrop's own colour; none in an outline drawing, which is made of them."""
-    limit = float(np.clip(1.3 * noise, 0.7, 3.0))
+    limit = float(np.clip(2.5 * noise, 0.7, 3.0))
     alike = cv2.morphologyEx(
         ((distance < limit) & ~mask).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)
     )
@@ -116,8 +116,12 @@ def _holes(mask: Mask, distance: Floats, noise: float) -> Mask:
     seeds = keep[labels]
     if not seeds.any():
         return np.zeros_like(mask)
-    grown = cv2.dilate(seeds.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-    return np.asarray(grown & (distance < 2 * limit) & ~mask, np.bool_)
+    wide = ((distance < 1.8 * limit) & ~mask).astype(np.uint8)
+    count, labels = cv2.connectedComponents(wide, connectivity=4)
+    sure = np.bincount(labels[seeds], minlength=count)
+    whole = sure > 0.4 * np.bincount(labels.ravel(), minlength=count)
+    whole[0] = False
+    return np.asarray(whole[labels], np.bool_)
 
 
 def _lab(rgb: Image) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -50,7 +51,7 @@ def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
             box = _square(joints[list(limb)], 1.5, 0.5 * unit)
             seen = np.zeros_like(belief)
             _look(rgb, box, 1.0, segment, seen, np.ones_like(seen))
-            near = capsules(rgb.shape[:2], joints, list(zip(limb[:-1], limb[1:], strict=True)), 0.22 * unit)
+            near = capsules(rgb.shape[:2], joints, list(pairwise(limb)), 0.22 * unit)
             belief = np.where(near, np.maximum(belief, 0.8 * seen), belief)
     return np.asarray(belief, np.float32)
 
@@ -112,10 +113,13 @@ def _look(rgb: Frame, box: Box, strength: float, segment: Segment, total: Floats
         return
     inside = rgb[top:bottom, left:right]
     # a crop that reaches far over the edge is cut there: a mirror of half a person is another person
-    pads = [min(v, (bottom - top) // 4 if i < 2 else (right - left) // 4) for i, v in
-            enumerate((top - y0, y1 - bottom, left - x0, x1 - right))]  # fmt: skip
-    seen = segment(cv2.copyMakeBorder(inside, *pads, cv2.BORDER_REPLICATE))
-    seen = seen[pads[0] : pads[0] + bottom - top, pads[2] : pads[2] + right - left]
+    tall, wide = (bottom - top) // 4, (right - left) // 4
+    above, below = min(top - y0, tall), min(y1 - bottom, tall)
+    before, behind = min(left - x0, wide), min(x1 - right, wide)
+    seen = segment(
+        np.asarray(cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE), np.uint8)
+    )
+    seen = seen[above : above + bottom - top, before : before + right - left]
     fade = strength * np.outer(
         _fade(bottom - top, top > 0, bottom < height), _fade(right - left, left > 0, right < width)
     )

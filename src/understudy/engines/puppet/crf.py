@@ -56,7 +56,7 @@ class BilateralGrid:
         return np.asarray(self._sum(values * self._weight) / self._total, np.float32)
 
     def _sum(self, values: Floats) -> Floats:
-        grid = (self._splat @ values).reshape(self._shape)
+        grid: Floats = np.asarray(self._splat @ values, np.float32).reshape(self._shape)
         for axis in range(5):
             grid = _blur(grid, axis)
         return np.asarray(self._slice @ grid.ravel(), np.float32)
@@ -86,6 +86,8 @@ def settle(
     neighbours (Kraehenbuehl and Koltun,
     "Efficient Inference in Fully Connected CRFs", NIPS 2011).
     """
+    if not inside.any():
+        return _logistic(evidence)
     y, x = np.nonzero(inside)
     places = np.stack([x, y], 1).astype(np.float32)
     grids = [BilateralGrid(places, lab[inside], weight[inside], reach) for reach in reaches]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from understudy.tracking.motion import Floats
 
+PURITY = 4  # power of alpha by which a pixel counts: half mixed ones say little about either side
 WIDE, NARROW = 45, 6  # box radii in pixels of a picture whose short side is 720
 
 
@@ -31,11 +32,14 @@ def estimate_foreground(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uin
 def _fuse(image: Floats, fore: Floats, back: Floats, alpha: Floats, radius: int) -> tuple[Floats, Floats]:
     size = (2 * radius + 1, 2 * radius + 1)
     a = alpha[..., None]
-    total = cv2.blur(alpha, size)[..., None]
-    mean_fore = cv2.blur(fore * a, size) / (total + 1e-4)
-    mean_back = cv2.blur(back * (1 - a), size) / (1 - total + 1e-4)
-    # where the window holds next to nothing of a side, that side's last estimate is better than noise
-    mean_fore = np.where(total > 1e-3, mean_fore, fore)
-    mean_back = np.where(total < 1 - 1e-3, mean_back, back)
+    mean_fore = _mean(fore, alpha**PURITY, size)
+    mean_back = _mean(back, (1 - alpha) ** PURITY, size)
     fused = mean_fore + a * (image - a * mean_fore - (1 - a) * mean_back)
-    return np.clip(fused, 0, 255).astype(np.float32), mean_back.astype(np.float32)
+    return np.asarray(np.clip(fused, 0, 255), np.float32), mean_back
+
+
+def _mean(colour: Floats, weight: Floats, size: tuple[int, int]) -> Floats:
+    """The weighted local mean; where the window holds next to nothing, the colour as it was."""
+    total = cv2.blur(weight, size)[..., None]
+    mean = cv2.blur(colour * weight[..., None], size) / (total + 1e-6)
+    return np.asarray(np.where(total > 1e-3, mean, colour), np.float32)

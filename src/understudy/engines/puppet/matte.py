@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -61,15 +61,20 @@ def matte(rgb: Frame, given_alpha: NDArray[np.uint8] | None, person: Person, seg
     half = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     backdrop = find_backdrop(rgb)
     smaller = replace(person, body=person.body * np.float32(size[0] / width))
-    figure = None if backdrop is None else drawn_figure(backdrop, person)
-    belief = person_belief(rgb, person, segment) if figure is None or not is_outline(backdrop) else None
-    if figure is not None and (belief is None or not sees(belief, person)):
-        label = cv2.resize(figure.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    label: NDArray[Any] | None = None
+    belief = np.zeros((height, width), np.float32)
+    if backdrop is None or not is_outline(backdrop):
+        belief = person_belief(rgb, person, segment)
+    if not sees(belief, person):
+        if backdrop is not None:
+            label = drawn_figure(backdrop, person)
+        elif person.mask is not None:
+            belief = np.asarray(cv2.resize(person.mask, (width, height)), np.float32)
+    if label is not None:
+        label = cv2.resize(label.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     else:
-        if not sees(belief, person) and person.mask is not None:
-            belief = cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
-        belief = cv2.resize(belief, size, interpolation=cv2.INTER_AREA)
-        label = _one_figure(settle_labels(half, belief, smaller, backdrop), smaller)
+        small = np.asarray(cv2.resize(belief, size, interpolation=cv2.INTER_AREA), np.float32)
+        label = _one_figure(settle_labels(half, small, smaller, backdrop), smaller)
     alpha = _soft_edge(half, np.asarray(label, np.float32), rgb)
     return Matte(alpha, estimate_foreground(rgb, alpha))
 
@@ -107,4 +112,4 @@ def _soft_edge(half: Frame, label: Floats, rgb: Frame) -> Floats:
     plain = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     near = cv2.resize(band.astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     full = np.where(near, full, plain)
-    return np.clip((full - 0.04) / 0.92, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((full - 0.04) / 0.92, 0, 1), np.float32)

@@ -33,7 +33,7 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
     height, width = hole.shape
     generator = np.random.default_rng(SEED)
     sides: list[float] = []
-    side = float(min(LARGEST, min(height, width)))
+    side = float(min(LARGEST, height, width))
     side = max(SMALLEST, side * min(1.0, (MOST / (1 + hole.sum() * (side / min(height, width)) ** 2)) ** 0.5))
     while side >= SMALLEST or not sides:
         sides.append(side)
