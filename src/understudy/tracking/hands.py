@@ -18,6 +18,8 @@ FROM_BODY = ((15, 17, 19), (16, 18, 20))
 PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 WRIST_SEEN = 0.3  # visibility of the wrist under which a hand is not looked for
 PRESENT = 0.5
+LOST_PATIENCE = 6  # frames in a row that a lost hand is looked for; after that
+LOST_EVERY = 3  # only in every so many frames
 SMALLEST_PX = 20.0  # side of a hand's square under which fingers cannot be told apart
 Z_SCALE = 0.4  # the model's depth unit over its width unit
 OUTSIDE = 0.1  # sides that the square's centre may lie outside the picture
@@ -47,15 +49,21 @@ class HandLandmarks:
     def __init__(self, *, threads: int = 1) -> None:
         self._recrop = Network("hand_recrop", threads=threads)
         self._network = Network("hand_landmark_full", threads=threads)
-        self._last: list[Hand | None] = [None, None]
+        self.restart()
 
     def restart(self) -> None:
-        self._last = [None, None]
+        self._last: list[Hand | None] = [None, None]
+        self._lost_for = [0, 0]
 
     def look(self, frame: Frame, body: Floats, visibility: Floats) -> tuple[Floats, Floats]:
         """Landmarks (2, 21, 3) in pixels, NaN where lost, and scores (2,), 0 where lost."""
-        found = [self._follow(frame, side, body, visibility) for side in (0, 1)]
+        found = [
+            self._follow(frame, side, body, visibility) if self._is_due(side) else None for side in (0, 1)
+        ]
         self._last = drop_double(found[0], found[1])
+        self._lost_for = [
+            0 if hand else lost + 1 for hand, lost in zip(self._last, self._lost_for, strict=True)
+        ]
         landmarks = np.full((2, HAND, 3), np.nan, np.float32)
         scores = np.zeros(2, np.float32)
         for side, hand in enumerate(self._last):
@@ -63,6 +71,11 @@ class HandLandmarks:
                 landmarks[side] = hand.landmarks
                 scores[side] = hand.score
         return landmarks, scores
+
+    def _is_due(self, side: int) -> bool:
+        """A hand that stays lost is not looked for in every frame: most often it is hidden for a while."""
+        lost = self._lost_for[side]
+        return lost <= LOST_PATIENCE or lost % LOST_EVERY == 0
 
     def _follow(self, frame: Frame, side: int, body: Floats, visibility: Floats) -> Hand | None:
         points = body[list(FROM_BODY[side]), :2]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
@@ -9,16 +13,27 @@ from understudy.tracking.models import model_path
 from understudy.tracking.motion import Floats
 
 
-class Network:
-    """A model file with one input, loaded once and called often.
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """LiteRT greets on the process's stderr, past Python, in the middle of a progress bar."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
-    Outputs are told apart by their element count, which is unique enough within each of the tracker's models;
-    equal counts keep the model's own order.
-    """
+
+class Network:
+    """A model file with one input, loaded once and called often."""
 
     def __init__(self, name: str, *, threads: int = 1) -> None:
-        self._interpreter = Interpreter(model_path=str(model_path(name)), num_threads=threads)
-        self._interpreter.allocate_tensors()
+        path = str(model_path(name))
+        with _quiet():
+            self._interpreter = Interpreter(model_path=path, num_threads=threads)
+            self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         self._input: int = given["index"]
         self._outputs: list[int] = [detail["index"] for detail in self._interpreter.get_output_details()]

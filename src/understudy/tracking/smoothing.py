@@ -128,7 +128,7 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
     agrees = known.copy()
     for step, half in enumerate(halves, start=1):
         estimate, spread = _local_line(clean, trust, known, half)
-        deviation = sigma * spread
+        deviation = np.asarray(sigma * spread, np.float32)
         agrees &= room >= half
         for narrower, its in zip(estimates, deviations, strict=True):
             apart = np.linalg.norm(estimate - narrower, axis=-1)
