@@ -29,7 +29,6 @@ from understudy.tracking.motion import Floats, Motion
 from understudy.tracking.segmentation import Segmentation
 from understudy.tracking.tracker import Tracker
 
-
 SURE_FACE = 0.6  # a face score; masks and helmets score below
 
 
