@@ -28,6 +28,10 @@ def engine_named(name: str, *, threads: int = 2) -> Engine:
     if make is None:
         known = ", ".join(sorted(ENGINES))
         raise RequestError(
-            "engine_unknown", f"There is no engine {name!r}.", value=name, limit=known, fix=f"Use one of: {known}."
+            "engine_unknown",
+            f"There is no engine {name!r}.",
+            value=name,
+            limit=known,
+            fix=f"Use one of: {known}.",
         )
     return make(threads)

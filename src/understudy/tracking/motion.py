@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Motion:
     @property
     def shots(self) -> tuple[Shot, ...]:
         edges = [0, *self.cuts, len(self)]
-        return tuple(Shot(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True) if b > a)
+        return tuple(Shot(a, b) for a, b in pairwise(edges) if b > a)
 
     def cut_to(self, shot: Shot) -> Motion:
         """The part of the motion inside ``shot``; times start at 0 again."""
