@@ -8,11 +8,12 @@ from math import cos, pi
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from understudy.sample.skeleton import Arm, Stance
+from understudy.sample.skeleton import Arm, Build, Stance, pose
 
 FPS = 30
 BEATS_PER_MINUTE = 120
 BEATS = 12
+REACH_M = 0.79  # from the stage's middle to its edge, less a margin
 FRAMES = BEATS * 60 * FPS // BEATS_PER_MINUTE
 
 REST = Stance(
@@ -20,16 +21,17 @@ REST = Stance(
     right=Arm(out=20, forth=2, fore_out=16, fore_forth=22, palm=(0.8, 0, 0.6), curl=0.2),
 )
 FRONT = (0.0, 0.1, 1.0)
-OUT = Arm(out=68, forth=5, fore_out=158, fore_forth=14, palm=FRONT, curl=0.05)
+OUT = Arm(out=58, forth=5, fore_out=160, fore_forth=14, palm=FRONT, curl=0.05)
 ACROSS = Arm(out=32, forth=18, fore_out=-28, fore_forth=38, palm=(0.0, 0.4, -1.0), curl=0.2)
 ON_HIP = Arm(out=52, forth=-6, fore_out=-34, fore_forth=6, palm=(0.0, 0.2, -1.0), curl=0.45)
 HIGH = Arm(out=148, forth=6, fore_out=166, fore_forth=6, palm=FRONT, curl=0.0)
 FLEX = Arm(out=74, forth=8, fore_out=158, fore_forth=16, palm=FRONT, curl=0.6)
 WIDE = Arm(out=44, forth=10, fore_out=54, fore_forth=16, palm=FRONT, curl=0.0)
+TUCK = Arm(out=30, forth=12, fore_out=50, fore_forth=58, palm=(-0.6, 0.5, -0.4), curl=0.35)
 LOW = Arm(out=30, forth=22, fore_out=-6, fore_forth=40, palm=(0.0, 0.2, -1.0), curl=0.35)
 POINT = Arm(out=146, forth=4, fore_out=146, fore_forth=6, palm=FRONT, curl=0.1)
 
-STEP_LEFT = replace(REST, sway=0.10, lean=6, chest_yaw=8, head_tilt=5, left=OUT, right=ACROSS)
+STEP_LEFT = replace(REST, sway=0.07, lean=4, chest_yaw=8, head_tilt=5, left=OUT, right=ACROSS)
 STEP_LEFT = replace(STEP_LEFT, feet=((0.26, 0, 0), (-0.06, 0, 0.0)))
 V_SHAPE = replace(REST, drop=0.0, left=HIGH, right=HIGH, head_nod=-6, brows=1.0)
 WAVE = replace(REST, sway=0.03, lean=-4, head_tilt=-7, left=ON_HIP, brows=0.5)
@@ -64,11 +66,13 @@ DISCO = replace(
 DISCO = replace(DISCO, feet=((0.20, 0, 0), (-0.18, 0, 0)))
 
 
+def mirror(arm: Arm) -> Arm:
+    """The same gesture of the other arm."""
+    return replace(arm, palm=(-arm.palm[0], arm.palm[1], arm.palm[2]))
+
+
 def mirrored(s: Stance) -> Stance:
     """The same stance to the other side."""
-
-    def other(arm: Arm) -> Arm:
-        return replace(arm, palm=(-arm.palm[0], arm.palm[1], arm.palm[2]))
 
     (lx, ly, lz), (rx, ry, rz) = s.feet
     return replace(
@@ -79,8 +83,8 @@ def mirrored(s: Stance) -> Stance:
         lean=-s.lean,
         head_yaw=-s.head_yaw,
         head_tilt=-s.head_tilt,
-        left=other(s.right),
-        right=other(s.left),
+        left=mirror(s.right),
+        right=mirror(s.left),
         feet=((-rx, ry, rz), (-lx, ly, lz)),
     )
 
@@ -89,18 +93,29 @@ def _feet(s: Stance, left: tuple[float, float, float], right: tuple[float, float
     return replace(s, feet=(left, right))
 
 
+TUCKED = replace(REST, left=TUCK, right=mirror(TUCK))
 KEYS: tuple[tuple[float, Stance], ...] = (
     (0.0, REST),
     (0.45, REST),
-    (0.72, _feet(replace(STEP_LEFT, sway=0.03), (0.19, 0.06, 0), (-0.13, 0, 0))),
+    (
+        0.72,
+        _feet(replace(STEP_LEFT, sway=0.03, left=TUCK, right=mirror(TUCK)), (0.19, 0.06, 0), (-0.13, 0, 0)),
+    ),
     (1.0, _feet(STEP_LEFT, (0.26, 0, 0), (-0.13, 0, 0))),
     (1.25, _feet(STEP_LEFT, (0.26, 0, 0), (-0.08, 0.05, 0))),
     (1.5, STEP_LEFT),
-    (1.75, _feet(mirrored(replace(STEP_LEFT, sway=-0.02)), (0.26, 0, 0), (-0.17, 0.06, 0))),
+    (
+        1.75,
+        _feet(
+            TUCKED,
+            (0.26, 0, 0),
+            (-0.17, 0.06, 0),
+        ),
+    ),
     (2.05, _feet(mirrored(STEP_LEFT), (0.26, 0, 0), (-0.26, 0, 0))),
     (2.35, _feet(mirrored(STEP_LEFT), (0.15, 0.06, 0), (-0.26, 0, 0))),
     (2.6, mirrored(STEP_LEFT)),
-    (2.8, _feet(GATHER, (0.10, 0.03, 0), (-0.26, 0, 0))),
+    (2.8, _feet(replace(GATHER, left=TUCK, right=mirror(TUCK)), (0.10, 0.03, 0), (-0.26, 0, 0))),
     (3.0, _feet(GATHER, (0.17, 0, 0), (-0.22, 0, 0))),
     (3.25, _feet(GATHER, (0.17, 0, 0), (-0.17, 0, 0))),
     (3.8, _feet(V_SHAPE, (0.17, 0, 0), (-0.17, 0, 0))),
@@ -169,7 +184,22 @@ def stances() -> list[Stance]:
     beats = np.arange(FRAMES) * BEATS_PER_MINUTE / 60 / FPS
     track = PchipInterpolator([beat for beat, _ in KEYS], np.array([_flat(s) for _, s in KEYS]))(beats)
     mouth = PchipInterpolator([b for b, _ in MOUTH], [m for _, m in MOUTH])(beats)
-    return [_stance(row, float(m), float(b)) for row, m, b in zip(track, mouth, beats, strict=True)]
+    moments = zip(track, mouth, beats, strict=True)
+    return [within_reach(_stance(row, float(m), float(b))) for row, m, b in moments]
+
+
+def within_reach(s: Stance) -> Stance:
+    """The stance with forearms brought forwards as far as it needs to keep the fingers in the picture."""
+    for name in ("left", "right"):
+        for _ in range(60):
+            at = pose(Build(), s).at
+            fingers = at[f"{name} wrist"] + 2.1 * (at[f"{name} knuckles"] - at[f"{name} wrist"])
+            if abs(float(fingers[0])) < REACH_M:
+                break
+            arm: Arm = getattr(s, name)
+            forwards = replace(arm, fore_forth=arm.fore_forth + 1.5)
+            s = replace(s, left=forwards) if name == "left" else replace(s, right=forwards)
+    return s
 
 
 def _stance(n: np.ndarray[tuple[int], np.dtype[np.float64]], mouth: float, beat: float) -> Stance:

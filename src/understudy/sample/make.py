@@ -2,13 +2,14 @@
 
 Writes the reference image, the driving video with its sound, and where the dancer's joints really are:
 ``{"fps", "width", "height", "landmarks": BlazePose's numbers, "joints": (T, N, 2) pixels, "mouth": (T,) 0..1,
-"blink": (T,) 0..1}``. Takes about three minutes on two cores.
+"blink": (T,) 0..1}``. Takes about three minutes on two idle cores.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 from multiprocessing import get_context
@@ -43,9 +44,14 @@ LAMPS = Light(
     linear("#fff6e8") * 0.8,
 )
 PORTRAIT = Camera(810, 1080, 520, (405, 985))
-STAGE = Camera(720, 1280, 500, (360, 1165))
-FLOOR_EDGE = 1075
-CRF = "21"
+STAGE = Camera(720, 1280, 440, (360, 1135))
+FLOOR_EDGE = 1050
+X264 = {
+    "crf": "21",
+    "preset": "slow",
+    # PyAV turns RGB to YUV by BT.601; players take untagged pictures of this size for BT.709.
+    "x264-params": "colorprim=bt709:transfer=bt709:colormatrix=smpte170m",
+}
 LANDMARKS = {
     0: "nose",
     2: "left eye",
@@ -104,17 +110,24 @@ def truth() -> dict[str, object]:
     }
 
 
-def write_clip(path: Path) -> None:
-    """Render all frames, on every core, and encode them with the tune."""
+def performance() -> Iterator[NDArray[np.uint8]]:
+    """All frames of the driving video, in order, rendered on every core."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for number, rgb in enumerate(pool.map(frame, range(FRAMES))):
+            print(f"\rframe {number + 1} of {FRAMES}", end="", flush=True)
+            yield rgb
+    print()
+
+
+def write_clip(path: Path, frames: Iterable[NDArray[np.uint8]]) -> None:
+    """Encode the frames with the tune."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        video = container.add_stream("libx264", rate=FPS, options={"crf": CRF, "preset": "slow"})
+        video = container.add_stream("libx264", rate=FPS, options=X264)
         video.width, video.height, video.pix_fmt = STAGE.width, STAGE.height, "yuv420p"
         sound = container.add_stream("aac", rate=RATE_HZ, layout="stereo")
         sound.bit_rate = 96_000
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            for number, rgb in enumerate(pool.map(frame, range(FRAMES))):
-                print(f"\rframe {number + 1} of {FRAMES}", end="", flush=True)
-                container.mux(video.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        for rgb in frames:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(video.encode(None))
         samples = tune()
         for start in range(0, len(samples), 1024):
@@ -124,7 +137,6 @@ def write_clip(path: Path) -> None:
             block.sample_rate, block.pts, block.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
             container.mux(sound.encode(block))
         container.mux(sound.encode(None))
-    print()
 
 
 def main(folder: Path) -> None:
@@ -134,7 +146,7 @@ def main(folder: Path) -> None:
         [cv2.IMWRITE_PNG_COMPRESSION, 9],
     )
     (folder / TRUTH).write_text(json.dumps(truth(), separators=(",", ":")) + "\n")
-    write_clip(folder / CLIP)
+    write_clip(folder / CLIP, performance())
 
 
 if __name__ == "__main__":
