@@ -173,7 +173,7 @@ def _corridor_mask(
         points = start + share[:, None] * (stop - start)
         near = radii[max(k - 1, 0)] if k < 2 else radii[k]
         target = _profile(share, float(near), float(radii[k]), float(radii[min(k + 1, 2)]))
-        sides = []
+        sides: list[tuple[Floats, Floats]] = []
         for normal, outer in ((outwards, True), (-outwards, False)):
             reach = _extent(inside, points, normal, 2.6 * float(target.max()))
             free = reach < 1.45 * target
