@@ -303,7 +303,8 @@ def _falls_in(area: NDArray[np.bool_], points: Floats) -> NDArray[np.bool_]:
     """(N,) whether each point lies in the area."""
     x = np.clip(np.rint(points[:, 0]).astype(int), 0, area.shape[1] - 1)
     y = np.clip(np.rint(points[:, 1]).astype(int), 0, area.shape[0] - 1)
-    return area[y, x]
+    inside: NDArray[np.bool_] = area[y, x]
+    return inside
 
 
 def _behind(reach: Floats, seen: Floats, target: Floats) -> Floats:

@@ -128,7 +128,8 @@ def _rig_limb(
 def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     if not mask.any():
         return mask
-    return cv2.dilate(mask.astype(np.uint8), np.ones((2 * by + 1, 2 * by + 1), np.uint8)).astype(bool)
+    square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), square), np.bool_)
 
 
 def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
