@@ -145,7 +145,9 @@ def test_face_and_both_hands_of_a_speaker(media: Path, tracker: MediaPipeTracker
 def test_a_still_performer_does_not_tremble(media: Path, tracker: MediaPipeTracker) -> None:
     motion = motion_of(media / "videos" / "fb_kungfu_still_then_fast.mp4", tracker, 100)
     bend = np.linalg.norm(np.diff(motion.body[5:-5, JOINTS, :2], 2, axis=0), axis=2)
-    assert np.percentile(bend, 95) < 1.0  # pixels, of 1280
+    # Pixels, of 1280. Unsmoothed they are 0.9 and 2.6.
+    assert np.median(bend) < 0.3
+    assert np.percentile(bend, 95) < 1.5
 
 
 @pytest.mark.parametrize("name", ["neg_skeleton_only.MOV", "neg_animal_shiba.mp4"])

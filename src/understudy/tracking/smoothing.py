@@ -14,11 +14,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
+from scipy.stats import chi2
 
 from understudy.tracking.motion import Floats, Motion, Shot
 
 HALF_WIDTHS_S = (0.034, 0.067, 0.1, 0.17, 0.27, 0.4)
-TRUST = 0.9  # noise deviations by which a wider estimate may differ from a narrower one
+TRUST = 1.6  # noise deviations by which a wider estimate may differ from a narrower one
+CALMER = 0.15  # share of the frames, the calmest, from which the noise is told
 GAP_S = 0.3  # the longest gap that is filled
 UNSEEN = 0.1  # the least that a measurement weighs, however hidden the landmark
 SPIKE = 0.03  # of the person's height: what a landmark may leave and come back within one frame
@@ -147,10 +149,10 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
     bend = points[2:] - 2 * points[1:-1] + points[:-2]
     size = np.sqrt(np.square(bend).mean(axis=-1))
     size = np.where(np.isfinite(size), size, np.float32(np.inf))
-    lower = np.sort(size, axis=0)[int(0.3 * len(size))]
-    # White noise of deviation 1 has second differences of deviation sqrt(6), the 30th percentile is 0.39 of it;
-    # it is somewhat more for the mean over two or three coordinates, which only widens the trust a little.
-    sigma = np.where(np.isfinite(lower), lower, 0) / (0.39 * np.sqrt(6))
+    lower = np.sort(size, axis=0)[int(CALMER * len(size))]
+    # White noise of deviation 1 has second differences of deviation sqrt(6).
+    usual = np.sqrt(chi2.ppf(CALMER, points.shape[-1]) / points.shape[-1]) * np.sqrt(6)
+    sigma = np.where(np.isfinite(lower), lower, 0) / usual
     return np.asarray(np.clip(sigma, noise.least, noise.most), np.float32)[None]
 
 
