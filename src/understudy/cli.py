@@ -17,8 +17,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-models_app = typer.Typer(help="The tracker's model files.", no_args_is_help=True)
+models_app = typer.Typer(help="The tracker's model files.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(models_app, name="models")
 
 ImageOption = Annotated[Path, typer.Option("--image", help="The reference image: JPEG or PNG.")]
