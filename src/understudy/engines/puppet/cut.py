@@ -69,7 +69,7 @@ def corridors(
             others = [lines[o.name] for o in group if o is not limb and not limb.arm]
             mask = _corridor_mask(limb, line, widths, inside, edges, joints, others, hidden)
             if limb.arm:
-                mask = _hand_by_colour(rgb, mask, line, widths, inside)
+                mask = _hand_by_colour(rgb, mask, line, widths, inside & ~_head(joints, inside.shape))
             found[limb.name] = Corridor(limb, mask, line, widths)
         for limb in group:
             hidden |= found[limb.name].mask & inside
@@ -123,6 +123,7 @@ def _tied_radii(
     """Half widths (3,) of every limb, measured on the free side, left and right tied by the smaller plausible one."""
     expected = {True: np.array(ARM_WIDTHS), False: np.array(LEG_WIDTHS)}
     measured: dict[str, Floats] = {}
+    trunk = trunk_outline(joints, inside.shape)
     for limb in limbs:
         values = []
         for k in range(3):
@@ -135,11 +136,13 @@ def _tied_radii(
             # where that is free as well.
             free = np.minimum(both[0], both[1])
             even = (both[0] + both[1]) / 2
-            width = np.where(even < 1.5 * guess, even, np.clip(free, 0.8 * guess, 1.2 * guess))
+            inner = points - both[1][:, None] * normal
+            clean = (np.maximum(both[0], both[1]) < 2.4 * guess) & ~_falls_in(trunk, inner)
+            width = np.where(clean | (even < 1.5 * guess), even, np.clip(free, 0.8 * guess, 1.2 * guess))
             seen = [_extent(inside & ~hidden, points, n, 2.5 * guess) for n in (normal, -normal)]
             clear = (seen[0] >= both[0]) & (seen[1] >= both[1])
             width = width[clear] if clear.sum() >= 3 else np.minimum(width, guess)
-            values.append(float(np.clip(np.median(width), 0.3 * guess, 1.8 * guess)))
+            values.append(float(np.clip(np.median(width), 0.3 * guess, 2.2 * guess)))
         measured[limb.name] = np.array(values, np.float32)
     tied = {}
     for limb in limbs:
@@ -208,6 +211,16 @@ def _corridor_mask(
     return mask
 
 
+def _head(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(H, W) the head, whose skin a hand beside it must not take along."""
+    face = joints[:11]
+    middle = face.mean(axis=0)
+    reach = 1.3 * float(np.linalg.norm(face - middle, axis=1).max())
+    area = np.zeros(shape[:2], np.uint8)
+    cv2.circle(area, _pixel(middle), max(int(reach), 1), 1, -1)
+    return area.astype(bool)
+
+
 def _below_hips(joints: Floats, shape: tuple[int, ...], above: float) -> NDArray[np.bool_]:
     """(H, W) what lies below the line through the hips across the spine, and ``above`` pixels more."""
     hips = centre(joints, HIPS)
@@ -229,7 +242,7 @@ def _hand_by_colour(
 
     Nothing changes where the result is no hand: far smaller or larger than the corridor expects.
     """
-    reach = 1.7 * float(radii[2])
+    reach = 2.4 * float(radii[2])
     low = np.floor(np.minimum(line[2], line[3]) - reach).astype(int)
     high = np.ceil(np.maximum(line[2], line[3]) + reach).astype(int)
     x0, y0 = np.maximum(low, 0)
@@ -249,7 +262,7 @@ def _hand_by_colour(
     trimap = np.full(shape, cv2.GC_PR_BGD, np.uint8)
     trimap[away < 0.75 * radii[2]] = cv2.GC_PR_FGD
     trimap[palm < 0.3 * radii[2]] = cv2.GC_FGD
-    trimap[(away > 1.3 * radii[2]) | ~body] = cv2.GC_BGD
+    trimap[(away > 2.2 * radii[2]) | ~body] = cv2.GC_BGD
     ours = body & (along > 0.0)
     other = ours & (away > 1.3 * radii[2])
     if other.sum() < 0.1 * max(int((ours & (away <= radii[2])).sum()), 1):
@@ -272,10 +285,12 @@ def _hand_by_colour(
         return mask
     hand = islands == island
     expected = float((mask[box] & body & (along > 0.0)).sum())
-    if not 0.25 * expected < float((hand & (along > 0)).sum()) < 1.6 * expected:
+    if not 0.25 * expected < float((hand & (along > 0)).sum()) < 2.0 * expected:
         return mask
+    # In a folded arm the upper arm lies beyond the wrist as well: only what is nearest to the hand's bone is decided.
+    arm = distance_to_polyline(pixels, line[:3]).reshape(shape)
     out = mask.copy()
-    out[box] = np.where(along > 0.0, hand, mask[box] | (hand & (along > -0.15)))
+    out[box] = np.where((along > 0.0) & (away <= arm), hand, mask[box] | (hand & (along > -0.15)))
     return out
 
 

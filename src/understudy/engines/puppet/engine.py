@@ -27,7 +27,7 @@ from understudy.tracking.finding import find_character
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 from understudy.tracking.motion import Floats, Motion
 from understudy.tracking.segmentation import Segmentation
-from understudy.tracking.tracker import Tracker
+from understudy.tracking.tracker import Person, Tracker
 
 SURE_FACE = 0.6  # a face score; masks and helmets score below
 
@@ -63,7 +63,7 @@ class PuppetEngine:
         small = resized(picture, width, height)
         character = found.scaled(width / picture.width)
         segment = Segmentation(threads=self._threads).segment
-        cut = self._matter(small.rgb, small.alpha, character.person, segment)
+        cut = self._matter(small.rgb, small.alpha, _masked(character), segment)
         progress("rig", 2, steps)
         background = clean_background(_over_white(small), cut.alpha)
         progress("rig", 3, steps)
@@ -118,6 +118,12 @@ def _face(rig: Rig, character: Character) -> FaceRig | None:
     straight = np.concatenate([np.minimum(seen[..., :3] * 255 / alpha, 255), seen[..., 3:]], axis=2)
     layer[y + top : y + bottom, x + left : x + right] = np.rint(straight)
     return FaceRig.build(layer, _mesh(character), character.person.body)
+
+
+def _masked(character: Character) -> Person:
+    """The person for the matter; where the tracker found nobody, the silhouette is what is known of it."""
+    guessed = character.found_by in ("silhouette", "joints_file") and float(character.silhouette.min()) < 0.5
+    return replace(character.person, mask=character.silhouette) if guessed else character.person
 
 
 def _mesh(character: Character) -> Floats | None:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import Corridor, distance_to_polyline, trunk_outline
-from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre
+from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
+SLIVER = 0.02  # half width of a strip, in figure sizes
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
 
@@ -28,6 +29,7 @@ def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> ND
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
     _fill_between_legs(labels, core, corridors, joints)
+    _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
     return _spread(labels, core)
 
@@ -52,6 +54,32 @@ def _fill_between_legs(
     numbers = np.array([i for i, _ in legs], np.uint8)
     x, y = pixels[near].astype(int).T
     labels[y, x] = numbers[away.argmin(axis=0)[near]]
+
+
+def _adopt_slivers(
+    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
+) -> None:
+    """Thin strips along an arm, outside the trunk's outline, are the arm's other edge."""
+    arms = [i + 1 for i, c in enumerate(corridors) if c.limb.arm]
+    if not arms:
+        return
+    unclaimed = core & (labels == TRUNK)
+    width = 2 * max(round(SLIVER * figure_size(joints)), 3) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    thick = cv2.morphologyEx(unclaimed.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
+    strips = (unclaimed & ~thick & ~trunk_outline(joints, labels.shape)).astype(np.uint8)
+    count, islands, stats, _ = cv2.connectedComponentsWithStats(strips, connectivity=4)
+    for island in range(1, count):
+        x, y, w, h, area = stats[island]
+        if area < 30:
+            continue
+        box = (slice(max(y - 2, 0), y + h + 2), slice(max(x - 2, 0), x + w + 2))
+        mine = islands[box] == island
+        ring = cv2.dilate(mine.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~mine
+        touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
+        limb = int(touching[1:].argmax()) + 1
+        if limb in arms and touching[limb] > 2 * touching[TRUNK]:
+            labels[box][mine] = limb
 
 
 def _adopt_orphans(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, corridors, soft
+from understudy.engines.puppet.cut import Corridor, corridors, distance_to_polyline, soft
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
 from understudy.engines.puppet.labels import TRUNK, label_pixels
@@ -21,6 +21,7 @@ OVERLAP = 1.1  # radius of the disc about a joint in which both neighbours show,
 ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
 ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm
 LEG_ROOT = 0.95
+ARM_RIM = 3  # pixels beside a cut arm that are filled anew
 HAND_RIM = 4  # pixels about a hand on a leg that show the hand's edge and are filled with it
 EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
 
@@ -108,8 +109,9 @@ def _rig_limb(
     nearest = _nearest_segment(zone, line)
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)
-    if made:
-        nearest[nearest == 1] = 2
+    if made:  # what lies about the hand is the hand's, the rest belongs to the sleeve
+        hand = _near(zone, line[2:], 1.5 * float(radii[2]))
+        nearest[nearest == 1] = np.where(hand[nearest == 1], 2, 0)
     layers = []
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
@@ -118,11 +120,19 @@ def _rig_limb(
             continue
         part = zone & (nearest == k)
         for joint in (k, k + 1):
-            if joint < 3:
+            if joint < 3 and not (made and k == 2):
                 part |= zone & _disc(alpha.shape, line[joint], joint_radius(radii, joint) * OVERLAP)
         # A hand or foot that is in the picture as a whole has nothing to go on with beyond the edge.
         layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
+
+
+def _near(zone: NDArray[np.bool_], line: Floats, reach: float) -> NDArray[np.bool_]:
+    """(H, W) the zone's pixels within ``reach`` of a polyline."""
+    ys, xs = np.nonzero(zone)
+    near = np.zeros_like(zone)
+    near[ys, xs] = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), line) < reach
+    return near
 
 
 def _grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
@@ -157,6 +167,10 @@ def _rig_trunk(
     core = alpha > 0.5
     own = (labels == TRUNK) & core
     hidden = _behind_arms(own, core, labels, cut, joints)
+    # Beside an arm the trunk shows the arm's edge and shadow, which are left behind when it moves.
+    rim = _grown(hidden, ARM_RIM) & own
+    hidden |= rim
+    own &= ~rim
     axis = (centre(joints, HIPS), centre(joints, SHOULDERS))
     colours = fill_hidden(rgb, own, hidden, axis)
     zone = (labels == TRUNK) | hidden
@@ -168,7 +182,7 @@ def _rig_trunk(
         stubs |= stub & (labels == i + 1)
     stubs |= _crotch(cut, joints, alpha.shape) & core
     # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
-    near = _grown(own | stubs, 2)
+    near = _grown(own | stubs, 2) & ~rim
     colours = np.where(near[..., None], rgb, colours)
     return cropped("trunk", colours, alpha * soft(zone | stubs), pad)
 
@@ -203,8 +217,8 @@ def _behind_arms(
     # The outline narrows at the armpits: a trunk that is as wide there as at the shoulders shows spikes.
     inwards = 0.12 * (left - right)
     outline = [right + inwards, left - inwards]
-    outline += [left * 0.45 + hip_left * 0.55 + across * 0.12, hip_left + across * 0.38]
-    outline += [hip_right - across * 0.38, right * 0.45 + hip_right * 0.55 - across * 0.12]
+    outline += [left * 0.45 + hip_left * 0.55 + across * 0.06, hip_left + across * 0.32]
+    outline += [hip_right - across * 0.32, right * 0.45 + hip_right * 0.55 - across * 0.06]
     hull = np.zeros(own.shape, np.uint8)
     cv2.fillPoly(hull, [np.rint(np.array(outline)).astype(np.int32)], 1)
     # Where the trunk is seen on both sides of an arm in its row, the arm lies in front of it.
