@@ -1,0 +1,93 @@
+"""The public surface is a list that one can read; this holds it."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import understudy
+
+ERRORS = {
+    "UnderstudyError",
+    "InputError",
+    "PictureError",
+    "ClipError",
+    "CharacterError",
+    "PerformerError",
+    "RequestError",
+    "ModelError",
+    "EngineError",
+}
+NAMES = {
+    "animate",
+    "Result",
+    "LeftOut",
+    "Orientation",
+    "Mode",
+    "MotionRequest",
+    "Motion",
+    "evaluate",
+}
+
+
+def alone(code: str) -> str:
+    """What a fresh interpreter prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_these_names_and_no_others_are_public() -> None:
+    assert set(understudy.__all__) == NAMES | ERRORS
+    assert len(understudy.__all__) == len(NAMES | ERRORS)
+    assert set(understudy.__all__) <= set(dir(understudy))
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("animate", "understudy.animate"),
+        ("evaluate", "understudy.evaluation.evaluate"),
+        ("Motion", "understudy.tracking.motion"),
+        *(
+            (name, "understudy.request")
+            for name in ("Result", "LeftOut", "Orientation", "Mode", "MotionRequest")
+        ),
+        *((name, "understudy.errors") for name in sorted(ERRORS)),
+    ],
+)
+def test_each_name_is_its_homes_own(name: str, home: str) -> None:
+    assert getattr(understudy, name) is getattr(importlib.import_module(home), name)
+
+
+def test_errors_form_one_tree() -> None:
+    for name in ERRORS:
+        assert issubclass(getattr(understudy, name), understudy.UnderstudyError)
+    for name in ("PictureError", "ClipError", "CharacterError", "PerformerError", "RequestError"):
+        assert issubclass(getattr(understudy, name), understudy.InputError)
+    for name in ("ModelError", "EngineError"):
+        assert not issubclass(getattr(understudy, name), understudy.InputError)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        understudy.nonsense  # noqa: B018
+
+
+def test_animate_stays_the_function_whatever_is_imported_first() -> None:
+    module = importlib.import_module("understudy.animate")
+    understudy.animate = module  # as the import system does
+    assert inspect.isfunction(understudy.animate)
+    code = "from understudy.animate import fulfil; import understudy; print(callable(understudy.animate))"
+    assert alone(code) == "True"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = "('numpy', 'cv2', 'av', 'scipy', 'typer', 'rich', 'PIL', 'ai_edge_litert', 'c2pa')"
+    look = f"import sys; print([m for m in {heavy} if m in sys.modules])"
+    assert alone(f"import understudy; {look}") == "[]"
+    # The command line brings Typer; the work's libraries come with the work, and rich with something to show.
+    assert alone(f"import understudy.cli; {look}") == "['typer']"
