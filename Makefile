@@ -27,8 +27,9 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: setup
-	@sh scripts/lock.sh "$(BIN)"
+# `make lock UPGRADE=--upgrade` takes the newest versions; without it pins that still fit stay.
+lock:
+	@sh scripts/lock.sh "$(PYTHON)" $(UPGRADE)
 
 clean:
 	rm -rf $(VENV) .venv-mediapipe demo build dist
