@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import hypot
 
 import numpy as np
@@ -27,6 +28,7 @@ STEADFAST = 0.05
 # After how many frames the detector is asked whether the pose that is followed still is the person's: doubling from
 # the first to the second. And how far its square may be off (sides, ratio, radians) before its word counts.
 CHECK_FIRST, CHECK_EVERY = 4, 24
+LOOKS = 5  # at a picture, or at the first frame in which somebody is found
 CHECK_SCORE = 0.6
 OFF = (0.3, 1.45, 0.7)
 SAME_FACE = 1.0  # widths of a face between the nose and the detector's face
@@ -75,6 +77,8 @@ class MediaPipeTracker:
             self._steady.reset()
             self._unchecked, self._check_after = 0, CHECK_FIRST
             body = self._search(frame)
+            if body is not None:
+                body = self._settled(frame, body)
         if body is None:
             self._region = None
             self._steady.reset()
@@ -95,8 +99,7 @@ class MediaPipeTracker:
                 break
         if body is None:
             return None
-        # A second look from the landmarks' own square: the detector's is rougher.
-        return self._found(picture, self._body.look(picture, body.region, mask=mask))
+        return self._found(picture, self._settled(picture, body, mask=mask))
 
     def look_at(
         self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False
@@ -108,10 +111,10 @@ class MediaPipeTracker:
         body = self._seen(picture, Region(x, y, side, 0.0))
         if body is None:
             return None
-        again = self._body.look(picture, body.region, mask=mask)
+        again = self._body.look(picture, body.region)
         if again.presence < PRESENT:
-            again = self._body.look(picture, Region(x, y, side, 0.0), mask=mask)
-        return self._found(picture, again)
+            return self._found(picture, self._body.look(picture, Region(x, y, side, 0.0), mask=mask))
+        return self._found(picture, self._settled(picture, again, mask=mask))
 
     def _found(self, picture: Frame, again: Body) -> Person:
         self.restart()
@@ -175,6 +178,30 @@ class MediaPipeTracker:
                 return again
             body = again
         return None
+
+    def _settled(self, frame: Frame, body: Body, *, mask: bool = False) -> Body:
+        """The median of several looks, each from the square of those before.
+
+        A crop moved by a pixel moves landmarks by several; a picture's joints and a clip's first frame have no
+        frames beside them that would even this out.
+        """
+        seen: list[Body] = []
+        region = body.region
+        for number in range(LOOKS):
+            again = self._body.look(frame, region, mask=mask and number == LOOKS - 1)
+            if again.presence < PRESENT:
+                break
+            seen.append(again)
+            region = region_about(np.median([b.alignment for b in seen], axis=0).astype(np.float32))
+        if len(seen) < LOOKS:
+            return self._body.look(frame, body.region, mask=mask)
+        return replace(
+            seen[-1],
+            landmarks=np.median([b.landmarks for b in seen], axis=0).astype(np.float32),
+            visibility=np.median([b.visibility for b in seen], axis=0).astype(np.float32),
+            world=np.median([b.world for b in seen], axis=0).astype(np.float32),
+            alignment=np.median([b.alignment for b in seen], axis=0).astype(np.float32),
+        )
 
     def _seen(self, frame: Frame, region: Region) -> Body | None:
         body = self._body.look(frame, region)

@@ -14,7 +14,7 @@ _JOINTS = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 _ALIKE = 0.013  # mean distance over the pose's height under which two poses are one, wherever they stand
 _SAME_PLACE = (0.025, 0.04)  # the same for a frame of the very clip: moved and scaled, and as it is
 _FARTHEST = 0.06
-_STILL = 0.004
+_STILL = 0.006
 
 
 @dataclass(frozen=True)
