@@ -31,6 +31,9 @@ FEATHER_PX = 2.5  # half width of a soft inner cut
 # Half widths of upper arm, forearm, hand and of thigh, shin, foot over the figure's size (`figure_size`), as seen on
 # dressed adults; what the matte shows decides, these only tell plausible from not.
 ARM_WIDTHS = (0.12, 0.085, 0.085)
+# At the armpit an arm is narrower on its inner side, and so up to this share of the upper arm: what is cut wider there
+# sticks out below a raised arm.
+ARMPIT = (0.7, 0.5)
 LEG_WIDTHS = (0.17, 0.11, 0.09)
 
 
@@ -191,6 +194,8 @@ def _corridor_mask(
             else:
                 # What the free side shows of the width is no longer to be found on this side.
                 rest = np.clip(2 * target - sides[0][1], 0.6 * target, 1.3 * target) if limb.arm else target
+                if limb.arm and k == 0:
+                    rest = rest * np.interp(share, (0.0, ARMPIT[1]), (ARMPIT[0], 1.0))
                 seam = _seam(edges, points, normal, rest.astype(np.float32))
                 cut = _smooth(np.where(reach < 1.25 * rest, reach + 1, seam))
             border = points + (np.maximum(cut, 2.0) + (2.0 if outer else 0.0))[:, None] * normal
@@ -295,9 +300,12 @@ def _hand_by_colour(
 
 
 def _smooth(offsets: Floats) -> Floats:
-    """(N,) without single stations that jump: a running median of seven."""
+    """(N,) without single stations that jump: a running median of seven, then a mean of five."""
     padded = np.pad(offsets, 3, mode="edge")
-    smooth: Floats = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1).astype(np.float32)
+    calm = np.median(np.lib.stride_tricks.sliding_window_view(padded, 7), axis=1)
+    smooth: Floats = np.convolve(np.pad(calm, 2, mode="edge"), np.full(5, 0.2), mode="valid").astype(
+        np.float32
+    )
     return smooth
 
 

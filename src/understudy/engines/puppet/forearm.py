@@ -14,6 +14,7 @@ from understudy.engines.puppet.layer import Layer, cropped
 from understudy.tracking.motion import Floats
 
 SHORT = 0.5  # of the upper arm: a forearm shorter than this in the picture points at the camera
+SAME_TONE = 13.0  # a sleeve nearer to the hand's tone than this is bare skin
 FOREARM_TO_UPPER_ARM = 0.9  # lengths of adults, shoulder to elbow and elbow to wrist
 
 
@@ -28,10 +29,13 @@ def made_forearm(
 ) -> Layer:
     """A shaded, tapered forearm along ``bone`` (2,) from the elbow ``line[1]``; ``mine`` (H, W) is the arm's area."""
     elbow = line[1]
-    colour = _colour_at(rgb, mine, line[0] + 0.85 * (elbow - line[0]), float(radii[0]))
+    sleeve = _colour_at(rgb, mine, line[0] + 0.85 * (elbow - line[0]), 0.6 * float(radii[0]))
+    skin = _colour_at(rgb, mine, line[2] + 0.3 * (line[3] - line[2]), 0.5 * float(radii[2]))
+    bare = _tone_apart(sleeve, skin) < SAME_TONE
+    colour = skin if bare else sleeve
     length = max(float(np.hypot(*bone)), 1.0)
-    wide = float(radii[:2].mean())
-    narrow = 0.75 * float(radii[1])
+    wide = float(radii[0]) * (0.7 if bare else 0.85)
+    narrow = 0.65 * wide
     margin = int(wide) + 4
     low = np.floor(np.minimum(elbow, elbow + bone)).astype(int) - margin
     high = np.ceil(np.maximum(elbow, elbow + bone)).astype(int) + margin
@@ -53,10 +57,17 @@ def made_forearm(
 def _colour_at(
     rgb: NDArray[np.uint8], mine: NDArray[np.bool_], place: Floats, radius: float
 ) -> NDArray[np.float32]:
-    """(3,) median colour of the arm about ``place``: the sleeve's, or the bare arm's, just above the elbow."""
+    """(3,) median colour of the arm about ``place``."""
     near = np.zeros(mine.shape, np.uint8)
-    cv2.circle(near, (round(float(place[0])), round(float(place[1]))), max(round(0.6 * radius), 3), 1, -1)
+    cv2.circle(near, (round(float(place[0])), round(float(place[1]))), max(round(radius), 3), 1, -1)
     seen = rgb[near.astype(bool) & mine]
     if len(seen) < 20:
         seen = rgb[mine] if mine.any() else np.full((1, 3), 128, np.uint8)
     return np.asarray(np.median(seen, axis=0), np.float32)
+
+
+def _tone_apart(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Distance of two colours without their lightness (Lab's a and b): skin in light and in shadow is near."""
+    pair = np.clip(np.stack([a, b]), 0, 255).astype(np.uint8)[None]
+    lab = cv2.cvtColor(pair, cv2.COLOR_RGB2LAB).astype(np.float32)[0]
+    return float(np.hypot(*(lab[0, 1:] - lab[1, 1:])))

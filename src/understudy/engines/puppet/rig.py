@@ -17,7 +17,7 @@ from understudy.engines.puppet.layer import Layer, cropped
 from understudy.engines.puppet.parts import HIPS, SHOULDERS, Limb, centre, moving_limbs
 from understudy.tracking.motion import Floats
 
-OVERLAP = 1.1  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
+OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
 ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
 ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm
 LEG_ROOT = 0.95
@@ -112,6 +112,7 @@ def _rig_limb(
     if made:  # what lies about the hand is the hand's, the rest belongs to the sleeve
         hand = _near(zone, line[2:], 1.5 * float(radii[2]))
         nearest[nearest == 1] = np.where(hand[nearest == 1], 2, 0)
+    room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
@@ -121,10 +122,24 @@ def _rig_limb(
         part = zone & (nearest == k)
         for joint in (k, k + 1):
             if joint < 3 and not (made and k == 2):
-                part |= zone & _disc(alpha.shape, line[joint], joint_radius(radii, joint) * OVERLAP)
+                part |= zone & _disc(
+                    alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
+                )
         # A hand or foot that is in the picture as a whole has nothing to go on with beyond the edge.
         layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
+
+
+def _hinge(room: Floats, point: Floats, radius: float) -> float:
+    """Radius of the round end of a segment: no more than the limb has room for, or its corners stick out of a bend.
+
+    ``room`` (H, W) is every pixel's distance to the limb's edge; joints lie off the middle by a little.
+    """
+    reach = max(round(0.35 * radius), 1)
+    x, y = round(float(point[0])), round(float(point[1]))
+    about = room[max(y - reach, 0) : max(y + reach + 1, 0), max(x - reach, 0) : max(x + reach + 1, 0)]
+    widest = float(about.max()) if about.size else radius
+    return float(np.clip(widest * OVERLAP, 0.5 * radius, OVERLAP * radius))
 
 
 def _near(zone: NDArray[np.bool_], line: Floats, reach: float) -> NDArray[np.bool_]:

@@ -116,7 +116,7 @@ class Joint:
     def flex(self) -> float:
         """1 while the joint bends smoothly, 0 where it is folded so far that only a round hinge looks right."""
         gap = abs(_wrapped(self.child.turn - self.parent.turn))
-        return float(1 - smoothstep(np.asarray((gap - np.radians(75)) / np.radians(45), np.float32)))
+        return float(1 - smoothstep(np.asarray((gap - np.radians(105)) / np.radians(35), np.float32)))
 
     def correction(self, grid: Floats, own: BoneMap) -> Floats:
         """(..., 2) what the blend adds to the affine map ``own`` anchored at this joint, over ``grid`` (..., 2)."""
