@@ -1,0 +1,243 @@
+"""Cutting: a figure whose every pixel's part is known is cut where its parts end."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from capsule_figure import (
+    ARM_RADII,
+    LEG_RADII,
+    NOTHING,
+    SHIRT,
+    TRUNK,
+    CapsuleFigure,
+    arm,
+    draw,
+    leg,
+    standing,
+)
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.cut import Corridor, corridors, distance_to_polyline, extended, soft
+from understudy.engines.puppet.labels import label_pixels
+from understudy.engines.puppet.parts import HIPS, LIMBS, centre, moving_limbs
+from understudy.tracking.motion import Floats
+
+NUMBERS = {limb.name: i + 1 for i, limb in enumerate(LIMBS)}
+GREY = (120, 120, 124)
+
+
+def cut(figure: CapsuleFigure) -> tuple[list[Corridor], NDArray[np.uint8]]:
+    found = corridors(figure.foreground, figure.alpha, figure.joints, moving_limbs(figure.shown))
+    return found, label_pixels(figure.alpha, found, figure.joints)
+
+
+def core(figure: CapsuleFigure) -> NDArray[np.bool_]:
+    return figure.alpha > 0.5
+
+
+def disc(figure: CapsuleFigure, point: Floats, radius: float) -> NDArray[np.bool_]:
+    area = np.zeros(figure.alpha.shape, np.uint8)
+    cv2.circle(area, (round(float(point[0])), round(float(point[1]))), round(radius), 1, -1)
+    return area.astype(bool)
+
+
+def limbs_own(figure: CapsuleFigure, name: str) -> NDArray[np.bool_]:
+    """The limb's visible pixels beyond its root, where it and the trunk are one."""
+    limb = LIMBS[NUMBERS[name] - 1]
+    root = disc(figure, figure.joints[limb.points[0]], 1.2 * (ARM_RADII if limb.arm else LEG_RADII)[0])
+    return (figure.truth == NUMBERS[name]) & core(figure) & ~root
+
+
+def share(labels: NDArray[np.uint8], where: NDArray[np.bool_], name: str) -> float:
+    assert where.sum() > 100
+    return float((labels[where] == NUMBERS[name]).mean())
+
+
+@pytest.fixture(scope="module")
+def free() -> tuple[CapsuleFigure, list[Corridor], NDArray[np.uint8]]:
+    figure = draw(standing())
+    return figure, *cut(figure)
+
+
+@pytest.mark.parametrize("name", list(NUMBERS))
+def test_free_limbs_keep_their_own_pixels(
+    free: tuple[CapsuleFigure, list[Corridor], NDArray[np.uint8]], name: str
+) -> None:
+    figure, _, labels = free
+    assert share(labels, limbs_own(figure, name), name) >= 0.99
+
+
+def test_head_and_belly_are_the_trunks(
+    free: tuple[CapsuleFigure, list[Corridor], NDArray[np.uint8]],
+) -> None:
+    figure, _, labels = free
+    trunk = (figure.truth == TRUNK) & core(figure)
+    trunk[round(float(centre(figure.joints, HIPS)[1])) - 10 :] = False
+    assert float((labels[trunk] == TRUNK).mean()) >= 0.99
+
+
+def test_widths_are_measured_on_the_matte(
+    free: tuple[CapsuleFigure, list[Corridor], NDArray[np.uint8]],
+) -> None:
+    for corridor in free[1]:
+        wanted = ARM_RADII if corridor.limb.arm else LEG_RADII
+        np.testing.assert_allclose(corridor.radii, wanted, atol=2.5)
+
+
+def test_a_figure_of_other_proportions_is_cut_as_well() -> None:
+    """A child's: the whole figure at 0.6, head and limbs where they belong."""
+    whole = draw(standing())
+    alpha = cv2.resize(whole.alpha, (288, 432), interpolation=cv2.INTER_AREA)
+    rgb = cv2.resize(whole.foreground, (288, 432), interpolation=cv2.INTER_AREA)
+    joints = (whole.joints + 0.5) * 0.6 - 0.5
+    truth = cv2.resize(whole.truth, (288, 432), interpolation=cv2.INTER_NEAREST)
+    figure = CapsuleFigure(joints, alpha, rgb, rgb, truth)
+    _, labels = cut(figure)
+    for name in NUMBERS:
+        assert share(labels, limbs_own(figure, name), name) >= 0.97
+
+
+def folded() -> CapsuleFigure:
+    """The left forearm across the belly."""
+    joints = standing()
+    arm(joints, 0, (336, 308), (262, 336))
+    return draw(joints)
+
+
+def test_an_arm_on_the_trunk_comes_away_along_its_edge() -> None:
+    figure = folded()
+    _, labels = cut(figure)
+    assert share(labels, limbs_own(figure, "left arm"), "left arm") >= 0.95
+    # Nothing worth mention of the trunk goes with it, and the border is where the colours change.
+    taken = (labels == NUMBERS["left arm"]) & (figure.truth == TRUNK) & core(figure)
+    assert taken.sum() < 0.04 * (figure.truth == NUMBERS["left arm"]).sum()
+    line = extended(LIMBS[0], figure.joints)
+    ys, xs = np.nonzero(taken)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    assert (distance_to_polyline(pixels, line) < max(ARM_RADII) + 5).all()
+
+
+def test_an_arm_of_the_trunks_colour_is_cut_by_its_width() -> None:
+    joints = standing()
+    arm(joints, 0, (336, 308), (262, 336))
+    colours = {
+        "left arm": (SHIRT, SHIRT, SKIN),
+        "right arm": (SHIRT, SHIRT, SKIN),
+        "left leg": (GREY, GREY, GREY),
+        "right leg": (GREY, GREY, GREY),
+    }
+    figure = draw(joints, colours=colours)
+    _, labels = cut(figure)
+    assert share(labels, limbs_own(figure, "left arm"), "left arm") >= 0.85
+    taken = (labels == NUMBERS["left arm"]) & (figure.truth == TRUNK) & core(figure)
+    assert taken.sum() < 0.25 * (figure.truth == NUMBERS["left arm"]).sum()
+
+
+def test_a_hand_on_a_thigh_is_the_hand() -> None:
+    joints = standing()
+    arm(joints, 0, (340, 312), (306, 408))
+    figure = draw(joints)
+    _, labels = cut(figure)
+    hand = limbs_own(figure, "left arm")
+    hand[: round(float(joints[15, 1]))] = False
+    assert hand.sum() > 500
+    assert share(labels, hand, "left arm") >= 0.95
+    thigh = limbs_own(figure, "left leg")
+    assert share(labels, thigh, "left leg") >= 0.95
+
+
+@pytest.mark.parametrize("apart", [0, 8, 24])
+def test_nothing_below_the_crotch_stays_with_the_trunk(apart: int) -> None:
+    joints = standing()
+    leg(joints, 0, (268 + apart, 505), (268 + apart, 615))
+    leg(joints, 1, (212 - apart, 505), (212 - apart, 615))
+    figure = draw(joints, colours=dict.fromkeys(NUMBERS, (GREY, GREY, GREY)))
+    _, labels = cut(figure)
+    below = core(figure)
+    below[: round(float(joints[23, 1]) + LEG_RADII[0])] = False
+    assert below.sum() > 5000
+    assert not (labels[below] == TRUNK).any()
+    # Each leg is one piece, without a strip of the other.
+    for name in ("left leg", "right leg"):
+        assert share(labels, limbs_own(figure, name) & below, name) >= 0.95
+
+
+def test_what_lies_outside_the_matte_is_labelled_as_its_neighbour(
+    free: tuple[CapsuleFigure, list[Corridor], NDArray[np.uint8]],
+) -> None:
+    figure, _, labels = free
+    soft_edge = (figure.alpha > 0.02) & ~core(figure)
+    tips = disc(figure, extended(LIMBS[0], figure.joints)[3], 40) & soft_edge
+    assert tips.any()
+    assert (labels[tips] == NUMBERS["left arm"]).all()
+    assert (labels != NOTHING).all()
+
+
+def skirted() -> CapsuleFigure:
+    """Hands clasped before the hips cut the skirt below off from the blouse above."""
+    joints = standing()
+    arm(joints, 0, (338, 330), (262, 398))
+    arm(joints, 1, (142, 330), (218, 398))
+    skirt = ((190, 395), (290, 395), (330, 560), (150, 560))
+    colours = dict.fromkeys(NUMBERS, (SKIN, SKIN, SKIN))
+    return draw(joints, skirt=skirt, colours=colours)
+
+
+def test_a_skirt_below_clasped_hands_is_not_the_hands() -> None:
+    figure = skirted()
+    _, labels = cut(figure)
+    skirt = (figure.truth == TRUNK) & core(figure)
+    skirt[:450] = False
+    assert skirt.sum() > 5000
+    for name in ("left arm", "right arm"):
+        assert share(labels, skirt, name) < 0.01
+
+
+def test_a_limb_that_is_not_shown_is_not_cut() -> None:
+    figure = draw(standing()).cropped(420)  # above the knees
+    names = {limb.name for limb in moving_limbs(figure.shown)}
+    assert names == {"left arm", "right arm"}
+    figure = draw(standing()).cropped(560)  # knees shown, ankles not
+    assert {limb.name for limb in moving_limbs(figure.shown)} == set(NUMBERS)
+    figure.shown[15] = False  # without its wrist an arm stays with the trunk
+    assert "left arm" not in {limb.name for limb in moving_limbs(figure.shown)}
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_matte_that_shows_no_figure_is_no_crash(alpha: float) -> None:
+    figure = draw(standing())
+    flat = CapsuleFigure(
+        figure.joints, np.full_like(figure.alpha, alpha), figure.foreground, figure.background, figure.truth
+    )
+    found, labels = cut(flat)
+    assert len(found) == len(LIMBS)
+    assert labels.shape == figure.alpha.shape
+
+
+def test_joints_outside_the_picture_are_no_crash() -> None:
+    figure = draw(standing()).cropped(420)
+    figure.joints[11:, 0] += 300
+    _, labels = cut(figure)
+    assert labels.shape == figure.alpha.shape
+
+
+def test_joints_in_one_place_are_no_crash() -> None:
+    figure = draw(standing())
+    one = CapsuleFigure(
+        np.full((33, 2), 240, np.float32), figure.alpha, figure.foreground, figure.background, figure.truth
+    )
+    _, labels = cut(one)
+    assert labels.shape == figure.alpha.shape
+
+
+def test_a_soft_cut_is_half_at_the_border() -> None:
+    area = np.zeros((40, 40), bool)
+    area[:, :20] = True
+    edge = soft(area)[20]
+    assert (np.diff(edge) <= 1e-6).all()
+    assert edge[5] == pytest.approx(1.0)
+    assert edge[35] == pytest.approx(0.0)
+    # Soft only beside the border: what is well inside stays whole.
+    assert ((edge > 0.01) & (edge < 0.99)).sum() <= 8
