@@ -10,6 +10,7 @@ from capsule_figure import (
     LEG_RADII,
     NOTHING,
     SHIRT,
+    SKIN,
     TRUNK,
     CapsuleFigure,
     arm,
