@@ -186,14 +186,29 @@ def skirted() -> CapsuleFigure:
     return draw(joints, skirt=skirt, colours=colours)
 
 
-def test_a_skirt_below_clasped_hands_is_not_the_hands() -> None:
-    figure = skirted()
-    _, labels = cut(figure)
+@pytest.mark.parametrize("height", [720, 500])  # with legs, and cut by the edge, so that no leg can claim it
+def test_a_skirt_below_clasped_hands_is_not_the_hands(height: int) -> None:
+    figure = skirted().cropped(height)
+    found, labels = cut(figure)
+    assert [c.limb.arm for c in found] == [True, True] + [False, False] * (height == 720)
     skirt = (figure.truth == TRUNK) & core(figure)
     skirt[:450] = False
-    assert skirt.sum() > 5000
+    islands, _ = cv2.connectedComponents((core(figure) & np.isin(labels, (0, 3, 4))).astype(np.uint8))
+    assert islands > 2  # the hands do cut it off
+    assert skirt.sum() > 4000
     for name in ("left arm", "right arm"):
         assert share(labels, skirt, name) < 0.01
+
+
+def test_what_hangs_on_an_arm_alone_is_the_arms() -> None:
+    figure = draw(standing())
+    piece = np.zeros_like(figure.alpha)
+    cv2.line(piece, (372, 330), (430, 299), 1.0, 12)  # stands off from the forearm
+    loose = CapsuleFigure(
+        figure.joints, np.maximum(figure.alpha, piece), figure.foreground, figure.background, figure.truth
+    )
+    _, labels = cut(loose)
+    assert (labels[(piece > 0) & (figure.alpha < 0.5)] == NUMBERS["left arm"]).all()
 
 
 def test_a_limb_that_is_not_shown_is_not_cut() -> None:
