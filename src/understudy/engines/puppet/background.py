@@ -105,7 +105,7 @@ def _with_shadow(image: Floats, hole: Mask) -> tuple[Mask, bool]:
         distance = np.sqrt(hue**2 + np.where(lighter > 0, lighter, 0.35 * lighter) ** 2)
         if reach == PLAIN_REACH and float(np.percentile(distance[ring], 80)) > PLAIN:
             return hole, False
-    shadow = ring & (lighter < -DARKER) & (hue < 6)
+    shadow = ring & (lighter < -DARKER) & (hue < 6) & (seen[..., 0] < _usual(seen[..., 0], wide) - DARKER / 2)
     shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
     near = _grow(small_hole, 2)
     count, labels = cv2.connectedComponents((shadow | small_hole).astype(np.uint8))
@@ -115,6 +115,16 @@ def _with_shadow(image: Floats, hole: Mask) -> tuple[Mask, bool]:
     shadow = _grow(ours[labels] & shadow, 3 * unit) if (ours[labels] & shadow).any() else shadow & False
     large = cv2.resize(shadow.astype(np.uint8), hole.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return np.asarray(hole | large, np.bool_), True
+
+
+def _usual(light: Floats, wide: Mask) -> Floats:
+    """(H, 1) how dark each row is at its darker end away from the figure: a floor that darkens towards the picture's
+    edge is no shadow."""
+    away = np.where(wide, np.nan, light)
+    seen = (~wide).sum(axis=1) >= 8
+    usual = np.full((len(light), 1), np.inf, np.float32)
+    usual[seen, 0] = np.nanpercentile(away[seen], 25, axis=1)
+    return usual
 
 
 def _texture(image: Floats, hole: Mask) -> Floats:

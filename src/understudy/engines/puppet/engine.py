@@ -81,7 +81,8 @@ class PuppetEngine:
         puppet = self.prepare(picture, request, progress)
         rig, character = puppet.rig, puppet.character
         poses = retarget(character, motion, request.orientation, rig.width, rig.height)
-        order = drawing_order(poses, tuple(limb.limb for limb in rig.limbs), rig.joints, motion.fps)
+        limbs = tuple(limb.limb for limb in rig.limbs)
+        order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
         looks = expressions(motion, _mesh(character)) if puppet.face is not None else None
         frames = _draw(Painter(rig, poses, order), rig, puppet.face, looks, len(motion))
         return Performance(

@@ -23,8 +23,14 @@ class DrawingOrder:
     left_leg_first: NDArray[np.bool_]
 
 
-def drawing_order(poses: Poses, limbs: tuple[Limb, ...], rest: Floats, fps: float) -> DrawingOrder:
-    """The order over T frames. Depths are noisy: an arm goes behind only when it clearly is, and comes back late."""
+def drawing_order(
+    poses: Poses, limbs: tuple[Limb, ...], rest: Floats, fps: float, rest_depth: Floats | None = None
+) -> DrawingOrder:
+    """The order over T frames. Depths are noisy: an arm goes behind only when it clearly is, and comes back late.
+
+    ``rest`` (33, 2) and ``rest_depth`` (33,) are the reference's joints: a thigh that comes forward in the reference
+    already (somebody seated) is drawn as the reference shows it.
+    """
     size = figure_size(rest) * np.maximum(poses.scale, 0.2)
     hold = max(round(HOLD_S * fps), 1)
     depth = poses.depth
@@ -37,6 +43,8 @@ def drawing_order(poses: Poses, limbs: tuple[Limb, ...], rest: Floats, fps: floa
             before[limb.name] = ~_switched(gap, 0.45, 0.25, hold)
         else:
             gap = (depth[:, root] - depth[:, middle]) / size
+            if rest_depth is not None and np.isfinite(rest_depth[[root, middle]]).all():
+                gap = gap - max(float(rest_depth[root] - rest_depth[middle]) / figure_size(rest), 0.0)
             before[limb.name] = _switched(gap, 0.75, 0.55, hold)
     legs = (depth[:, 26] + depth[:, 28] - depth[:, 25] - depth[:, 27]) / (2 * size)
     return DrawingOrder(before, _switched(legs, 0.08, -0.08, hold))

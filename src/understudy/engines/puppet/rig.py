@@ -22,6 +22,10 @@ ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along,
 ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm
 LEG_ROOT = 0.95
 ARM_RIM = 3  # pixels beside a cut arm that are filled anew
+ARM_EDGE, LEG_EDGE = (
+    2,
+    5,
+)  # pixels that a limb takes along beyond its cut, from the trunk and from the other leg
 HAND_RIM = 4  # pixels about a hand on a leg that show the hand's edge and are filled with it
 EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
 
@@ -105,7 +109,11 @@ def _rig_limb(
         above = _grown(hands & corridor.mask, HAND_RIM) & (mine | corridor.mask) & core
         above |= root & core & ~mine
     colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
-    zone = mine | above | root
+    # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
+    beside = _grown(mine & core, ARM_EDGE if corridor.limb.arm else LEG_EDGE) & core
+    if not corridor.limb.arm:
+        beside &= np.isin(labels, [other + 1 for other, c in enumerate(cut) if not c.limb.arm])
+    zone = mine | above | root | beside
     nearest = _nearest_segment(zone, line)
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)
