@@ -21,6 +21,7 @@ from understudy.tracking.character import Character
 from understudy.tracking.fit import Fit, best_fit
 from understudy.tracking.joints import read_joints
 from understudy.tracking.judging import judge, pull_inside, shown_parts
+from understudy.tracking.legs import straightened
 from understudy.tracking.motion import BODY, Floats
 from understudy.tracking.silhouette import Silhouette, silhouettes
 from understudy.tracking.template import world_from
@@ -145,7 +146,7 @@ def _character(picture: Picture, person: Person, found_by: str, shapes: list[Sil
         person = replace(person, mask=np.asarray(mask, np.float32))
     rough = _rough_mask(picture, person, shapes)
     if found_by not in ("joints_file", "silhouette"):
-        person = replace(person, body=pull_inside(person, rough))
+        person = replace(person, body=straightened(pull_inside(person, rough)))
     shown = shown_parts(person, rough)
     return Character(person, found_by, shown, rough)
 

@@ -11,7 +11,7 @@ from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figur
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
-SLIVER = 0.02  # half width of a strip, in figure sizes
+SLIVER = 0.045  # half width of a strip, in figure sizes
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
 
