@@ -72,7 +72,7 @@ def corridors(
             others = [lines[o.name] for o in group if o is not limb and not limb.arm]
             mask = _corridor_mask(limb, line, widths, inside, edges, joints, others, hidden)
             if limb.arm:
-                mask = _hand_by_colour(rgb, mask, line, widths, inside & ~_head(joints, inside.shape))
+                mask = _hand_by_colour(rgb, mask, line, widths, inside & ~head_area(joints, inside.shape))
             found[limb.name] = Corridor(limb, mask, line, widths)
         for limb in group:
             hidden |= found[limb.name].mask & inside
@@ -216,7 +216,7 @@ def _corridor_mask(
     return mask
 
 
-def _head(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def head_area(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """(H, W) the head, whose skin a hand beside it must not take along."""
     face = joints[:11]
     middle = face.mean(axis=0)

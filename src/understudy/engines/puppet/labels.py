@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, distance_to_polyline, trunk_outline
+from understudy.engines.puppet.cut import Corridor, distance_to_polyline, head_area, trunk_outline
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
+ARM_REACH = 2.2  # half widths of an arm about its bones
 SLIVER = 0.045  # half width of a strip, in figure sizes
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
@@ -29,6 +30,7 @@ def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> ND
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
     _fill_between_legs(labels, core, corridors, joints)
+    _adopt_near_arms(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
     return _spread(labels, core)
@@ -54,6 +56,24 @@ def _fill_between_legs(
     numbers = np.array([i for i, _ in legs], np.uint8)
     x, y = pixels[near].astype(int).T
     labels[y, x] = numbers[away.argmin(axis=0)[near]]
+
+
+def _adopt_near_arms(
+    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
+) -> None:
+    """What lies outside the trunk's outline, close to an arm and farther from the outline, is the arm's: a thick
+    drawn arm, a big glove, spread fingers."""
+    outline = trunk_outline(joints, labels.shape)
+    head = head_area(joints, labels.shape)
+    away = cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 5)
+    ys, xs = np.nonzero(core & (labels == TRUNK) & ~outline & ~head)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    limit = away[ys, xs]
+    for i, corridor in enumerate(corridors):
+        if corridor.limb.arm and len(pixels):
+            reach = ARM_REACH * float(corridor.radii.max())
+            near = distance_to_polyline(pixels, corridor.polyline) < np.minimum(limit, reach)
+            labels[ys[near], xs[near]] = i + 1
 
 
 def _adopt_slivers(
