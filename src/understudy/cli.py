@@ -162,6 +162,21 @@ def demo(
     show_result(result)
 
 
+@app.command()
+def doctor() -> None:
+    """Check whether this installation can make a video, and say what to do where it cannot."""
+    from understudy.doctor import examine
+    from understudy.terminal import say
+
+    checks = examine()
+    for check in checks:
+        say(f"{'ok     ' if check.good else 'problem'}  {check.name}: {check.found}")
+        if check.fix:
+            say(f"         do: {check.fix}")
+    if not all(check.good for check in checks):
+        raise typer.Exit(1)
+
+
 @models_app.command()
 def pull(name: Annotated[str, typer.Argument(help="Which: tracker.")] = "tracker") -> None:
     """Download a set of model files and check them."""
