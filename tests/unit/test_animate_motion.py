@@ -88,13 +88,13 @@ def test_random_bytes_are_refused(tmp_path: Path, data: bytes) -> None:
 
 def outcome(path: Path) -> str:
     """What loading gives: "read", or the error's name. A file left open is closed here, without a word."""
-    try:
-        Motion.load(path)
-        told = "read"
-    except Exception as error:
-        told = type(error).__name__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            Motion.load(path)
+            told = "read"
+        except Exception as error:
+            told = type(error).__name__
         gc.collect()
     return told
 
