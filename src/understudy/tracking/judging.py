@@ -176,7 +176,7 @@ def shown_parts(person: Person, rough: Floats) -> NDArray[np.bool_]:
 
 
 def pull_inside(person: Person, rough: Floats) -> Floats:
-    """The body (33, 3) with limb joints that lie beside the figure moved onto its middle line nearby."""
+    """The body (33, 3) with limb joints that lie just beside the figure moved a little way into it."""
     body = person.body.copy()
     factor = min(1.0, 500 / max(rough.shape))
     mask = cv2.resize(rough, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) > 0.4
@@ -187,7 +187,7 @@ def pull_inside(person: Person, rough: Floats) -> Floats:
     at = body[:, :2] * factor
     inside = _inside(at, width, height, 0.0)
     figure = float(np.ptp(at[inside], axis=0).max()) if inside.sum() > 1 else 1.0
-    reach = 0.09 * figure
+    reach = 0.05 * figure  # farther off it is the mask that is wrong: it likes to lose hands and shoes
     ys, xs = np.nonzero(mask)
     for joint in (13, 14, 15, 16, 25, 26, 27, 28):
         if not inside[joint] or person.visibility[joint] < 0.3:
@@ -199,7 +199,7 @@ def pull_inside(person: Person, rough: Floats) -> Floats:
         near = off < reach
         if not near.any():
             continue
-        worth = np.minimum(depth[ys[near], xs[near]], 0.05 * figure) - 0.6 * off[near]
+        worth = np.minimum(depth[ys[near], xs[near]], 0.015 * figure) - off[near]
         best = int(np.argmax(worth))
         move = (np.array([xs[near][best], ys[near][best]]) - at[joint]) / factor
         for part in (joint, *_ENDS.get(joint, ())):
