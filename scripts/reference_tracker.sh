@@ -32,7 +32,10 @@ if ! [[ -d $VENV ]]; then
     "$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv
     uv=$tools/bin/uv
   fi
-  "$uv" venv --quiet --python 3.12 "$VENV"
+  "$uv" venv --quiet --python 3.12 "$VENV" || {
+    echo "MediaPipe 0.10.21 needs Python 3.11 or 3.12; neither is here, and uv could not bring one." >&2
+    exit 3
+  }
   "$uv" pip install --python "$VENV/bin/python" "${PIP_OPTIONS[@]}"
 fi
 works || { echo "MediaPipe 0.10.21 was installed but does not start." >&2; exit 4; }
