@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.skeleton import LIMBS, TWINS, Points, Reals, step
+from understudy.engines.puppet.skeleton import LEGS, LIMBS, TWINS, Points, Reals, step
 
 # Upper arms, forearms, thighs, shins of an adult over the spine (mid-hip to mid-shoulder), as BlazePose marks them.
 _OVER_SPINE = (0.52, 0.52, 0.48, 0.48, 0.80, 0.80, 0.82, 0.82)
 
 # A limb that the reference shows from its end has no texture to be drawn at full length: it is stretched this far.
 _MOST_HIDDEN = 0.25
+_SHORT_LEGS = 0.85
 
 
 def full_lengths(bones: Points, trust: Reals, world: Reals) -> Reals:
@@ -27,10 +28,12 @@ def full_lengths(bones: Points, trust: Reals, world: Reals) -> Reals:
     for i in range(len(LIMBS)):
         seen = trust[:, i] > 0.5
         depth = float(np.median(solid[seen, i])) if seen.any() else float(np.median(solid[:, i]))
-        flat = float(np.quantile(np.abs(bones[seen, i]), 0.92)) if seen.sum() >= 5 else 0.0
+        often = 0.8 if i in LEGS else 0.92
+        flat = float(np.quantile(np.abs(bones[seen, i]), often)) if seen.sum() >= 5 else 0.0
         lengths[i] = max(min(flat, 1.5 * depth) if depth > 0.05 else flat, 0.9 * depth, 0.05)
     for a, b in TWINS:
-        lengths[a] = lengths[b] = max(lengths[a], lengths[b])
+        tied = (lengths[a] + lengths[b]) / 2 if a in LEGS else max(lengths[a], lengths[b])
+        lengths[a] = lengths[b] = tied
     return lengths
 
 
@@ -55,4 +58,7 @@ def foreshortening(rest: Points, world: Reals, known: NDArray[np.bool_]) -> Real
         picture_says = flat[i] / max(wanted, 1e-6)
         doubt = float(step(np.array(max(depth_says, picture_says)), 0.7, 0.9))
         shares[i] = doubt + (1 - doubt) * np.clip(max(depth_says, picture_says), _MOST_HIDDEN, 1.0)
+    for thigh, shin in ((4, 6), (5, 7)):
+        if max(shares[thigh], shares[shin]) < _SHORT_LEGS:  # nobody sits so: the figure's legs are short
+            shares[[4, 5, 6, 7]] = 1.0
     return shares
