@@ -202,7 +202,7 @@ def main() -> None:
     from understudy.errors import InputError
 
     try:
-        app()
+        app(prog_name="understudy")
     except UnderstudyError as error:
         from understudy.terminal import complain
 
