@@ -94,7 +94,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
             check_clip(clip, request.orientation, limits=request.limits)
     with clock.stage("tracking"):
         whole = _motion(request, clip, threads, progress)
-        shot, dropped = choose_performance(whole, SHORTEST_S if request.limits else 0.0)
+        shot, dropped = choose_performance(whole, _shortest_s(request, whole))
         motion = whole.cut_to(shot)
     with clock.stage("rig"):
         performance = engine.perform(picture, motion, request, progress)
@@ -121,6 +121,11 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         left_out=(*left_out, *performance.left_out),
         timings_s=clock.stages_s,
     )
+
+
+def _shortest_s(request: MotionRequest, motion: Motion) -> float:
+    """The shortest performance to use: without the limits a short clip will do, but not a scrap of a long one."""
+    return SHORTEST_S if request.limits else min(SHORTEST_S, _duration_s(motion) / 2)
 
 
 def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: Progress) -> Motion:

@@ -244,8 +244,12 @@ def _behind_arms(
     outline += [hip_right - across * 0.32, right * 0.45 + hip_right * 0.55 - across * 0.06]
     hull = np.zeros(own.shape, np.uint8)
     cv2.fillPoly(hull, [np.rint(np.array(outline)).astype(np.int32)], 1)
-    # Where the trunk is seen on both sides of an arm in its row, the arm lies in front of it.
-    return under & (hull.astype(bool) | _between(own))
+    # Where the trunk is seen on both sides of an arm in its row, or below the waist in its column (hands clasped
+    # before a skirt), the arm lies in front of it.
+    waist = centre(joints, HIPS) + 0.25 * (centre(joints, SHOULDERS) - centre(joints, HIPS))
+    columns = _between(own.T).T
+    columns[: max(round(float(waist[1])), 0)] = False
+    return under & (hull.astype(bool) | _between(own) | columns)
 
 
 def _between(own: NDArray[np.bool_]) -> NDArray[np.bool_]:
