@@ -125,7 +125,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
 
 def _shortest_s(request: MotionRequest, motion: Motion) -> float:
     """The shortest performance to use: without the limits a short clip will do, but not a scrap of a long one."""
-    return SHORTEST_S if request.limits else min(SHORTEST_S, _duration_s(motion) / 2)
+    return SHORTEST_S if request.limits else min(1.0, _duration_s(motion) / 4)
 
 
 def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: Progress) -> Motion:
