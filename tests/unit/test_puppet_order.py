@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.order import HOLD_S, DrawingOrder, drawing_order
+from understudy.engines.puppet.order import DrawingOrder, drawing_order
 from understudy.engines.puppet.parts import LIMBS, figure_size
 from understudy.tracking.motion import Floats
 
 FPS = 30.0
-HOLD = round(HOLD_S * FPS)
+HOLD = 4  # frames: 0.15 s at least
 ARM_JOINTS = (13, 15)
 
 

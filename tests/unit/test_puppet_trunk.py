@@ -100,6 +100,7 @@ def test_a_torso_in_profile_keeps_some_width(width: float, grid: Floats) -> None
     joints = rest_joints.copy()
     joints[11:, 0] = 240 + width * (joints[11:, 0] - 240)
     pose = TrunkPose(rest, joints)
+    assert 0.25 <= MIN_WIDTH <= 0.6
     for posed, was in ((pose.hips, rest.hips), (pose.shoulders, rest.shoulders)):
         full = np.hypot(*was.axes[:, 0])
         wide = np.hypot(*posed.axes[:, 0])

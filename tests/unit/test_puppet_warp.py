@@ -139,6 +139,18 @@ def test_distance_from_the_joint_is_kept(bend_deg: float) -> None:
 
 
 @pytest.mark.parametrize("bend_deg", BENDS_DEG)
+def test_nothing_tears_at_the_joint(bend_deg: float) -> None:
+    """One pixel on, the source is at most 2.6 pixels on: 75 degrees eased over two half widths, at its rim."""
+    chain = Chain(bend_deg, 10.0)
+    grid = chain.about_joint(1.1)
+    for k in (0, 1):
+        here = chain.field(k, grid)
+        for way in ((1, 0), (0, 1)):
+            there = chain.field(k, grid + np.array(way, np.float32))
+            assert np.linalg.norm(there - here, axis=1).max() < 2.6
+
+
+@pytest.mark.parametrize("bend_deg", BENDS_DEG)
 def test_no_spikes_anywhere(bend_deg: float) -> None:
     """Nothing is drawn farther out than it lies at rest, and no part of the limb is pinched to a point."""
     chain = Chain(bend_deg, -20.0)
