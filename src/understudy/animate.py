@@ -163,7 +163,7 @@ def _write(
     stop_s = start_s + _duration_s(whole.cut_to(shot))
     sound = clip if clip is not None and request.sound and clip.has_audio else None
     fps = clip.fps if clip is not None else _rate(whole)
-    marked = request.output.with_stem(request.output.stem + "-watermarked") if request.watermark else None
+    marked = _marked(request)
     variable = bool(clip is not None and clip.variable_rate)
     with ExitStack() as stack:
         writers = []
@@ -189,6 +189,11 @@ def _write(
                 writers[1].write(stamp.mark(frame), float(times[index]))
             progress("drawing", index + 1, len(times))
     return marked
+
+
+def _marked(request: MotionRequest) -> Path | None:
+    """Where the marked file goes, if one is wanted."""
+    return request.output.with_stem(request.output.stem + "-watermarked") if request.watermark else None
 
 
 def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
@@ -249,10 +254,23 @@ def _check_output(request: MotionRequest) -> None:
                 f"There is no folder {str(path.parent)!r} to write {path.name!r} into.",
                 fix="Make the folder first.",
             )
-    inputs = [path.resolve() for path in (request.image, request.video) if path is not None]
-    if request.output.resolve() in inputs:
+    given = (request.image, request.video, request.motion, request.joints)
+    inputs = [path.resolve() for path in given if path is not None]
+    written = (request.output, _marked(request), request.sheet, request.save_motion)
+    outputs = [path.resolve() for path in written if path is not None]
+    for path in outputs:
+        if path in inputs:
+            raise RequestError(
+                "output_is_input",
+                f"The output {path.name!r} would replace an input.",
+                value=path.name,
+                fix="Give it another name.",
+            )
+    if len(set(outputs)) < len(outputs):
         raise RequestError(
-            "output_is_input", "The output would replace an input.", fix="Give it another name."
+            "outputs_collide",
+            "Two outputs have the same name.",
+            fix="Give video, sheet and motion names of their own.",
         )
 
 

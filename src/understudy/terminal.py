@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
+from rich.text import Text
 
 from understudy.errors import UnderstudyError
 from understudy.progress import Progress as Report
@@ -40,8 +40,14 @@ def progress_bar() -> Iterator[Report]:
         yield report
 
 
+def plain(text: str) -> str:
+    """The text with what a terminal would obey, and what it cannot write, shown as an escape."""
+    shown = "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return shown.encode("utf-8", "backslashreplace").decode()
+
+
 def say(text: str) -> None:
-    _out.print(escape(text), soft_wrap=True)
+    _out.print(plain(text), markup=False, emoji=False, soft_wrap=True)
 
 
 def show_result(result: Result) -> None:
@@ -63,7 +69,6 @@ def show_result(result: Result) -> None:
 
 def complain(error: UnderstudyError) -> None:
     """One error: what is wrong, then what to do."""
-    _err.print(
-        f"[bold red]error[/] {escape(error.message)} [dim]{escape(f'[{error.code}]')}[/]", soft_wrap=True
-    )
-    _err.print(f"[bold]do[/]    {escape(error.fix)}", soft_wrap=True)
+    wrong = Text.assemble(("error", "bold red"), " ", plain(error.message), (f" [{error.code}]", "dim"))
+    _err.print(wrong, soft_wrap=True)
+    _err.print(Text.assemble(("do", "bold"), "    ", plain(error.fix)), soft_wrap=True)

@@ -211,6 +211,7 @@ def test_what_lies_before_a_cut_is_left_out(inputs: Path, out: Path, tracked: Tr
     result = made(inputs, out, video=clip)
     assert result.driving_start_s == pytest.approx(1.2, abs=1e-3)
     assert (result.frames, probe(result.path).frame_count) == (33, 33)
+    assert (probe(result.path).start_s, probe(result.path).duration_s) == (0, pytest.approx(3.3, abs=0.02))
     assert [part.what for part in result.left_out] == ["other_shot"]
     assert "0.00 to 1.20 s" in result.left_out[0].detail
     # The sound belongs to the part that is used.
@@ -338,7 +339,6 @@ def test_wrong_input_is_told(
     assert (folder / "clip.mp4").read_bytes() == bytes_before
 
 
-@pytest.mark.xfail(strict=True, reason="only the output is held against the inputs, not sheet and motion")
 @pytest.mark.parametrize("option", ["sheet", "save_motion"])
 def test_other_outputs_do_not_replace_an_input_either(inputs: Path, out: Path, option: str) -> None:
     picture = out / "picture.png"
@@ -347,7 +347,6 @@ def test_other_outputs_do_not_replace_an_input_either(inputs: Path, out: Path, o
         animate(picture, inputs / "clip.mp4", output=out / "made.mp4", engine="fake", **{option: picture})
 
 
-@pytest.mark.xfail(strict=True, reason="the marked file's name is not held against the inputs")
 def test_the_marked_file_does_not_replace_an_input_either(inputs: Path, out: Path) -> None:
     clip = out / "made-watermarked.mp4"
     clip.write_bytes((inputs / "clip.mp4").read_bytes())

@@ -214,7 +214,6 @@ def test_a_hand_taken_off_a_thigh_leaves_the_thigh_whole() -> None:
     assert float(skin.mean()) < 0.05
 
 
-@pytest.mark.xfail(strict=True, reason="the trunk's crotch keeps the pixels of hands that lie on it")
 def test_hands_taken_off_the_crotch_leave_nothing_behind() -> None:
     made, rig = rigged("hands clasped before a skirt")
     joints = turned(turned(made.joints, "left arm", 0, -70), "right arm", 0, 70)

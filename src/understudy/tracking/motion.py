@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +20,21 @@ Floats = NDArray[np.floating[Any]]
 BODY = 33
 HAND = 21
 FACE = 468
+LARGEST_PX = 16384  # a side of a driving video
+
+# What NumPy's reader and the archive below it raise on files that are none, or damaged.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -98,13 +115,13 @@ class Motion:
         try:
             with np.load(path, allow_pickle=False) as file:
                 if int(file["format"]) != 1:
-                    raise ValueError("unknown format")  # noqa: TRY301
+                    raise ValueError("unknown format")
                 held = {name: file[name] for name in file.files if name != "format"}
             held["width"], held["height"] = int(held["width"]), int(held["height"])
             held["cuts"] = tuple(int(c) for c in np.atleast_1d(held["cuts"]))
             motion = cls(**held)
             motion._check_shapes()
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except _UNREADABLE as error:
             raise RequestError(
                 "motion_unreadable",
                 f"The motion file {path.name!r} cannot be read ({type(error).__name__}).",
@@ -130,3 +147,20 @@ class Motion:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, not float32 {shape}")
         if frames == 0:
             raise ValueError("no frames")
+        self._check_contents()
+
+    def _check_contents(self) -> None:
+        """Numbers that a performance can have; NaN stands for what was not found, but times are known."""
+        frames = len(self.times_s)
+        if not (0 < self.width <= LARGEST_PX and 0 < self.height <= LARGEST_PX):
+            raise ValueError(f"a size of {self.width} x {self.height}")
+        if not np.isfinite(self.times_s).all() or (np.diff(self.times_s) <= 0).any():
+            raise ValueError("times that do not go on")
+        if any(not 0 < cut < frames for cut in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
+            raise ValueError(f"cuts {self.cuts}")
+        if self.camera is not None and self.camera.shape != (frames, 2, 3):
+            raise ValueError(f"camera is {self.camera.shape}")
+        for name in ("body", "visibility", "world", "hands", "hand_score", "face", "face_score", "camera"):
+            array = getattr(self, name)
+            if array is not None and np.nanmax(np.abs(array), initial=0.0) > 100 * LARGEST_PX:
+                raise ValueError(f"{name} holds a number that is no place in a picture")

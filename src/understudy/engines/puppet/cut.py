@@ -210,7 +210,7 @@ def _corridor_mask(
         cv2.circle(area, _pixel(line[2]), max(int(radii[2] * 1.3), 3), 1, -1)
     mask = area.astype(bool)
     if not limb.arm:
-        mask &= _below_hips(joints, mask.shape, 0.25 * float(radii[0]))
+        mask &= below_hips(joints, mask.shape, 0.25 * float(radii[0]))
     if others:
         mask &= _nearer(line, others, mask)
     return mask
@@ -226,7 +226,7 @@ def head_area(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return area.astype(bool)
 
 
-def _below_hips(joints: Floats, shape: tuple[int, ...], above: float) -> NDArray[np.bool_]:
+def below_hips(joints: Floats, shape: tuple[int, ...], above: float) -> NDArray[np.bool_]:
     """(H, W) what lies below the line through the hips across the spine, and ``above`` pixels more."""
     hips = centre(joints, HIPS)
     down = hips - centre(joints, SHOULDERS)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, corridors, distance_to_polyline, soft
+from understudy.engines.puppet.cut import Corridor, below_hips, corridors, distance_to_polyline, soft
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
 from understudy.engines.puppet.labels import TRUNK, label_pixels
@@ -73,7 +73,7 @@ def build_rig(
     cut = corridors(foreground, alpha, joints, moving_limbs(shown))
     labels = label_pixels(alpha, cut, joints)
     pad = _padding(alpha)
-    limbs = tuple(_rig_limb(i, c, alpha, foreground, labels, cut, pad) for i, c in enumerate(cut))
+    limbs = tuple(_rig_limb(i, c, alpha, foreground, labels, cut, joints, pad) for i, c in enumerate(cut))
     trunk = _rig_trunk(alpha, foreground, labels, cut, joints, pad)
     return Rig(joints.astype(np.float32), shown, trunk, limbs, background)
 
@@ -96,6 +96,7 @@ def _rig_limb(
     rgb: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     cut: list[Corridor],
+    joints: Floats,
     pad: int,
 ) -> RiggedLimb:
     line, radii = corridor.polyline, corridor.radii
@@ -106,7 +107,10 @@ def _rig_limb(
     if not corridor.limb.arm:  # a hand that lies on this leg, and what the trunk hides of its root
         arms = [other + 1 for other, c in enumerate(cut) if c.limb.arm]
         hands = np.isin(labels, arms) & core
-        above = _grown(hands & corridor.mask, HAND_RIM) & (mine | corridor.mask) & core
+        on_leg = corridor.mask | (
+            _near(hands, line, 1.1 * float(radii[0])) & below_hips(joints, alpha.shape, 0.0)
+        )
+        above = _grown(hands & on_leg, HAND_RIM) & (mine | on_leg) & core
         above |= root & core & ~mine
     colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
     # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
@@ -189,7 +193,16 @@ def _rig_trunk(
 ) -> Layer:
     core = alpha > 0.5
     own = (labels == TRUNK) & core
-    hidden = _behind_arms(own, core, labels, cut, joints)
+    arms = np.isin(labels, [i + 1 for i, c in enumerate(cut) if c.limb.arm]) & core
+    stubs = _crotch(cut, joints, alpha.shape) & core
+    for i, c in enumerate(cut):
+        reach = joint_radius(c.radii, 0) * (ARM_STUB if c.limb.arm else OVERLAP)
+        stub = _disc(alpha.shape, c.polyline[0], reach)
+        stubs |= stub & ((labels == i + 1) if c.limb.arm else ((labels == i + 1) | arms))
+    # What a hand hides about the hips is filled, with the hand's rim on the legs.
+    widest = max((float(c.radii[0]) for c in cut), default=0.0)
+    hips = stubs & _grown(arms, ARM_RIM) & below_hips(joints, alpha.shape, OVERLAP * widest) & ~own
+    hidden = _behind_arms(own, core, labels, cut, joints) | hips
     # Beside an arm the trunk shows the arm's edge and shadow, which are left behind when it moves.
     rim = _grown(hidden, ARM_RIM) & own
     hidden |= rim
@@ -197,15 +210,8 @@ def _rig_trunk(
     axis = (centre(joints, HIPS), centre(joints, SHOULDERS))
     colours = fill_hidden(rgb, own, hidden, axis)
     zone = (labels == TRUNK) | hidden
-    stubs = np.zeros_like(zone)
-    for i, c in enumerate(cut):
-        stub = _disc(
-            alpha.shape, c.polyline[0], joint_radius(c.radii, 0) * (ARM_STUB if c.limb.arm else OVERLAP)
-        )
-        stubs |= stub & (labels == i + 1)
-    stubs |= _crotch(cut, joints, alpha.shape) & core
     # Under a soft cut the picture's own pixels stay, so that the rest pose is the picture.
-    near = _grown(own | stubs, 2) & ~rim
+    near = _grown(own | (stubs & ~hips), 2) & ~rim & ~hips
     colours = np.where(near[..., None], rgb, colours)
     return cropped("trunk", colours, alpha * soft(zone | stubs), pad)
 
