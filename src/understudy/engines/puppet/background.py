@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.patch_fill import fill_from_patches
+from understudy.engines.puppet.straight_fill import straight_fill
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -37,7 +38,7 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
     smooth = membrane(image, hole)
     filled = _with_grain(image, smooth, hole)
     if not plain:
-        patched = fill_from_patches(image, hole, smooth)
+        patched = fill_from_patches(image, hole, straight_fill(image, hole))
         if patched is not None:
             share = _texture(image, hole)[..., None]
             filled = filled + share * (patched - filled)

@@ -20,6 +20,9 @@ MOST = 14000  # hole pixels at the finest level searched: what a level costs gro
 SIDE_DRIFT = 500.0  # the same for one whole width
 ROUNDS = (6, 4, 3, 2)  # from the coarsest level on; the last for all finer ones
 LEVEL_DRIFT = 4000.0  # squared colour that texture from one whole height away costs, so that grounds stay low
+LOW = 2.0  # pixels of each level by which the broad colours are blurred
+LOW_WEIGHT = 1.0  # how much the broad colour of a place counts, against its patch
+CORRECTED = 24.0  # the most by which a place's broad colour is moved to the meant one
 SEED = 7
 
 
@@ -28,7 +31,7 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
 
     Space-time completion's objective (Wexler, Shechtman and Irani, PAMI 2007: every patch of the fill should lie
     somewhere in the picture) by PatchMatch's search (Barnes et al., SIGGRAPH 2009), with all pixels of a level
-    tried at once. ``start`` is a first, smooth fill.
+    tried at once. ``start`` is a first fill without texture: a patch's place should also match it in broad colour.
     """
     height, width = hole.shape
     generator = np.random.default_rng(SEED)
@@ -49,7 +52,9 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
             guess = np.asarray(cv2.resize(start, size, interpolation=cv2.INTER_AREA), np.float32)
         else:
             guess = np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.float32)
-        level = _Level(np.where(small_hole[..., None], guess, small), small_hole, generator)
+        meant = np.asarray(cv2.resize(start, size, interpolation=cv2.INTER_AREA), np.float32)
+        low = cv2.GaussianBlur(np.where(small_hole[..., None], meant, small), (0, 0), LOW)
+        level = _Level(np.where(small_hole[..., None], guess, small), small_hole, low, generator)
         if not level.possible:
             return None
         if found is None:
@@ -61,7 +66,8 @@ def fill_from_patches(image: Floats, hole: Mask, start: Floats) -> Floats | None
             level.vote()
         found, filled = level.places(), level.image
     assert found is not None
-    return _carry_over(image, hole, found, start)
+    lack = cv2.resize(level.correction(), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(_carry_over(image, hole, found, start) + lack, np.float32)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,7 @@ class _Places:
 
 
 class _Level:
-    def __init__(self, image: Floats, hole: Mask, generator: np.random.Generator) -> None:
+    def __init__(self, image: Floats, hole: Mask, low: Floats, generator: np.random.Generator) -> None:
         self.image = image
         self._hole = hole
         self._generator = generator
@@ -95,6 +101,8 @@ class _Level:
         weight = np.pad(np.where(hole, np.maximum(1.25**-inside, 0.15), 1.5).astype(np.float32), RADIUS)
         self._weight = weight.ravel()[self._flat(self._y, self._x)[:, None] + self._taps]
         self._weight /= np.maximum(self._weight.sum(1, keepdims=True), 1e-6)
+        self._low = low.reshape(-1, 3)
+        self._meant = low[self._y, self._x]
 
     def begin(self, coarser: _Places) -> None:
         """Take the coarser level's places, and random ones where these are not allowed."""
@@ -122,6 +130,8 @@ class _Level:
         taps = self._colours_padded().reshape(-1, 3)[self._flat(sources_y, sources_x)[:, None] + self._taps]
         flat = taps.reshape(len(sources), -1)
         squares = (taps**2).sum(2)
+        low = self._low[sources]
+        low_squares = (low**2).sum(1)
         known = ~self._hole
         self._sy, self._sx = np.zeros_like(self._y), np.zeros_like(self._x)
         rim_only = ~self._hole[self._y, self._x]
@@ -141,6 +151,11 @@ class _Level:
             cost /= np.maximum(seen.sum(1, keepdims=True), 1)
             cost += LEVEL_DRIFT * ((sources_y[None] - self._y[layer, None]) / self._height) ** 2
             cost += SIDE_DRIFT * ((sources_x[None] - self._x[layer, None]) / self._width) ** 2
+            cost += LOW_WEIGHT * (
+                low_squares[None]
+                - 2 * self._meant[layer] @ low.T
+                + (self._meant[layer] ** 2).sum(1, keepdims=True)
+            )
             best = np.argmin(cost, axis=1)
             self._sy[layer], self._sx[layer] = sources_y[best], sources_x[best]
             new = layer[self._hole[self._y[layer], self._x[layer]]]
@@ -218,7 +233,21 @@ class _Level:
         patch -= self._target[which]
         error = np.einsum("nkc,nkc,nk->n", patch, patch, self._weight[which])
         away = LEVEL_DRIFT * ((y - ty) / self._height) ** 2 + SIDE_DRIFT * ((x - tx) / self._width) ** 2
-        return np.asarray(error + away, np.float32)
+        low = self._low[y * self._width + x] - self._meant[which]
+        return np.asarray(error + away + LOW_WEIGHT * np.einsum("nc,nc->n", low, low), np.float32)
+
+    def correction(self) -> Floats:
+        """(h, w, 3) what the places' broad colour lacks of the meant one, softly limited."""
+        lack = np.zeros((*self._hole.shape, 3), np.float32)
+        lack[self._y, self._x] = self._meant - self._low[self._sy * self._width + self._sx]
+        lack *= CORRECTED / (CORRECTED + np.sqrt((lack**2).sum(2, keepdims=True)))
+        told = np.zeros(self._hole.shape, np.float32)
+        told[self._y, self._x] = 1
+        soft = (
+            cv2.GaussianBlur(lack, (0, 0), LOW)
+            / np.maximum(cv2.GaussianBlur(told, (0, 0), LOW), 1e-3)[..., None]
+        )
+        return np.asarray(soft, np.float32)
 
 
 def _carry_over(image: Floats, hole: Mask, found: _Places, start: Floats) -> Floats:
