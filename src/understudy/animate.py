@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -183,7 +183,8 @@ def _write(
                 )
                 writers.append(stack.enter_context(writer))
         stamp = Watermark(performance.width, performance.height) if marked else None
-        for index, frame in enumerate(ahead(performance.frames)):
+        drawn = stack.enter_context(closing(ahead(performance.frames)))
+        for index, frame in enumerate(drawn):
             writers[0].write(frame, float(times[index]))
             if stamp is not None:
                 writers[1].write(stamp.mark(frame), float(times[index]))

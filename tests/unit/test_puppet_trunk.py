@@ -139,3 +139,13 @@ def test_hip_parent_is_the_trunks_own_map() -> None:
     assert parent is not None
     assert parent.turn == pytest.approx(-0.5, abs=1e-4)
     np.testing.assert_allclose(parent.stretch, np.eye(2) / 1.4, atol=1e-4)
+
+
+def test_hips_on_shoulders_still_give_a_field(grid: Floats) -> None:
+    joints = standing()
+    posed = joints.copy()
+    posed[[11, 12]] = posed[[23, 24]]
+    rest = TrunkRest.of(joints)
+    assert np.isfinite(TrunkPose(rest, posed).field(grid, ())).all()
+    posed[12], posed[24] = posed[11], posed[23]
+    assert np.isfinite(TrunkPose(rest, posed).field(grid, ())).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ T = TypeVar("T")
 _END: Final = object()
 
 
-def ahead(items: Iterator[T], depth: int = 3) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int = 3) -> Generator[T, None, None]:
     """The same items in order; at most ``depth`` wait at any time, so memory stays flat.
 
     Decoding, drawing and encoding release the interpreter, so two of them use two cores. An exception of ``items``

@@ -27,7 +27,9 @@ def _frame(
     pair: tuple[Floats, Floats], spine: Floats, rest_widths: float | None, rest_spine: float
 ) -> Frame2D:
     left, right = pair
-    across = left - right
+    if float(np.hypot(*spine)) < 1.0:  # hips on shoulders: bowed towards the camera
+        spine = np.array([0.0, -1.0], np.float32)
+    across: Floats = left - right
     width = float(np.hypot(*across))
     if rest_widths is not None and width < MIN_WIDTH * rest_widths:
         # In profile the line between the joints is short and turns wildly: square to the spine instead.
@@ -36,7 +38,9 @@ def _frame(
         keep = width / (MIN_WIDTH * rest_widths)
         across = keep * across + (1 - keep) * sign * square * MIN_WIDTH * rest_widths
         across = across * (MIN_WIDTH * rest_widths / max(float(np.hypot(*across)), 1e-3))
-    up = spine * (max(float(np.hypot(*spine)), 0.35 * rest_spine) / max(float(np.hypot(*spine)), 1e-3))
+    up = spine * (max(float(np.hypot(*spine)), 0.35 * rest_spine) / float(np.hypot(*spine)))
+    if abs(float(across[0] * up[1] - across[1] * up[0])) < 0.05 * float(np.hypot(*across) * np.hypot(*up)):
+        across = np.array([-up[1], up[0]], np.float32) * (max(width, 1.0) / float(np.hypot(*up)))
     return Frame2D((left + right) / 2, np.stack([across, up], axis=1).astype(np.float32))
 
 
