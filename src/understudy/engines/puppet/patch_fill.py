@@ -17,11 +17,11 @@ RADIUS = 2  # of a patch, in pixels of each level
 SMALLEST = 64  # short side of the coarsest level
 LARGEST = 220  # short side of the finest level at which is searched; above, places are only carried over
 MOST = 14000  # hole pixels at the finest level searched: what a level costs grows with them
-SIDE_DRIFT = 500.0  # the same for one whole width
+SIDE_DRIFT = 1000.0  # the same for one whole width
 ROUNDS = (6, 4, 3, 2)  # from the coarsest level on; the last for all finer ones
 LEVEL_DRIFT = 4000.0  # squared colour that texture from one whole height away costs, so that grounds stay low
 LOW = 2.0  # pixels of each level by which the broad colours are blurred
-LOW_WEIGHT = 1.0  # how much the broad colour of a place counts, against its patch
+LOW_WEIGHT = 0.5  # how much the broad colour of a place counts, against its patch
 CORRECTED = 24.0  # the most by which a place's broad colour is moved to the meant one
 SEED = 7
 

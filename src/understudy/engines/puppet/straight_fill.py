@@ -12,6 +12,7 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 SIDE = 128  # short side of the picture the structure is drawn on, in pixels
+MOST = 7000  # hole pixels on it: what it costs grows with them
 LINES = 16  # directions looked along; each has two ends
 BEHIND = (2, 3, 5, 8, 12)  # pixels behind the rim where it is looked whether its colour runs on
 ASIDE = (-5, -3, -2, 2, 3, 5)  # pixels beside it, where an edge shows that it has a direction
@@ -35,7 +36,7 @@ def straight_fill(image: Floats, hole: Mask) -> Floats:
     than ``SIDE`` shows is not drawn.
     """
     height, width = hole.shape
-    scale = min(1.0, SIDE / min(height, width))
+    scale = min(1.0, SIDE / min(height, width), (MOST / max(1, int(hole.sum()))) ** 0.5)
     size = (max(12, round(width * scale)), max(12, round(height * scale)))
     known = cv2.resize((~hole).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
