@@ -9,12 +9,20 @@ there is no edge. What no limb claims is the trunk.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import (
+    below_hips,
+    distance_to_polyline,
+    falls_in,
+    head_area,
+    pixel_of,
+    trunk_outline,
+)
+from understudy.engines.puppet.hand_cut import hand_by_colour, skin_tone
 from understudy.engines.puppet.parts import (
     FINGER_REACH,
     HIPS,
@@ -65,6 +73,7 @@ def corridors(
     lines = {limb.name: extended(limb, joints) for limb in limbs}
     found: dict[str, Corridor] = {}
     hidden = np.zeros_like(inside)  # what the arms hide of the legs
+    skin = skin_tone(rgb, joints)
     for group in ([limb for limb in limbs if limb.arm], [limb for limb in limbs if not limb.arm]):
         radii = _tied_radii(group, lines, inside, hidden, joints, size)
         for limb in group:
@@ -72,7 +81,9 @@ def corridors(
             others = [lines[o.name] for o in group if o is not limb and not limb.arm]
             mask = _corridor_mask(limb, line, widths, inside, edges, joints, others, hidden)
             if limb.arm:
-                mask = _hand_by_colour(rgb, mask, line, widths, inside & ~head_area(joints, inside.shape))
+                mask = hand_by_colour(
+                    rgb, mask, line, widths, inside & ~head_area(joints, inside.shape), skin
+                )
             found[limb.name] = Corridor(limb, mask, line, widths)
         for limb in group:
             hidden |= found[limb.name].mask & inside
@@ -140,7 +151,7 @@ def _tied_radii(
             free = np.minimum(both[0], both[1])
             even = (both[0] + both[1]) / 2
             inner = points - both[1][:, None] * normal
-            clean = (np.maximum(both[0], both[1]) < 2.4 * guess) & ~_falls_in(trunk, inner)
+            clean = (np.maximum(both[0], both[1]) < 2.4 * guess) & ~falls_in(trunk, inner)
             width = np.where(clean | (even < 1.5 * guess), even, np.clip(free, 0.8 * guess, 1.2 * guess))
             seen = [_extent(inside & ~hidden, points, n, 2.5 * guess) for n in (normal, -normal)]
             clear = (seen[0] >= both[0]) & (seen[1] >= both[1])
@@ -185,7 +196,7 @@ def _corridor_mask(
             free = reach < 1.45 * target
             if outer and limb.arm:
                 # A wide sleeve ends at the background; where the trunk lies behind, the limb has its own border.
-                loose = (reach < 2.4 * target) & ~_falls_in(trunk, points + reach[:, None] * 0.9 * normal)
+                loose = (reach < 2.4 * target) & ~falls_in(trunk, points + reach[:, None] * 0.9 * normal)
                 cut = np.where(free | loose, reach, _seam(edges, points, normal, target))
             elif outer:
                 cut = _behind(
@@ -203,100 +214,17 @@ def _corridor_mask(
         outline = np.concatenate([sides[0][0], sides[1][0][::-1]])
         cv2.fillPoly(area, [np.rint(outline).astype(np.int32)], 1)
         if k < 2:
-            cv2.circle(area, _pixel(stop), max(int(min(radii[k], radii[k + 1])), 2), 1, -1)
+            cv2.circle(area, pixel_of(stop), max(int(min(radii[k], radii[k + 1])), 2), 1, -1)
     tip_radius = max(int(radii[2] * 0.9), 3)
-    cv2.circle(area, _pixel(line[3]), tip_radius, 1, -1)
+    cv2.circle(area, pixel_of(line[3]), tip_radius, 1, -1)
     if not limb.arm:  # heel and sole
-        cv2.circle(area, _pixel(line[2]), max(int(radii[2] * 1.3), 3), 1, -1)
+        cv2.circle(area, pixel_of(line[2]), max(int(radii[2] * 1.3), 3), 1, -1)
     mask = area.astype(bool)
     if not limb.arm:
         mask &= below_hips(joints, mask.shape, 0.25 * float(radii[0]))
     if others:
         mask &= _nearer(line, others, mask)
     return mask
-
-
-def head_area(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(H, W) the head, whose skin a hand beside it must not take along."""
-    face = joints[:11]
-    middle = face.mean(axis=0)
-    reach = 1.3 * float(np.linalg.norm(face - middle, axis=1).max())
-    area = np.zeros(shape[:2], np.uint8)
-    cv2.circle(area, _pixel(middle), max(int(reach), 1), 1, -1)
-    return area.astype(bool)
-
-
-def below_hips(joints: Floats, shape: tuple[int, ...], above: float) -> NDArray[np.bool_]:
-    """(H, W) what lies below the line through the hips across the spine, and ``above`` pixels more."""
-    hips = centre(joints, HIPS)
-    down = hips - centre(joints, SHOULDERS)
-    down = down / max(float(np.hypot(*down)), 1.0)
-    ys, xs = np.ogrid[: shape[0], : shape[1]]
-    below: NDArray[np.bool_] = (xs - hips[0]) * down[0] + (ys - hips[1]) * down[1] > -above
-    return below
-
-
-def _hand_by_colour(
-    rgb: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
-    line: Floats,
-    radii: Floats,
-    inside: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
-    """The limb's ``mask`` with the hand cut by its colours (GrabCut, Rother et al. 2004) where it lies on something.
-
-    Nothing changes where the result is no hand: far smaller or larger than the corridor expects.
-    """
-    reach = 2.4 * float(radii[2])
-    low = np.floor(np.minimum(line[2], line[3]) - reach).astype(int)
-    high = np.ceil(np.maximum(line[2], line[3]) + reach).astype(int)
-    x0, y0 = np.maximum(low, 0)
-    x1, y1 = np.minimum(high, [mask.shape[1], mask.shape[0]])
-    if x1 - x0 < 8 or y1 - y0 < 8:
-        return mask
-    box = (slice(y0, y1), slice(x0, x1))
-    ys, xs = np.mgrid[y0:y1, x0:x1]
-    pixels = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(np.float32)
-    shape = (y1 - y0, x1 - x0)
-    bone = line[3] - line[2]
-    along = ((pixels - line[2]) @ bone / max(float(bone @ bone), 1.0)).reshape(shape)
-    away = distance_to_polyline(pixels, line[2:4]).reshape(shape)
-    knuckles = line[2] + bone / FINGER_REACH
-    palm = distance_to_polyline(pixels, np.stack([line[2], knuckles])).reshape(shape)
-    body = inside[box]
-    trimap = np.full(shape, cv2.GC_PR_BGD, np.uint8)
-    trimap[away < 0.75 * radii[2]] = cv2.GC_PR_FGD
-    trimap[palm < 0.3 * radii[2]] = cv2.GC_FGD
-    trimap[(away > 2.2 * radii[2]) | ~body] = cv2.GC_BGD
-    ours = body & (along > 0.0)
-    other = ours & (away > 1.3 * radii[2])
-    if other.sum() < 0.1 * max(int((ours & (away <= radii[2])).sum()), 1):
-        return mask  # the hand lies on nothing
-    cv2.setRNGSeed(1)
-    patch = np.ascontiguousarray(rgb[box])
-    try:
-        cv2.grabCut(patch, trimap, None, np.zeros((1, 65)), np.zeros((1, 65)), 3, cv2.GC_INIT_WITH_MASK)
-    except cv2.error:
-        return mask
-    hand = ((trimap == cv2.GC_FGD) | (trimap == cv2.GC_PR_FGD)) & body & (along > -0.15)
-    count, islands = cv2.connectedComponents(hand.astype(np.uint8))
-    if count < 2:
-        return mask
-    at = np.clip(
-        np.rint(line[2] + 0.5 * (knuckles - line[2])).astype(int) - [x0, y0], 0, [shape[1] - 1, shape[0] - 1]
-    )
-    island = int(islands[at[1], at[0]])
-    if not island:
-        return mask
-    hand = islands == island
-    expected = float((mask[box] & body & (along > 0.0)).sum())
-    if not 0.25 * expected < float((hand & (along > 0)).sum()) < 2.0 * expected:
-        return mask
-    # In a folded arm the upper arm lies beyond the wrist as well: only what is nearest to the hand's bone is decided.
-    arm = distance_to_polyline(pixels, line[:3]).reshape(shape)
-    out = mask.copy()
-    out[box] = np.where((along > 0.0) & (away <= arm), hand, mask[box] | (hand & (along > -0.15)))
-    return out
 
 
 def _smooth(offsets: Floats) -> Floats:
@@ -307,27 +235,6 @@ def _smooth(offsets: Floats) -> Floats:
         np.float32
     )
     return smooth
-
-
-def trunk_outline(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(H, W) roughly the trunk: shoulders to hips, a little wider than the joints, and on down from the hips."""
-    left, right = joints[SHOULDERS[0]], joints[SHOULDERS[1]]
-    hip_left, hip_right = joints[HIPS[0]], joints[HIPS[1]]
-    down = (hip_left + hip_right - left - right) / 4
-    across = hip_left - hip_right
-    corners = [right, left, hip_left + 0.25 * across, hip_left + 0.35 * across + down]
-    corners += [hip_right - 0.35 * across + down, hip_right - 0.25 * across]
-    outline = np.zeros(shape[:2], np.uint8)
-    cv2.fillPoly(outline, [np.rint(np.array(corners)).astype(np.int32)], 1)
-    return outline.astype(bool)
-
-
-def _falls_in(area: NDArray[np.bool_], points: Floats) -> NDArray[np.bool_]:
-    """(N,) whether each point lies in the area."""
-    x = np.clip(np.rint(points[:, 0]).astype(int), 0, area.shape[1] - 1)
-    y = np.clip(np.rint(points[:, 1]).astype(int), 0, area.shape[0] - 1)
-    inside: NDArray[np.bool_] = area[y, x]
-    return inside
 
 
 def _behind(reach: Floats, seen: Floats, target: Floats) -> Floats:
@@ -380,20 +287,6 @@ def _nearer(line: Floats, others: list[Floats], where: NDArray[np.bool_]) -> NDA
     near = np.zeros(where.shape, bool)
     near[ys, xs] = own <= rest + 0.5
     return near
-
-
-def distance_to_polyline(pixels: Floats, line: Floats) -> Floats:
-    """(N,) distance in pixels of (N, 2) points to a polyline (M, 2)."""
-    best = np.full(len(pixels), np.inf, np.float32)
-    for start, stop in pairwise(line):
-        along = stop - start
-        t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
-        best = np.minimum(best, np.linalg.norm(pixels - start - t[:, None] * along, axis=1))
-    return best
-
-
-def _pixel(point: Floats) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))
 
 
 def soft(mask: NDArray[np.bool_] | NDArray[np.uint8], feather: float = FEATHER_PX) -> Floats:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, distance_to_polyline, head_area, trunk_outline
+from understudy.engines.puppet.areas import distance_to_polyline, head_area, trunk_outline
+from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
@@ -69,10 +70,15 @@ def _adopt_near_arms(
     ys, xs = np.nonzero(core & (labels == TRUNK) & ~outline & ~head)
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
     limit = away[ys, xs]
+    up = centre(joints, SHOULDERS) - centre(joints, HIPS)
+    up = up / max(float(np.hypot(*up)), 1.0)
     for i, corridor in enumerate(corridors):
         if corridor.limb.arm and len(pixels):
             reach = ARM_REACH * float(corridor.radii.max())
             near = distance_to_polyline(pixels, corridor.polyline) < np.minimum(limit, reach)
+            above = (pixels - corridor.polyline[0]) @ up > 0.5 * float(corridor.radii[0])
+            if float((corridor.polyline[1] - corridor.polyline[0]) @ up) < 0:
+                near &= ~above  # beside a hanging arm's shoulder is the cheek, or hair
             labels[ys[near], xs[near]] = i + 1
 
 

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, below_hips, corridors, distance_to_polyline, soft
+from understudy.engines.puppet.areas import below_hips, distance_to_polyline
+from understudy.engines.puppet.cut import Corridor, corridors, soft
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
 from understudy.engines.puppet.labels import TRUNK, label_pixels
