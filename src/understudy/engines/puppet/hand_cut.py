@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import distance_to_polyline
+from understudy.engines.puppet.areas import distance_to_polyline, pixel_of
 from understudy.engines.puppet.parts import FINGER_REACH, MOUTH_LEFT, MOUTH_RIGHT, NOSE
 from understudy.tracking.motion import Floats
 
@@ -22,10 +22,7 @@ def skin_tone(rgb: NDArray[np.uint8], joints: Floats) -> NDArray[np.float32] | N
     area = np.zeros(rgb.shape[:2], np.uint8)
     for x, y in places:
         cv2.circle(area, (round(float(x)), round(float(y))), round(radius), 1, -1)
-    if not area.any():
-        return None
-    lab = cv2.cvtColor(rgb[area.astype(bool)][None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
-    return np.asarray(np.median(lab[:, 1:], axis=0), np.float32)
+    return _tone(rgb[area.astype(bool)])
 
 
 def hand_by_colour(
@@ -63,7 +60,12 @@ def hand_by_colour(
     seed = palm < 0.3 * radii[2]
     patch = np.ascontiguousarray(rgb[box])
     bare = _skin_seed(patch, body & (away < 1.2 * radii[2]) & (along > 0.0), skin)
-    if bare is not None:
+    sleeve = np.zeros(rgb.shape[:2], np.uint8)
+    before = line[1] + 0.85 * (line[2] - line[1])
+    cv2.circle(sleeve, pixel_of(before), max(round(0.4 * float(radii[1])), 2), 1, -1)
+    # A palm in the colour of the forearm is well placed, whatever that colour is.
+    palm_tone, arm_tone = _tone(patch[seed & body]), _tone(rgb[sleeve.astype(bool) & inside])
+    if bare is not None and _apart(palm_tone, arm_tone) >= SAME_TONE:
         trimap[seed] = cv2.GC_PR_FGD
         seed = bare
     trimap[seed] = cv2.GC_FGD
@@ -95,6 +97,18 @@ def hand_by_colour(
     out = mask.copy()
     out[box] = np.where((along > 0.0) & (away <= arm), hand, mask[box] | (hand & (along > -0.15)))
     return out
+
+
+def _tone(pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """(2,) median tone of (N, 3) pixels, None of none."""
+    if not len(pixels):
+        return None
+    lab = cv2.cvtColor(pixels[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32)
+    return np.asarray(np.median(lab[:, 1:], axis=0), np.float32)
+
+
+def _apart(a: NDArray[np.float32] | None, b: NDArray[np.float32] | None) -> float:
+    return float("inf") if a is None or b is None else float(np.hypot(*(a - b)))
 
 
 def _skin_seed(
