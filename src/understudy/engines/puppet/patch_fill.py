@@ -101,8 +101,8 @@ class _Level:
         weight = np.pad(np.where(hole, np.maximum(1.25**-inside, 0.15), 1.5).astype(np.float32), RADIUS)
         self._weight = weight.ravel()[self._flat(self._y, self._x)[:, None] + self._taps]
         self._weight /= np.maximum(self._weight.sum(1, keepdims=True), 1e-6)
-        self._low = low.reshape(-1, 3)
-        self._meant = low[self._y, self._x]
+        self._low = np.rint(low).reshape(-1, 3)
+        self._meant = np.rint(low)[self._y, self._x]
 
     def begin(self, coarser: _Places) -> None:
         """Take the coarser level's places, and random ones where these are not allowed."""
@@ -127,7 +127,10 @@ class _Level:
         sources = np.flatnonzero(self._source.ravel())
         sources = sources[:: max(1, len(sources) // 4000)]
         sources_y, sources_x = np.divmod(sources, self._width)
-        taps = self._colours_padded().reshape(-1, 3)[self._flat(sources_y, sources_x)[:, None] + self._taps]
+        # whole numbers make the products below exact, so that the threads of a machine change nothing
+        taps = np.rint(
+            self._colours_padded().reshape(-1, 3)[self._flat(sources_y, sources_x)[:, None] + self._taps]
+        )
         flat = taps.reshape(len(sources), -1)
         squares = (taps**2).sum(2)
         low = self._low[sources]
@@ -146,7 +149,7 @@ class _Level:
                 layer, waiting = waiting[ready], waiting[~ready]
             at = self._flat(self._y[layer], self._x[layer])[:, None] + self._taps
             seen = np.pad(known, RADIUS).ravel()[at].astype(np.float32)
-            target = self._colours_padded().reshape(-1, 3)[at] * seen[..., None]
+            target = np.rint(self._colours_padded().reshape(-1, 3)[at]) * seen[..., None]
             cost = seen @ squares.T - 2 * target.reshape(len(layer), -1) @ flat.T
             cost /= np.maximum(seen.sum(1, keepdims=True), 1)
             cost += LEVEL_DRIFT * ((sources_y[None] - self._y[layer, None]) / self._height) ** 2
