@@ -33,7 +33,7 @@ FEWEST = 8  # samples for a correlation
 
 
 class FaceFigures(NamedTuple):
-    """See metrics.md; None where a figure cannot be had."""
+    """See docs/quality.md; None where a figure cannot be had."""
 
     face_ncc: float | None
     face_gt_ncc: float | None

@@ -1,4 +1,4 @@
-"""The figures of one output video (metrics.md), as data."""
+"""The figures of one output video (docs/quality.md), as data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Figures:
     """One output video beside its driving video and reference image.
 
     Numbers are finite; None stands for a figure that cannot be had. Distances are over the person's height where
-    metrics.md says so, else pixels of frames of height 720; angles are degrees, times seconds, differences of 255.
+    docs/quality.md says so, else pixels of frames of height 720; angles are degrees, times seconds, differences of 255.
     ``still_image`` holds the same figures of the reference image shown for the whole clip.
     """
 

@@ -22,7 +22,7 @@ FEWEST_STILL = 6
 
 
 class JointFigures(NamedTuple):
-    """See metrics.md; None where a figure cannot be had. ``mkr_shown`` is ``mkr`` over the joints that the
+    """See docs/quality.md; None where a figure cannot be had. ``mkr_shown`` is ``mkr`` over the joints that the
     reference image shows: a half figure cannot lose its legs."""
 
     akd: float | None

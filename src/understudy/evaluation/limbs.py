@@ -23,7 +23,7 @@ FLAT_DEG = 1.0  # between the best and the worst shift, under which no shift can
 
 
 class LimbFigures(NamedTuple):
-    """See metrics.md; None where a figure cannot be had."""
+    """See docs/quality.md; None where a figure cannot be had."""
 
     limb_deg: float | None
     limb_deg_p95: float | None

@@ -18,7 +18,7 @@ BEST_PSNR_DB = 100.0  # stands in for the infinite PSNR of equal pictures
 
 
 class PixelFigures(NamedTuple):
-    """See metrics.md; None where a figure cannot be had."""
+    """See docs/quality.md; None where a figure cannot be had."""
 
     sil_iou: float | None
     reveal_l1: float | None
