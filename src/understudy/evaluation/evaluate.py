@@ -55,7 +55,7 @@ def evaluate(
     rest: Path | None = None,
     work_s: float | None = None,
 ) -> Figures:
-    """Every figure of docs/quality.md for ``output``, and in ``still_image`` the same of the reference image shown still.
+    """Every figure of docs/quality.md for ``output``; in ``still_image`` the same of the reference image shown still.
 
     The output's first frame belongs to ``driving_start_s`` in the driving video; at most ``seconds`` are compared
     (10 at most). ``self_reenactment`` says whether the reference image is a frame of the driving video; None finds
