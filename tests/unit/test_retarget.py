@@ -180,17 +180,15 @@ def test_a_jump_lifts_the_feet_in_image_orientation_and_standing_keeps_them_on_t
     assert low[35] < ground - 10
 
 
-def test_a_turned_torso_is_never_paper_and_a_back_is_told_once() -> None:
+def test_a_turned_torso_is_never_paper_nor_mirrored() -> None:
     worlds = [standing(0.2, yaw=np.pi * min(max((t - 20) / 40, 0), 1)) for t in range(100)]
     body = other_body()
     poses = retarget(character_of(body), motion_of(worlds), Orientation.VIDEO, WIDTH, HEIGHT)
     width = poses.joints[:, 11, 0] - poses.joints[:, 12, 0]
     own = body[11, 0] - body[12, 0]
-    assert np.abs(width / own).min() > 0.14
-    assert (np.abs(width / own) < 0.43).sum() <= 8
-    assert (np.diff(np.sign(width)) != 0).sum() == 1
+    assert (width / own).min() > 0.43
     assert poses.facing[0] > 0.99
-    assert poses.facing[-1] < -0.9
+    assert abs(poses.facing[-1]) < 0.05
 
 
 def test_the_cut_edge_of_a_half_figure_is_never_lifted() -> None:

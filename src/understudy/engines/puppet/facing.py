@@ -1,4 +1,4 @@
-"""Which way the torso shows: its width under yaw, never paper-thin, and a steady decision when it turns its back."""
+"""Which way the performer shows: the torso's width under yaw, never paper-thin, and a steady decision about backs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from understudy.engines.puppet.performer import Performer
 from understudy.engines.puppet.skeleton import HIPS, SHOULDERS, SWAPPED, Reals, blur, middle, unit
 
 FLOOR = 0.45  # of the torso's width: below this the drawing looks like paper
-_THINNEST = 0.15  # while it flips
 _FLIP_AT = 0.2
 _SHORTEST_S = 0.5
 _FLIP_S = 0.22
@@ -22,10 +21,8 @@ def side(across: Reals, fps: float) -> Reals:
     """-1..1 (T,): 1 where the torso shows the reference's side, -1 its back, a quick ease between.
 
     ``across`` (T,) is the torso's width in the picture over its full width, signed: negative when left and right
-    have changed places. The drawing has one side only, so a back is the front mirrored: arms then keep their own
-    shoulders, and the eye takes a quick flip at profile better than arms that cross the chest. A flip needs
-    ``across`` beyond 0.2 on the other side and lasts at least 0.5 s, so neither profile nor hair across the
-    face flickers.
+    have changed places. A turn needs ``across`` beyond 0.2 on the other side and lasts at least 0.5 s, so neither
+    profile nor hair across the face flickers.
     """
     state = np.empty(len(across))
     now = 1.0 if across[0] > -_FLIP_AT else -1.0
@@ -52,12 +49,9 @@ def _drop_short(state: Reals, shortest: int) -> None:
             state[start:stop] = state[start - 1]
 
 
-def width(across: Reals, sides: Reals, floor: float = FLOOR) -> Reals:
-    """Signed share of the full width to draw (T,), floored on the side that ``sides`` decided."""
-    shown = np.maximum(across * np.sign(sides + 1e-12), 0.0)
-    drawn = _floored(shown, floor, 0.1) * sides
-    thin = np.abs(drawn) < _THINNEST
-    return np.asarray(np.where(thin, np.copysign(_THINNEST, drawn), drawn))
+def width(across: Reals, floor: float = FLOOR) -> Reals:
+    """Share of the full width to draw (T,), floored: the drawing never turns its back."""
+    return _floored(np.maximum(across, 0.0), floor, 0.1)
 
 
 def _floored(values: Reals, floor: float, blend: float) -> Reals:
@@ -71,8 +65,9 @@ def unturned(
 ) -> tuple[Performer, Reals, NDArray[np.bool_]]:
     """The performer with left and right changed over while it shows its back, eased over profile; its hands too.
 
-    For a figure that the picture's edge cuts: it cannot turn round, and arms that kept their side would cross the
-    chest. So each arm follows the arm that the picture shows on its side.
+    The drawing has one side only. Mirroring its trunk was tried: it tears from the head, which is not mirrored, and
+    reads a hair flick as a back. Limbs that kept their own side would cross the chest. So the front stays, and each
+    limb follows the limb that the picture shows on its side.
     """
     upright = 1j * unit(middle(performer.metres, SHOULDERS), -1j)
     lines = [(performer.metres[:, a] - performer.metres[:, b]) / upright for a, b in (SHOULDERS, HIPS)]

@@ -16,8 +16,8 @@ class Poses:
 
     ``joints`` are BlazePose's 33 landmarks. A landmark that is not shown in the reference image, or whose performer's
     part is lost for long, follows its parent rigidly. ``depth`` is in pixels, smaller is nearer to the camera.
-    ``facing`` is the cosine of the torso's yaw against the reference's: 1 as in the reference, 0 in profile, negative
-    when the performer shows the back. ``hands`` are the target hand landmarks, ``hand_weight`` how far to trust them
+    ``facing`` is the cosine of the torso's yaw against the reference's: 1 as in the reference, 0 in profile and
+    while the performer shows the back. ``hands`` are the target hand landmarks, ``hand_weight`` how far to trust them
     (eases to 0 where a hand is lost). ``scale`` is the size of the whole figure against the reference image.
     """
 

@@ -90,7 +90,7 @@ def set_stage(
     yaw = anchor.number(performer.yaw) if anchor is not None else _reference_yaw(character)
     cut = is_cut(character, rest, height)
     hands, seen = motion.hands.astype(np.float64), np.nan_to_num(motion.hand_score) > 0.5
-    if cut and orientation is Orientation.VIDEO:
+    if orientation is Orientation.VIDEO:
         performer, hands, seen = unturned(performer, hands, seen)
     angle: Reals | None = None
     metres = performer.metres

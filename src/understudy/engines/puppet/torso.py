@@ -58,14 +58,11 @@ def _lines(stage: Stage, lean: Points) -> tuple[Points, Points, Reals]:
         full = max(typical(np.abs(ratio.real), trust, 0.9, 0.3), 0.15)
         parts.append((ratio, own, trust, full))
     own_side = float(np.sign(parts[0][1].real + parts[1][1].real)) or 1.0
-    ones = np.ones(len(performer))
-    sides, turned = ones, ones
+    turned = np.ones(len(performer))
     if stage.travels:
         across = np.zeros(len(performer))
         for ratio, own, trust, full in parts:
             across += 0.5 * own_side * fill(ratio / full, trust, complex(np.sign(own.real)), stage.fps).real
-        # The edge holds the hips of a cut figure: shoulders alone cannot turn round.
-        sides = ones if stage.cut else facing.side(across, stage.fps)
         turned = np.cos(performer.yaw - stage.yaw)
         turned = blur(np.where(turned * across > 0, turned, 0.0), stage.fps, 0.05)
     lines = []
@@ -81,9 +78,7 @@ def _lines(stage: Stage, lean: Points) -> tuple[Points, Points, Reals]:
         moved = fill(ratio * gain + offset, trust, own, stage.fps)
         across = moved.real / own_width * own_side
         if stage.travels:
-            shown = facing.width(
-                np.minimum(across, _WIDEST), sides, _CUT_FLOOR if stage.cut else facing.FLOOR
-            )
+            shown = facing.width(np.minimum(across, _WIDEST), _CUT_FLOOR if stage.cut else facing.FLOOR)
         else:
             shown = np.clip(across, 0.85, 1.1)
         tilt = np.clip(moved.imag, -_STEEPEST * own_width, _STEEPEST * own_width)
