@@ -107,17 +107,16 @@ def root_drift(shown: Motion, reference: Motion) -> float | None:
 def _restlessness(
     performer: Motion, shown: Motion, counts: NDArray[np.bool_], height: float
 ) -> tuple[float | None, float | None]:
-    """Ratio of median second differences, each over its own person's height; 99th percentile while still, pixels."""
-    own_height = person_height(shown)
-    if own_height is None or len(performer) < 3:
+    """Ratio of median second differences, in pixels of both; 99th percentile while still, pixels."""
+    if len(performer) < 3:
         return None, None
     both = counts & np.isfinite(shown.body[..., 0])
     usable = both[:-2] & both[1:-1] & both[2:]
     if not usable.any():
         return None, None
     wanted, got = _second_difference(performer), _second_difference(shown)
-    base = float(np.median(wanted[usable])) / height
-    jitter = float(np.median(got[usable])) / own_height / base if base > 0 else None
+    base = float(np.median(wanted[usable]))
+    jitter = float(np.median(got[usable])) / base if base > 0 else None
 
     step = np.linalg.norm(np.diff(performer.body[..., :2], axis=0), axis=2)
     known = counts[:-1] & counts[1:]
