@@ -21,6 +21,7 @@ from understudy.media.encode import VideoWriter
 from understudy.media.limits import check_clip
 from understudy.media.picture import load_picture
 from understudy.media.watermark import Watermark
+from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
 from understudy.tracking.clip_tracking import track_clip
@@ -248,31 +249,10 @@ def _check_output(request: MotionRequest) -> None:
             limit=".mp4",
             fix="Name it something.mp4.",
         )
-    for path in (request.output, request.sheet, request.save_motion):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise RequestError(
-                "output_folder",
-                f"There is no folder {str(path.parent)!r} to write {path.name!r} into.",
-                fix="Make the folder first.",
-            )
-    given = (request.image, request.video, request.motion, request.joints)
-    inputs = [path.resolve() for path in given if path is not None]
-    written = (request.output, _marked(request), request.sheet, request.save_motion)
-    outputs = [path.resolve() for path in written if path is not None]
-    for path in outputs:
-        if path in inputs:
-            raise RequestError(
-                "output_is_input",
-                f"The output {path.name!r} would replace an input.",
-                value=path.name,
-                fix="Give it another name.",
-            )
-    if len(set(outputs)) < len(outputs):
-        raise RequestError(
-            "outputs_collide",
-            "Two outputs have the same name.",
-            fix="Give video, sheet and motion names of their own.",
-        )
+    check_places(
+        (request.output, _marked(request), request.sheet, request.save_motion),
+        (request.image, request.video, request.motion, request.joints),
+    )
 
 
 class _Clock:

@@ -151,10 +151,11 @@ def demo(
 ) -> None:
     """Make a video of the project's own sample and say where it lies."""
     from understudy.animate import animate as run
+    from understudy.media.whole_file import make_folder
     from understudy.sample import character_path, clip_path
     from understudy.terminal import progress_bar, show_result
 
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with progress_bar() as progress:
         result = run(
             character_path(), clip_path(), output=output, sheet=output.with_suffix(".png"), progress=progress

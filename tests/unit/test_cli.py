@@ -336,6 +336,13 @@ def test_demo_makes_its_folder(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     assert asked["video"].suffix == ".mp4"
 
 
+def test_demo_where_a_file_stands_in_the_way(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    said = run("demo", "--output", tmp_path / "file" / "demo.mp4")
+    assert said.code == 2
+    is_one_error(said, "output_folder")
+
+
 def test_rig_says_how_the_character_was_found(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from understudy.errors import RequestError
 from understudy.evaluation.evaluate import evaluate
 from understudy.evaluation.pairs import Animate, Outcome, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.sheet import contact_sheet
+from understudy.media.whole_file import check_places, make_folder, write_whole
 from understudy.progress import Progress, silent
 from understudy.request import Orientation
 
@@ -34,6 +35,7 @@ def evaluate_one(
             "There is nothing to judge: a picture, a driving video and an output are wanted, or a list of pairs.",
             fix="Give --image, --video and --output, or --pairs and --media.",
         )
+    check_places((sheet,), (image, video, output))
     figures = evaluate(
         image,
         video,
@@ -75,12 +77,12 @@ def evaluate_pairs(
         )
     runs = [(pair, orientation) for pair in chosen for orientation in pair.orientations]
     outcomes: list[Outcome] = []
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for number, (pair, orientation) in enumerate(runs):
         progress("pairs", number, len(runs))
         outcomes.append(run_pair(pair, orientation, animate or in_process, folder, rest=rest))
-        (folder / "figures.json").write_text(as_json(outcomes), encoding="utf-8")
-        (folder / "figures.md").write_text(as_markdown(outcomes), encoding="utf-8")
+        for name, text in (("figures.json", as_json(outcomes)), ("figures.md", as_markdown(outcomes))):
+            write_whole(folder / name, text.encode())
     progress("pairs", len(runs), len(runs))
     return as_markdown(outcomes)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from understudy.errors import ClipError
 from understudy.evaluation.samples import sampled
 from understudy.media.clip import probe
+from understudy.media.whole_file import write_whole
 from understudy.tracking.tracker import Frame
 
 GAP_PX = 4
@@ -36,7 +37,7 @@ def contact_sheet(
 
     ``start_s`` and ``seconds`` choose a part of the output; its start belongs to ``driving_start_s + start_s`` in
     the driving video. Frames are ``frame_height`` pixels high. The videos are streamed, only the sheet is held.
-    ``columns`` None fits the sheet into `SHEET_PX`. Raises ClipError.
+    ``columns`` None fits the sheet into `SHEET_PX`. Raises ClipError and RequestError (`output_unwritable`).
     """
     clip, made = probe(driving), probe(output)
     left_s = min(made.duration_s, clip.duration_s - driving_start_s) - start_s
@@ -80,7 +81,7 @@ def contact_sheet(
         raise ClipError("clip_empty", "A video holds no frames.", fix="Give a video that a player plays.")
     done, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     assert done
-    path.write_bytes(png.tobytes())
+    write_whole(path, png.tobytes())
 
 
 def _paste(sheet: NDArray[np.uint8], frame: Frame, top: int, left: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
@@ -28,9 +27,10 @@ from av.video.reformatter import (
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from understudy.errors import EngineError, RequestError
+from understudy.errors import EngineError
 from understudy.media.clip import Clip
 from understudy.media.sound import Sound
+from understudy.media.whole_file import part_beside, unwritable
 
 # Measured on sharp photos at 720x1280 with a moving part. Without B-frames every stamp is exact in players that
 # ignore edit lists, for a fifth more bits.
@@ -76,7 +76,7 @@ class VideoWriter:
         self._frame_ticks = max(round(1 / fps / self._base), 1)
         self._last_tick = -1
         self._reformatter = VideoReformatter()
-        self._part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        self._part = part_beside(self.path)
         self._sound: Sound | None = None
         try:
             self._part.touch(exist_ok=False)  # PyAV opens late; a wrong place is told at once
@@ -84,7 +84,7 @@ class VideoWriter:
                 str(self._part.absolute()), "w", format="mp4", options={"movflags": "+faststart"}
             )
         except (OSError, av.error.FFmpegError) as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         try:
             self._stream = self._video(width, height, threads)
             if sound_from is not None:
@@ -188,7 +188,7 @@ class VideoWriter:
         try:
             self._part.replace(self.path)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
     def _abandon(self) -> None:
         with suppress(Exception):
@@ -204,12 +204,4 @@ def _failed(error: Exception) -> EngineError:
         "encode_failed",
         f"The video could not be written: {getattr(error, 'strerror', None) or error}.",
         fix="Check that the disk has room.",
-    )
-
-
-def _unwritable(path: Path, error: Exception) -> RequestError:
-    return RequestError(
-        "output_unwritable",
-        f"{path.name!r} cannot be written there: {getattr(error, 'strerror', None) or error}.",
-        fix="Choose a folder that exists and may be written to.",
     )

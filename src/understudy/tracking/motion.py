@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import RequestError
+from understudy.media.whole_file import write_whole
 
 # Geometry is float32 where it crosses a border; NumPy's own promotions in between are not worth casting back.
 Floats = NDArray[np.floating[Any]]
@@ -104,10 +105,12 @@ class Motion:
         return replace(self, **changed, cuts=inside)
 
     def save(self, path: Path) -> None:
-        """Write the motion as a compressed ``.npz`` that holds arrays and numbers only (no pickles)."""
+        """Write the motion as a compressed ``.npz`` that holds arrays and numbers only (no pickles).
+
+        Raises RequestError (``output_unwritable``).
+        """
         arrays = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
-        with path.open("wb") as file:
-            np.savez_compressed(file, format=np.int32(1), **arrays)
+        write_whole(path, lambda file: np.savez_compressed(file, format=np.int32(1), **arrays))
 
     @classmethod
     def load(cls, path: Path) -> Motion:

@@ -15,6 +15,7 @@ from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
 from understudy.media.picture import load_picture
+from understudy.media.whole_file import check_places, write_whole
 from understudy.progress import Progress, silent
 from understudy.request import Mode, MotionRequest
 from understudy.tracking.motion import HAND
@@ -36,6 +37,7 @@ def write_rig_sheet(
     progress: Progress = silent,
 ) -> str:
     """Write the sheet as PNG; gives how the character was found. Raises the errors of `animate`."""
+    check_places((sheet,), (image, joints))
     request = MotionRequest(image=image, output=sheet, mode=mode, joints=joints, limits=limits)
     puppet = PuppetEngine().prepare(load_picture(image, limits=limits), request, progress)
     cells = [
@@ -55,7 +57,7 @@ def write_rig_sheet(
         [cv2.copyMakeBorder(s, 0, 6, 0, width - s.shape[1], cv2.BORDER_CONSTANT) for s in strips]
     )
     _, png = cv2.imencode(".png", cv2.cvtColor(page, cv2.COLOR_RGB2BGR))
-    sheet.write_bytes(png.tobytes())
+    write_whole(sheet, png.tobytes())
     return puppet.character.found_by
 
 
