@@ -6,9 +6,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
+
+import numpy as np
 
 from understudy.engines.engine import Performance
 from understudy.engines.registry import engine_named
@@ -31,6 +34,7 @@ from understudy.tracking.performance import choose_performance
 
 TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
 SHORTEST_S = 3.0
+MATCH_S = 0.5  # by which a motion and the video beside it may differ in length
 
 E = TypeVar("E", Orientation, Mode)
 
@@ -95,29 +99,32 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
             check_clip(clip, request.orientation, limits=request.limits)
     with clock.stage("tracking"):
         whole = _motion(request, clip, threads, progress)
+        if request.motion is not None and clip is not None:
+            _check_match(whole, clip)
         shot, dropped = choose_performance(whole, _shortest_s(request, whole))
         motion = whole.cut_to(shot)
     with clock.stage("rig"):
         performance = engine.perform(picture, motion, request, progress)
     with clock.stage("drawing"):
-        marked = _write(request, engine.name, performance, clip, whole, shot, threads, progress)
-    start_s = float(whole.times_s[shot.start])
+        written = _write(request, engine.name, performance, clip, whole, shot, threads, progress)
+    start_s = motion.start_s
     if request.sheet is not None and request.video is not None:
         with clock.stage("sheet"):
             contact_sheet(request.video, request.output, request.sheet, driving_start_s=start_s)
-    left_out = [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
+    left_out = _missing_head(whole)
+    left_out += [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
     return Result(
         path=request.output,
         width=performance.width,
         height=performance.height,
-        fps=float(clip.fps) if clip else motion.fps,
-        frames=len(motion),
-        duration_s=_duration_s(motion),
+        fps=float(written.fps),
+        frames=written.frames,
+        duration_s=written.duration_s,
         engine=engine.name,
         character_found_by=performance.character_found_by,
-        sound=bool(request.sound and clip is not None and clip.has_audio),
+        sound=written.sound,
         driving_start_s=start_s,
-        watermark_path=marked,
+        watermark_path=_marked(request),
         sheet_path=request.sheet if request.video is not None else None,
         left_out=(*left_out, *performance.left_out),
         timings_s=clock.stages_s,
@@ -126,7 +133,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
 
 def _shortest_s(request: MotionRequest, motion: Motion) -> float:
     """The shortest performance to use: without the limits a short clip will do, but not a scrap of a long one."""
-    return SHORTEST_S if request.limits else min(1.0, _duration_s(motion) / 4)
+    return SHORTEST_S if request.limits else min(1.0, motion.duration_s / 4)
 
 
 def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: Progress) -> Motion:
@@ -157,15 +164,17 @@ def _write(
     shot: Shot,
     threads: int,
     progress: Progress,
-) -> Path | None:
-    """Draw and encode frame by frame; the marked file is made in the same pass. Gives the marked file's path."""
-    times = whole.times_s[shot.start : shot.stop] - whole.times_s[shot.start]
-    start_s = float(whole.times_s[shot.start])
-    stop_s = start_s + _duration_s(whole.cut_to(shot))
+) -> _Written:
+    """Draw and encode frame by frame; the marked file is made in the same pass."""
+    part = whole.cut_to(shot)
+    times = part.times_s
     sound = clip if clip is not None and request.sound and clip.has_audio else None
-    fps = clip.fps if clip is not None else _rate(whole)
+    # A motion file's times are its own: the video beside it gives the sound alone.
+    if clip is not None and request.motion is None:
+        fps, variable = clip.fps, clip.variable_rate
+    else:
+        fps, variable = _rate(whole)
     marked = _marked(request)
-    variable = bool(clip is not None and clip.variable_rate)
     with ExitStack() as stack:
         writers = []
         for path in (request.output, marked):
@@ -177,8 +186,8 @@ def _write(
                     fps,
                     variable_rate=variable,
                     sound_from=sound,
-                    sound_start_s=start_s,
-                    sound_stop_s=stop_s,
+                    sound_start_s=part.start_s,
+                    sound_stop_s=part.start_s + part.duration_s,
                     threads=threads,
                     finish=_signer(request, engine) if request.provenance else None,
                 )
@@ -190,7 +199,7 @@ def _write(
             if stamp is not None:
                 writers[1].write(stamp.mark(frame), float(times[index]))
             progress("drawing", index + 1, len(times))
-    return marked
+    return _Written(fps, writers[0].frames, writers[0].duration_s, sound=writers[0].has_sound)
 
 
 def _marked(request: MotionRequest) -> Path | None:
@@ -205,19 +214,46 @@ def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
     return sign
 
 
-def _rate(motion: Motion) -> Fraction:
-    """Frames a second of a motion without its clip; broadcast rates are told from whole ones."""
+def _rate(motion: Motion) -> tuple[Fraction, bool]:
+    """Frames a second of a motion without its clip, and whether the rate varies: whether a frame lies off the even
+    grid by a quarter frame. Broadcast rates are told from whole ones."""
+    times = motion.times_s.astype(np.float64)
+    steps = max(len(motion) - 1, 1)
+    mean = steps / float(times[-1] - times[0]) if len(motion) > 1 else motion.fps
     whole = max(round(motion.fps), 1)
-    broadcast = Fraction(whole * 1000, 1001)
-    return broadcast if abs(motion.fps - float(broadcast)) < abs(motion.fps - whole) else Fraction(whole)
+    rates = (Fraction(whole), Fraction(whole * 1000, 1001), Fraction(mean).limit_denominator(1001))
+    off = [float(np.abs(times * float(rate) - np.rint(times * float(rate))).max()) for rate in rates]
+    best = int(np.argmin(off[:2]))
+    if off[best] > 0.1:  # neither a whole rate nor a broadcast one
+        best = 2
+    return rates[best], off[best] > 0.25
 
 
-def _duration_s(motion: Motion) -> float:
-    return float(motion.times_s[-1] - motion.times_s[0]) + 1 / motion.fps
+def _check_match(motion: Motion, clip: Clip) -> None:
+    """Raise RequestError where the motion cannot be the video's: another length."""
+    end_s = motion.start_s + motion.duration_s
+    if abs(end_s - clip.duration_s) > MATCH_S:
+        raise RequestError(
+            "motion_video_mismatch",
+            f"The motion ends after {end_s:.2f} s, the video after {clip.duration_s:.2f} s.",
+            value=f"{abs(end_s - clip.duration_s):.2f} s apart",
+            limit=f"{MATCH_S:g} s",
+            fix="Give the video that the motion was made from, or --motion alone.",
+        )
+
+
+def _missing_head(motion: Motion) -> list[LeftOut]:
+    """Nothing, or that the driving video's first frames could not be decoded."""
+    if motion.start_s < 0.5 / motion.fps:
+        return []
+    detail = f"The driving video cannot be decoded before {motion.start_s:.2f} s."
+    return [LeftOut("damaged", detail)]
 
 
 def _seconds(motion: Motion, start: int, stop: int) -> str:
-    first, last = float(motion.times_s[start]), float(motion.times_s[min(stop, len(motion) - 1)])
+    first, last = (
+        motion.start_s + float(motion.times_s[index]) for index in (start, min(stop, len(motion) - 1))
+    )
     return f"The driving video from {first:.2f} to {last:.2f} s is not used."
 
 
@@ -253,6 +289,16 @@ def _check_output(request: MotionRequest) -> None:
         (request.output, _marked(request), request.sheet, request.save_motion),
         (request.image, request.video, request.motion, request.joints),
     )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What lies in the file."""
+
+    fps: Fraction
+    frames: int
+    duration_s: float
+    sound: bool
 
 
 class _Clock:

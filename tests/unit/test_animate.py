@@ -197,6 +197,50 @@ def test_a_saved_motion_stands_in_for_tracking(inputs: Path, out: Path, tracked:
     assert (clip.frame_count, clip.fps) == (FRAMES, FPS)
 
 
+@pytest.mark.parametrize("fps", [Fraction(5), Fraction(25, 2), Fraction(50)])
+def test_beside_a_motion_the_video_gives_no_rate(inputs: Path, out: Path, fps: Fraction) -> None:
+    performance(round(3.3 * fps), float(fps)).save(out / "kept.npz")
+    result = made(inputs, out, motion=out / "kept.npz")
+    clip = probe(result.path)
+    assert Fraction(result.fps) == clip.fps == fps
+    assert result.frames == clip.frame_count == round(3.3 * fps)
+    assert result.duration_s == pytest.approx(clip.duration_s, abs=0.01)
+    assert clip.duration_s == pytest.approx(3.3, abs=0.11)
+    assert first_sound_s(result.path) == pytest.approx(BEEP_S[0], abs=0.03)
+
+
+def test_a_motion_with_a_rate_that_varies_keeps_its_times(inputs: Path, out: Path) -> None:
+    kept = performance(FRAMES, FPS)
+    times = np.delete(np.arange(FRAMES + 6), [7, 11, 12, 13, 20, 25]) / np.float32(FPS)
+    times[20:] += 0.04
+    replace(kept, times_s=times.astype(np.float32)).save(out / "kept.npz")
+    result = made(inputs, out, video=None, motion=out / "kept.npz")
+    clip = probe(result.path)
+    assert [time for time, _ in read_frames(clip)] == pytest.approx(list(times), abs=1e-3)
+    assert result.duration_s == pytest.approx(clip.duration_s, abs=0.01)
+
+
+def test_a_video_that_is_not_the_motion_s_is_refused(inputs: Path, out: Path) -> None:
+    performance(40, FPS).save(out / "kept.npz")
+    with pytest.raises(RequestError) as caught:
+        made(inputs, out, motion=out / "kept.npz")
+    assert (caught.value.code, caught.value.limit) == ("motion_video_mismatch", "0.5 s")
+    assert names(out) == ["kept.npz"]
+
+
+def test_sound_is_in_time_where_the_clip_s_head_is_damaged(inputs: Path, out: Path, tracked: Tracked) -> None:
+    """Tracking begins at the first frame that can be decoded; the sound and the driving video's times know that."""
+    tracked.motion = replace(performance(FRAMES - 8, FPS), start_s=0.8)
+    result = made(inputs, out, limits=False, save_motion=out / "kept.npz")
+    assert result.driving_start_s == pytest.approx(0.8)
+    assert [part.what for part in result.left_out] == ["damaged"]
+    assert "before 0.80 s" in result.left_out[0].detail
+    assert first_sound_s(result.path) == pytest.approx(BEEP_S[0] - 0.8, abs=0.03)
+    again = made(inputs, out, "again.mp4", limits=False, motion=out / "kept.npz")
+    assert again.driving_start_s == pytest.approx(0.8)
+    assert first_sound_s(again.path) == pytest.approx(BEEP_S[0] - 0.8, abs=0.03)
+
+
 @pytest.mark.parametrize("fps", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(24), Fraction(60)])
 def test_a_motion_alone_keeps_broadcast_rates(inputs: Path, out: Path, fps: Fraction) -> None:
     performance(round(3.2 * fps), float(fps)).save(out / "kept.npz")

@@ -6,6 +6,7 @@ import gc
 import io
 import pickle
 import warnings
+import zipfile
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from made_motion import performance
 
 from understudy.errors import RequestError
-from understudy.tracking.motion import Motion
+from understudy.tracking.motion import Motion, Shot
 
 few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -181,6 +182,55 @@ def test_other_contents_are_refused(tmp_path: Path, changed: dict[str, object]) 
 )
 def test_contents_that_no_motion_has_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
     refused(written(tmp_path / "x.npz", **changed))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"times_s": np.arange(4, dtype=np.float32) * 1e3},
+        {"times_s": np.arange(4, dtype=np.float32) * 1e-5},
+        {"times_s": np.array([0, 0.1, 0.2, 3700], np.float32)},
+        {"start_s": np.float64(-1)},
+        {"start_s": np.float64("nan")},
+    ],
+    ids=["slow", "fast", "long", "begins before", "begins never"],
+)
+def test_times_that_no_video_has_are_refused(tmp_path: Path, changed: dict[str, object]) -> None:
+    refused(written(tmp_path / "x.npz", **changed))
+
+
+def test_a_small_file_that_unpacks_to_more_than_a_motion_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("format.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (200_001, 1)}
+        )
+        for _ in range(200_001 // 1000 + 1):
+            file.write(bytes(4000))
+    error = refused(path)
+    assert "200001" in str(error.__cause__)
+    many = {f"a{number}": np.zeros(1) for number in range(40)}
+    assert "more than" in str(refused(written(path, **many)).__cause__)
+
+
+def test_an_array_that_is_larger_than_its_member_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive, archive.open("format.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (9, 10**12)}
+        )
+    assert "an array of" in str(refused(path).__cause__)
+
+
+def test_files_from_before_the_beginning_was_kept_are_read(tmp_path: Path) -> None:
+    assert Motion.load(written(tmp_path / "x.npz", start_s=None)).start_s == 0
+
+
+def test_a_part_knows_where_it_begins() -> None:
+    part = replace(performance(10, 10), start_s=0.5).cut_to(Shot(4, 8))
+    assert part.start_s == pytest.approx(0.9)
+    assert part.times_s[0] == 0
+    assert part.duration_s == pytest.approx(0.4)
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

@@ -220,6 +220,14 @@ def test_a_clip_becomes_a_motion() -> None:
     assert told[-1] == ("tracking", 40, 40)
 
 
+def test_a_clip_whose_first_frames_are_lost_keeps_its_own_times() -> None:
+    frames = [(0.8 + i / FPS, scene(3)) for i in range(6)]
+    motion = track_clip(frames, 320, 240, FakeTracker([standing()] * 6))
+    assert motion.start_s == pytest.approx(0.8)
+    assert motion.times_s[0] == 0
+    assert motion.times_s[-1] == pytest.approx(5 / FPS)
+
+
 def test_nobody_in_a_clip_and_no_clip_at_all() -> None:
     motion = track_clip(timed([scene(1)] * 10), 320, 240, FakeTracker([None]))
     assert not motion.tracked.any()

@@ -34,7 +34,8 @@ def track_clip(
 ) -> Motion:
     """Follow the performer through a clip and give the motion, smoothed without lag.
 
-    ``frames`` are times in seconds and RGB frames (height, width, 3) in order, read once; four frames are held at
+    ``frames`` are times in seconds and RGB frames (height, width, 3) in order, read once, the first at the motion's
+    ``start_s``; four frames are held at
     a time, so each must be an array of its own. ``total`` is the expected number of frames, for ``progress``
     (stage ``tracking``). The tracker starts anew at each cut. A clip in which nobody is found gives a motion of
     NaN; no frames at all raise ValueError.
@@ -75,6 +76,7 @@ def track_clip(
         face_score=np.asarray([p.face_score for p in people], np.float32),
         cuts=tuple(sorted(set(cuts))),
         camera=camera.affines(),
+        start_s=float(stamps[0]),
     )
     _blank_jumps(motion)
     _put_sides_back(motion)

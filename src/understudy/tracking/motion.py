@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass, fields, replace
@@ -22,6 +23,11 @@ BODY = 33
 HAND = 21
 FACE = 468
 LARGEST_PX = 16384  # a side of a driving video
+LEAST_RATE_HZ, MOST_RATE_HZ = 1, 240
+LONGEST_S = 3600.0
+MOST_FRAMES = 200_000
+MOST_BYTES = 2 * 2**30  # unpacked
+MOST_ARRAYS = 32
 
 # What NumPy's reader and the archive below it raise on files that are none, or damaged.
 _UNREADABLE = (
@@ -71,9 +77,17 @@ class Motion:
     face_score: Floats  # (T,) 0..1, 0 where lost
     cuts: tuple[int, ...] = ()  # frames that begin a new shot, without 0
     camera: Floats | None = None  # (T, 2, 3) affine from the first frame's picture to this one's, or None
+    start_s: float = (
+        0.0  # second of the driving video at which times_s is 0: above 0 where its head is damaged
+    )
 
     def __len__(self) -> int:
         return len(self.times_s)
+
+    @property
+    def duration_s(self) -> float:
+        """From the first frame's beginning to the last one's end."""
+        return float(self.times_s[-1] - self.times_s[0]) + 1 / self.fps
 
     @property
     def fps(self) -> float:
@@ -93,16 +107,17 @@ class Motion:
         return tuple(Shot(a, b) for a, b in pairwise(edges) if b > a)
 
     def cut_to(self, shot: Shot) -> Motion:
-        """The part of the motion inside ``shot``; times start at 0 again."""
+        """The part of the motion inside ``shot``; times start at 0 again, and ``start_s`` says where."""
         part = slice(shot.start, shot.stop)
         changed = {
             f.name: getattr(self, f.name)[part]
             for f in fields(self)
             if isinstance(getattr(self, f.name), np.ndarray)
         }
-        changed["times_s"] = changed["times_s"] - changed["times_s"][0]
+        first_s = changed["times_s"][0]
+        changed["times_s"] = changed["times_s"] - first_s
         inside = tuple(c - shot.start for c in self.cuts if shot.start < c < shot.stop)
-        return replace(self, **changed, cuts=inside)
+        return replace(self, **changed, cuts=inside, start_s=self.start_s + float(first_s))
 
     def save(self, path: Path) -> None:
         """Write the motion as a compressed ``.npz`` that holds arrays and numbers only (no pickles).
@@ -116,12 +131,14 @@ class Motion:
     def load(cls, path: Path) -> Motion:
         """Read a motion file. Raises RequestError (``motion_unreadable``) for anything else."""
         try:
+            _check_sizes(path)
             with np.load(path, allow_pickle=False) as file:
                 if int(file["format"]) != 1:
                     raise ValueError("unknown format")
                 held = {name: file[name] for name in file.files if name != "format"}
             held["width"], held["height"] = int(held["width"]), int(held["height"])
             held["cuts"] = tuple(int(c) for c in np.atleast_1d(held["cuts"]))
+            held["start_s"] = float(held.get("start_s", 0.0))
             motion = cls(**held)
             motion._check_shapes()
         except _UNREADABLE as error:
@@ -159,6 +176,10 @@ class Motion:
             raise ValueError(f"a size of {self.width} x {self.height}")
         if not np.isfinite(self.times_s).all() or (np.diff(self.times_s) <= 0).any():
             raise ValueError("times that do not go on")
+        if frames > 1 and not LEAST_RATE_HZ * 0.999 <= self.fps <= MOST_RATE_HZ * 1.001:
+            raise ValueError(f"{self.fps:g} frames a second")
+        if not (0 <= self.start_s <= LONGEST_S and self.duration_s <= LONGEST_S):
+            raise ValueError(f"{self.duration_s:g} s from {self.start_s:g} s on")
         if any(not 0 < cut < frames for cut in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
             raise ValueError(f"cuts {self.cuts}")
         if self.camera is not None and self.camera.shape != (frames, 2, 3):
@@ -167,3 +188,28 @@ class Motion:
             array = getattr(self, name)
             if array is not None and np.nanmax(np.abs(array), initial=0.0) > 100 * LARGEST_PX:
                 raise ValueError(f"{name} holds a number that is no place in a picture")
+
+
+def _check_sizes(path: Path) -> None:
+    """Raise ValueError for more than a motion can hold, from the archive's index and the arrays' headers alone.
+
+    A small file can unpack to more than memory. A member is never read beyond what the index says.
+    """
+    if not path.is_file():  # devices have no end
+        raise FileNotFoundError("no such file")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > MOST_BYTES:
+            raise ValueError("more than a motion holds")
+        for member in members:
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = (
+                    np.lib.format.read_array_header_1_0
+                    if version == (1, 0)
+                    else np.lib.format.read_array_header_2_0
+                )
+                shape, _, kind = read(file)
+            frames = shape[0] if shape else 0
+            if frames > MOST_FRAMES or math.prod(shape) * kind.itemsize > member.file_size:
+                raise ValueError(f"an array of {shape}")
