@@ -326,6 +326,13 @@ def test_pairs_are_made_judged_and_written(clip: Path, picture: Path, tmp_path: 
         evaluate_pairs(listed, None, tmp_path / "out", only=frozenset({"Z"}), animate=broken)
 
 
+@pytest.mark.parametrize("start_s", [float("nan"), float("inf"), -1.0])
+def test_a_start_that_is_no_time_is_refused(clip: Path, picture: Path, start_s: float) -> None:
+    with pytest.raises(RequestError) as caught:
+        evaluate_one(picture, clip, clip, Orientation.VIDEO, start_s=start_s)
+    assert caught.value.code == "start_outside"
+
+
 def test_evaluating_nothing_is_refused() -> None:
     with pytest.raises(RequestError, match="nothing to judge"):
         evaluate_one(None, None, None, Orientation.VIDEO)

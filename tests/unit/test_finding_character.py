@@ -197,6 +197,18 @@ def test_a_transparent_picture_is_fitted_by_its_alpha() -> None:
     assert character.silhouette[90, 200] > 0.5 > character.silhouette[20, 20]
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_picture_that_is_transparent_all_over_is_refused(tmp_path: Path, left: int) -> None:
+    """Even where the joints are told: nothing could be seen of it."""
+    drawing = drawn_figure()
+    alpha = np.full(drawing.rgb.shape[:2], 100 * left, np.uint8)
+    alpha[:10, : 10 * left] = 255
+    with pytest.raises(CharacterError) as caught:
+        find_character(Picture(drawing.rgb, alpha), FakeTracker([None]), joints=tmp_path / "nowhere.json")
+    assert caught.value.code == "character_not_found"
+    assert "transparent" in caught.value.message
+
+
 @pytest.mark.parametrize("shape", ["circle", "tree"])
 def test_things_without_limbs_are_refused(shape: str) -> None:
     rgb = np.full((250, 200, 3), 245, np.uint8)

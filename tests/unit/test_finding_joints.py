@@ -92,6 +92,14 @@ def test_places_outside_are_refused_unless_the_edge_cuts_them(tmp_path: Path) ->
     assert read_joints(written(tmp_path, cut), 400, 600).body[27, 1] == 700
 
 
+def test_a_body_without_a_trunk_is_refused(tmp_path: Path) -> None:
+    assert code_of(written(tmp_path, {k: [200, 300] for k in PLACES})) == "joints_degenerate"
+    on_hips = {k: PLACES[k.replace("shoulder", "hip")] for k in PLACES}
+    assert code_of(written(tmp_path, on_hips)) == "joints_degenerate"
+    near = on_hips | {k: [v[0], v[1] - 13] for k, v in on_hips.items() if "shoulder" in k}
+    assert read_joints(written(tmp_path, near), 400, 600).body.shape == (33, 3)
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_never_break_the_reader(tmp_path: Path, content: bytes) -> None:

@@ -248,6 +248,20 @@ def test_jpeg_bomb(tmp_path: Path) -> None:
         assert refused(path) == "picture_too_many_pixels"
 
 
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (31, 31), (40, 401)])
+def test_slivers_are_refused_without_the_limits_too(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("RGB", size).save(tmp_path / "x.png")
+    with pytest.raises(PictureError) as caught:
+        load_picture(tmp_path / "x.png", limits=False)
+    assert caught.value.code == "picture_sliver"
+    assert caught.value.value == f"{size[0]}x{size[1]} px"
+
+
+def test_a_folder_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="it is a folder"):
+        load_picture(tmp_path)
+
+
 def test_limits(tmp_path: Path) -> None:
     path = tmp_path / "p.png"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 
@@ -27,13 +28,21 @@ def evaluate_one(
     """The figures of one output, as JSON, and its contact sheet where asked for.
 
     ``self_reenactment`` False lets the pictures tell. Raises RequestError (``evaluate_incomplete``) where a file is
-    not named, PictureError and ClipError where one cannot be read.
+    not named or ``start_s`` is no time (``start_outside``), PictureError and ClipError where one cannot be read.
     """
     if image is None or video is None or output is None:
         raise RequestError(
             "evaluate_incomplete",
             "There is nothing to judge: a picture, a driving video and an output are wanted, or a list of pairs.",
             fix="Give --image, --video and --output, or --pairs and --media.",
+        )
+    if not (math.isfinite(start_s) and start_s >= 0):
+        raise RequestError(
+            "start_outside",
+            f"The output cannot begin at second {start_s:g} of the driving video.",
+            value=f"{start_s:g} s",
+            limit="0 s or more",
+            fix="Give the second that animate told, 0 where it told none.",
         )
     check_places((sheet,), (image, video, output))
     figures = evaluate(

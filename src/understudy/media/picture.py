@@ -17,6 +17,7 @@ from understudy.media.limits import check_picture, check_picture_file, check_pic
 from understudy.request import Mode
 
 SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
+LEAST_SIDE, MOST_ASPECT = 32, 10  # never lifted: no character can be told in less, nor moved in a strip
 LONGEST_SIDE = 4096  # of the output: many hardware decoders for H.264 end here
 EXIF_ORIENTATION = 0x0112
 TURNS = {
@@ -60,10 +61,11 @@ def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:
 def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Picture:
     """Read a JPEG or PNG file, told by its content, into upright sRGB pixels.
 
-    ``limits`` False lifts the limits on the file's size, the sides and the aspect; more than 100 million pixels
-    are refused always, before anything is decoded. Raises PictureError with one of the codes picture_unreadable,
-    picture_format, picture_damaged, picture_too_many_pixels, picture_file_size, picture_too_small,
-    picture_too_large, picture_aspect.
+    ``limits`` False lifts the limits on the file's size, the sides and the aspect; more than 100 million pixels,
+    sides under 32 pixels and an aspect over 10:1 are refused always, before anything is decoded. Raises
+    PictureError with one of the codes picture_unreadable, picture_format, picture_damaged,
+    picture_too_many_pixels, picture_file_size, picture_too_small, picture_too_large, picture_aspect,
+    picture_sliver.
     """
     data = _read(Path(path), limits)
     kind = next((kind for signature, kind in SIGNATURES.items() if data.startswith(signature)), None)
@@ -81,8 +83,8 @@ def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Pictur
             warnings.simplefilter("ignore")  # of pixels fewer than are refused here, and of odd metadata
             with Image.open(io.BytesIO(data), formats=(kind,)) as image:
                 check_picture_pixels(*image.size)
-                if limits:  # the same rules for both sides: the turn can wait
-                    check_picture(*image.size)
+                # The same rules for both sides: the turn can wait.
+                (check_picture if limits else _check_shape)(*image.size)
                 return _pixels(image)
     except PictureError:
         raise
@@ -100,6 +102,8 @@ def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Pictur
 
 def _read(path: Path, limits: bool) -> bytes:
     try:
+        if path.is_dir():
+            raise IsADirectoryError("it is a folder, not a file")
         if not path.is_file():
             raise FileNotFoundError("no such file")
         if limits:
@@ -111,6 +115,18 @@ def _read(path: Path, limits: bool) -> bytes:
             f"The picture cannot be opened: {getattr(error, 'strerror', None) or error}.",
             fix="Check its path and that it may be read.",
         ) from error
+
+
+def _check_shape(width: int, height: int) -> None:
+    short, long = sorted((width, height))
+    if short < LEAST_SIDE or long > MOST_ASPECT * short:
+        raise PictureError(
+            "picture_sliver",
+            f"The picture has {width}x{height} pixels: too small or too narrow to show a character.",
+            value=f"{width}x{height} px",
+            limit=f"{LEAST_SIDE} px a side, {MOST_ASPECT}:1, also without the limits",
+            fix="Use a larger picture, or add background at its long edges.",
+        )
 
 
 def _pixels(image: Image.Image) -> Picture:

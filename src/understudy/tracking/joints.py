@@ -33,6 +33,7 @@ from understudy.tracking.template import INDEX, NAMES, complete, world_from
 from understudy.tracking.tracker import Person, nobody
 
 MOST_BYTES = 65536
+SHORTEST_TRUNK = 0.02  # of the picture's height, from the shoulders' middle to the hips'
 REQUIRED = (
     "nose",
     *(
@@ -47,7 +48,7 @@ _EXAMPLE = 'Give a JSON object of landmark names and pixel places, such as {"nos
 def read_joints(path: Path, width: int, height: int) -> Person:
     """The person that a joints file describes, for an upright picture of that size.
 
-    Raises RequestError: ``joints_unreadable``, ``joints_incomplete``, ``joints_outside``.
+    Raises RequestError: ``joints_unreadable``, ``joints_incomplete``, ``joints_outside``, ``joints_degenerate``.
     """
     given = _places(path)
     top = given.pop("head_top", None)
@@ -84,6 +85,7 @@ def read_joints(path: Path, width: int, height: int) -> Person:
             limit="3 joints inside",
             fix="Give places in pixels of the upright picture, x to the right and y down.",
         )
+    _check_trunk(path, known, height)
     head = None if top is None else 1.7 * float(np.linalg.norm(np.asarray(top) - known[0]))
     body = np.zeros((BODY, 3), np.float32)
     body[:, :2] = complete(known, head_height=head)
@@ -111,6 +113,20 @@ def _places(path: Path) -> dict[str, tuple[float, float]]:
             raise _unreadable(path, f"the place of {name} is not two numbers [x, y]")
         places[name] = (float(place[0]), float(place[1]))
     return places
+
+
+def _check_trunk(path: Path, known: Floats, height: int) -> None:
+    """Raise RequestError where the hips lie on the shoulders: everything is measured by the trunk's length."""
+    shoulders, hips = (known[rows].mean(axis=0) for rows in ([11, 12], [23, 24]))
+    length = float(np.linalg.norm(hips - shoulders))
+    if length < SHORTEST_TRUNK * height:
+        raise RequestError(
+            "joints_degenerate",
+            f"The shoulders and the hips of {path.name!r} lie in one place: that is no body.",
+            value=f"{length:.1f} px apart",
+            limit=f"at least {SHORTEST_TRUNK * height:.1f} px, {100 * SHORTEST_TRUNK:g} % of the picture's height",
+            fix="Give each joint its own place, in pixels of the upright picture.",
+        )
 
 
 def _is_number(value: object) -> bool:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.errors import CharacterError
 from understudy.media.picture import Picture
 from understudy.tracking.backdrop import find_backdrop
 from understudy.tracking.tracker import Frame
@@ -24,6 +25,7 @@ SIZE = 400  # longer side of the working copy
 INK_SIZE = 800  # thin strokes need more
 _SMALLEST = 0.006  # of the picture's area: less is not a character
 _LARGEST = 0.85
+_OPAQUE = 0.005  # of the picture's area: with less there is nothing to see
 _MOST = 5  # shapes of one source that are worth a look
 
 
@@ -49,7 +51,11 @@ class Silhouette:
 
 
 def silhouettes(picture: Picture) -> list[Silhouette]:
-    """Every shape that could be the character, the surest source first, larger shapes first within a source."""
+    """Every shape that could be the character, the surest source first, larger shapes first within a source.
+
+    Raises CharacterError (``character_not_found``) where the picture is transparent all over.
+    """
+    _check_opaque(picture)
     scale = min(1.0, SIZE / max(picture.width, picture.height))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     rgb = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
@@ -68,6 +74,20 @@ def silhouettes(picture: Picture) -> list[Silhouette]:
         if mask is not None:
             found += [Silhouette(m, scale, source) for m in _shapes(mask)]
     return found
+
+
+def _check_opaque(picture: Picture) -> None:
+    if picture.alpha is None:
+        return
+    share = float((picture.alpha > 127).mean())
+    if share < _OPAQUE:
+        raise CharacterError(
+            "character_not_found",
+            "The reference image is transparent (nearly) all over: there is no character to see.",
+            value=f"{100 * share:.2g} % of its pixels are more than half opaque",
+            limit=f"at least {100 * _OPAQUE:g} %",
+            fix="Make the character opaque in the image, or save it without transparency.",
+        )
 
 
 def fill_holes(mask: Mask) -> Mask:
