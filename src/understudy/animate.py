@@ -101,6 +101,8 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         whole = _motion(request, clip, threads, progress)
         if request.motion is not None and clip is not None:
             _check_match(whole, clip)
+        if request.save_motion is not None:
+            whole.save(request.save_motion)
         shot, dropped = choose_performance(whole, _shortest_s(request, whole))
         motion = whole.cut_to(shot)
     with clock.stage("rig"):
@@ -108,7 +110,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     with clock.stage("drawing"):
         written = _write(request, engine.name, performance, clip, whole, shot, threads, progress)
     start_s = motion.start_s
-    if request.sheet is not None and request.video is not None:
+    if request.sheet is not None and request.video is not None:  # checked before: the one needs the other
         with clock.stage("sheet"):
             contact_sheet(request.video, request.output, request.sheet, driving_start_s=start_s)
     left_out = _missing_head(whole)
@@ -125,7 +127,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         sound=written.sound,
         driving_start_s=start_s,
         watermark_path=_marked(request),
-        sheet_path=request.sheet if request.video is not None else None,
+        sheet_path=request.sheet,
         left_out=(*left_out, *performance.left_out),
         timings_s=clock.stages_s,
     )
@@ -149,10 +151,7 @@ def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: P
     width, height = frame_size(clip, TRACK_SIDE)
     tracker = MediaPipeTracker(threads=threads)
     frames = ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))
-    motion = track_clip(frames, width, height, tracker, progress, clip.frame_count)
-    if request.save_motion is not None:
-        motion.save(request.save_motion)
-    return motion
+    return track_clip(frames, width, height, tracker, progress, clip.frame_count)
 
 
 def _write(
@@ -284,6 +283,13 @@ def _check_output(request: MotionRequest) -> None:
             value=request.output.suffix or "none",
             limit=".mp4",
             fix="Name it something.mp4.",
+        )
+    if request.sheet is not None and request.video is None and request.motion is not None:
+        raise RequestError(
+            "sheet_without_video",
+            "A contact sheet shows the driving video beside the output, but only a motion is given.",
+            value=request.sheet.name,
+            fix="Give --video beside --motion, or no --sheet.",
         )
     check_places(
         (request.output, _marked(request), request.sheet, request.save_motion),

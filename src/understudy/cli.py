@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -48,7 +50,9 @@ def animate(
         bool, typer.Option("--watermark", help="Write a second, visibly marked file.")
     ] = False,
     prompt: Annotated[str, typer.Option(help="Words for engines that read them.")] = "",
-    sheet: Annotated[Path | None, typer.Option(help="A contact sheet to write, as PNG.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="A contact sheet to write, as PNG; needs --video.")
+    ] = None,
     motion: MotionOption = None,
     save_motion: Annotated[Path | None, typer.Option(help="Keep the motion for later, as .npz.")] = None,
     joints: JointsOption = None,
@@ -198,10 +202,19 @@ def pull(name: Annotated[str, typer.Argument(help="Which: tracker.")] = "tracker
     say(f"{len(paths)} model files in {paths[0].parent}")
 
 
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_IGN)  # a second one must not break off the clearing away
+    sys.exit(128 + number)
+
+
 def main() -> None:
-    """Run; an error that we can explain is one line on stderr and exit code 1 (2 for wrong input)."""
+    """Run; an error that we can explain is one line on stderr and exit code 1 (2 for wrong input).
+
+    SIGTERM leaves as an exception, so that what is half written is cleared away: exit code 143.
+    """
     from understudy.errors import InputError
 
+    signal.signal(signal.SIGTERM, _leave)
     try:
         app(prog_name="understudy")
     except UnderstudyError as error:

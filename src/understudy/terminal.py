@@ -63,6 +63,8 @@ def show_result(result: Result) -> None:
         f"sound: {'yes' if result.sound else 'no'}; engine {result.engine}, character found by "
         f"{result.character_found_by}; {work:.1f} s of work"
     )
+    if result.driving_start_s > 0:
+        say(f"begins at {result.driving_start_s:.3f} s of the driving video (evaluate --start)")
     for part in result.left_out:
         say(f"left out ({part.what}): {part.detail}")
 

@@ -189,7 +189,7 @@ def test_a_saved_motion_stands_in_for_tracking(inputs: Path, out: Path, tracked:
     again = made(inputs, out, "again.mp4", motion=out / "kept.npz")
     assert tracked.calls == 1
     assert (again.frames, again.fps, again.sound) == (first.frames, first.fps, True)
-    alone = made(inputs, out, "alone.mp4", video=None, motion=out / "kept.npz", sheet=out / "s.png")
+    alone = made(inputs, out, "alone.mp4", video=None, motion=out / "kept.npz")
     assert tracked.calls == 1
     assert (alone.frames, alone.sound, alone.sheet_path) == (FRAMES, False, None)
     assert alone.fps == pytest.approx(FPS, rel=1e-3)
@@ -207,6 +207,20 @@ def test_beside_a_motion_the_video_gives_no_rate(inputs: Path, out: Path, fps: F
     assert result.duration_s == pytest.approx(clip.duration_s, abs=0.01)
     assert clip.duration_s == pytest.approx(3.3, abs=0.11)
     assert first_sound_s(result.path) == pytest.approx(BEEP_S[0], abs=0.03)
+
+
+def test_a_sheet_needs_a_video(inputs: Path, out: Path) -> None:
+    performance(FRAMES, FPS).save(out / "kept.npz")
+    with pytest.raises(RequestError) as caught:
+        made(inputs, out, video=None, motion=out / "kept.npz", sheet=out / "s.png")
+    assert caught.value.code == "sheet_without_video"
+    assert names(out) == ["kept.npz"]
+
+
+def test_a_motion_given_is_saved_again_where_asked(inputs: Path, out: Path) -> None:
+    performance(FRAMES, FPS).save(out / "kept.npz")
+    made(inputs, out, video=None, motion=out / "kept.npz", save_motion=out / "again.npz")
+    np.testing.assert_array_equal(Motion.load(out / "again.npz").body, Motion.load(out / "kept.npz").body)
 
 
 def test_a_motion_with_a_rate_that_varies_keeps_its_times(inputs: Path, out: Path) -> None:

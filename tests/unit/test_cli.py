@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -41,10 +43,13 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         monkeypatch.setattr(sys, "argv", ["understudy", *map(str, arguments)])
         capsys.readouterr()
         code: object = 0
+        terminated = signal.getsignal(signal.SIGTERM)
         try:
             cli.main()
         except SystemExit as left:
             code = left.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, terminated)
         told = capsys.readouterr()
         assert isinstance(code, int)
         assert "Traceback" not in told.out + told.err
@@ -164,6 +169,7 @@ def test_what_is_left_out_is_told(
     said = animate(run, pair, tmp_path / "made.mp4", "--no-limits")
     assert said.code == 0
     assert "left out (untracked): The driving video from 0.00 to 0.40 s is not used." in said.out
+    assert "begins at 0.400 s of the driving video (evaluate --start)" in said.out
 
 
 @pytest.mark.parametrize(
@@ -232,6 +238,29 @@ def test_an_interrupt_is_exit_code_130(
     monkeypatch.setattr(road, "track_clip", interrupted)
     assert animate(run, pair, tmp_path / "made.mp4").code == 130
     assert not list(tmp_path.glob("*.mp4"))
+
+
+def test_sigterm_clears_away_and_is_exit_code_143(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unheard(*_: object) -> None:
+        raise AssertionError("SIGTERM was not taken")
+
+    before = signal.signal(signal.SIGTERM, unheard)
+    begun: list[Path] = []
+
+    def killed(*_: object) -> None:
+        begun.extend(tmp_path.glob(".made*.part"))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(road.VideoWriter, "write", killed)
+    try:
+        said = animate(run, pair, tmp_path / "made.mp4", "--watermark")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert said.code == 143
+    assert len(begun) == 2
+    assert list(tmp_path.glob("*made*")) == []
 
 
 @pytest.mark.parametrize(
