@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -86,6 +86,7 @@ def test_an_axis_without_length_is_no_crash() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
+@example(10472, 1, False)  # a hole far from everything that is known
 def test_no_foreign_colour_whatever_the_shape(seed: int, holes: int, mirrored: bool) -> None:
     rgb, own, _ = part(seed)
     own[20:80, 20:80] = True

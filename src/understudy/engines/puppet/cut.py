@@ -35,6 +35,7 @@ from understudy.engines.puppet.parts import (
 from understudy.tracking.motion import Floats
 
 STATION_PX = 3.0  # along the limb
+FINGERS = 9  # stations below a hand that its fingertips may hide
 FEATHER_PX = 2.5  # half width of a soft inner cut
 # Half widths of upper arm, forearm, hand and of thigh, shin, foot over the figure's size (`figure_size`), as seen on
 # dressed adults; what the matte shows decides, these only tell plausible from not.
@@ -242,9 +243,13 @@ def _behind(reach: Floats, seen: Floats, target: Floats) -> Floats:
     clear = seen >= reach
     if clear.all():
         return reach
+    # Beside the hand's own pixels its fingertips may have been missed: they would stay on the leg.
+    clear = cv2.erode(clear.astype(np.uint8)[:, None], np.ones((2 * FINGERS + 1, 1), np.uint8))[:, 0] > 0
     stations = np.arange(len(reach))
     guess = np.interp(stations, stations[clear], reach[clear]) if clear.sum() >= 3 else target
-    cut: Floats = np.where(clear, reach, np.minimum(np.maximum(seen, guess), reach)).astype(np.float32)
+    cut: Floats = np.where(
+        clear, reach, np.minimum(np.maximum(np.where(seen < reach, seen, 0.0), guess), reach)
+    ).astype(np.float32)
     return cut
 
 

@@ -26,8 +26,9 @@ def fill_hidden(
     todo = hidden.copy()
     if axis is not None:
         todo &= ~_mirror(out, own, hidden, axis)
-    if todo.any():
-        _grow(out, own | (hidden & ~todo), todo)
+    known = own | (hidden & ~todo)
+    if todo.any() and known.any():
+        _grow(out, known, todo)
     return out
 
 
@@ -50,16 +51,16 @@ def _mirror(
 
 
 def _grow(out: NDArray[np.uint8], known: NDArray[np.bool_], todo: NDArray[np.bool_]) -> None:
-    """Inpaint ``todo`` from ``known`` in place, at half size; every other pixel is kept away from the fill."""
+    """Inpaint ``todo`` from ``known`` in place; every other pixel is kept away from the fill."""
     ys, xs = np.nonzero(todo)
-    pad = 12
+    # As far about as the part's own pixels reach into, since only they may be spread.
+    away = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
+    pad = 12 + int(np.ceil(float(away[todo].max())))
     y0, y1 = max(int(ys.min()) - pad, 0), min(int(ys.max()) + pad + 1, todo.shape[0])
     x0, x1 = max(int(xs.min()) - pad, 0), min(int(xs.max()) + pad + 1, todo.shape[1])
     box = (slice(y0, y1), slice(x0, x1))
     # Foreign pixels take the nearest known colour first, so that the inpainter meets only the part's own colours.
     source = known[box]
-    if not source.any():
-        return
     trusted = cv2.erode(source.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     if trusted.sum() > 50:
         source = trusted

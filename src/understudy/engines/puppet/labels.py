@@ -128,7 +128,10 @@ def _adopt_orphans(
         touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
         if touching[1:].sum() == 0:
             continue
-        limb = int(touching[1:].argmax())
+        arms = np.array([c.limb.arm for c in corridors])
+        fingers = np.where(arms, touching[1:], 0)
+        # Between a hand and a leg lie fingertips.
+        limb = int((fingers if fingers.max() > 0.2 * touching[1:].sum() else touching[1:]).argmax())
         # A skirt below clasped hands is an island too: large, and on the trunk's place. It does not swing with them.
         share = float(stats[island, 4]) / max(int((labels == limb + 1).sum()), 1)
         on_trunk = float(trunk[box][mine].mean())
