@@ -125,10 +125,6 @@ def _rig_limb(
     if made:  # what lies about the hand is the hand's, the rest belongs to the sleeve
         hand = _near(zone, line[2:], 1.5 * float(radii[2]))
         nearest[nearest == 1] = np.where(hand[nearest == 1], 2, 0)
-    # A hand or foot that is in the picture as a whole has nothing to go on with beyond the edge.
-    whole = _inside(line[2], alpha.shape, 0.02) and (
-        not corridor.limb.arm or _inside(line[3], alpha.shape, 0.0)
-    )
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
     for k, name in enumerate(corridor.limb.segments):
@@ -142,14 +138,9 @@ def _rig_limb(
                 part |= zone & _disc(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
-        layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 and whole else pad))
+        # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
+        layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
-
-
-def _inside(point: Floats, shape: tuple[int, ...], margin: float) -> bool:
-    """Whether a point lies in the picture, ``margin`` of its height away from the edges."""
-    x, y, edge = float(point[0]), float(point[1]), margin * shape[0]
-    return edge <= x < shape[1] - edge and edge <= y < shape[0] - edge
 
 
 def _hinge(room: Floats, point: Floats, radius: float) -> float:
