@@ -147,8 +147,9 @@ class Painter:
             first = bool(self._order.left_leg_first[t])
             return limb.limb.arm, not limb.limb.arm and (limb.limb.side == 0) == first
 
-        before = [limb for limb in self._rig.limbs if self._order.before_trunk[limb.limb.name][t]]
-        behind = [limb for limb in self._rig.limbs if limb not in before]
+        in_front = self._order.before_trunk
+        before = [limb for limb in self._rig.limbs if in_front[limb.limb.name][t]]
+        behind = [limb for limb in self._rig.limbs if not in_front[limb.limb.name][t]]
         # Behind the trunk the arms come first (they are the farthest), before it they come last.
         behind.sort(key=lambda limb: (not place(limb)[0], place(limb)[1]))
         before.sort(key=place)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -174,11 +173,7 @@ def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
     """(H, W) number of the nearest of the polyline's three bones, -1 outside ``zone``."""
     ys, xs = np.nonzero(zone)
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
-    away = []
-    for start, stop in pairwise(line):
-        along = stop - start
-        t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
-        away.append(np.linalg.norm(pixels - start - t[:, None] * along, axis=1))
+    away = [distance_to_polyline(pixels, line[k : k + 2]) for k in range(len(line) - 1)]
     nearest = np.full(zone.shape, -1, np.int8)
     nearest[ys, xs] = np.argmin(away, axis=0) if len(xs) else 0
     return nearest
