@@ -29,7 +29,7 @@ from understudy.progress import Progress, silent
 from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
 from understudy.tracking.clip_tracking import track_clip
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
-from understudy.tracking.motion import Motion, Shot
+from understudy.tracking.motion import Motion
 from understudy.tracking.performance import choose_performance
 
 TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
@@ -108,7 +108,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     with clock.stage("rig"):
         performance = engine.perform(picture, motion, request, progress)
     with clock.stage("drawing"):
-        written = _write(request, engine.name, performance, clip, whole, shot, threads, progress)
+        written = _write(request, engine.name, performance, clip, whole, motion, threads, progress)
     start_s = motion.start_s
     if request.sheet is not None and request.video is not None:  # checked before: the one needs the other
         with clock.stage("sheet"):
@@ -160,12 +160,11 @@ def _write(
     performance: Performance,
     clip: Clip | None,
     whole: Motion,
-    shot: Shot,
+    part: Motion,
     threads: int,
     progress: Progress,
 ) -> _Written:
-    """Draw and encode frame by frame; the marked file is made in the same pass."""
-    part = whole.cut_to(shot)
+    """Draw and encode ``part`` of the ``whole`` motion frame by frame; the marked file is made in the same pass."""
     times = part.times_s
     sound = clip if clip is not None and request.sound and clip.has_audio else None
     # A motion file's times are its own: the video beside it gives the sound alone.
