@@ -1,14 +1,29 @@
-"""Where things lie on this machine, from ``UNDERSTUDY_*`` variables or the usual places."""
+"""Where things lie and how the service behaves: flags, then ``UNDERSTUDY_*`` variables, then a file, by the same names."""
 
 from __future__ import annotations
 
 import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
+
+from understudy.errors import SettingError
+
+PREFIX = "UNDERSTUDY_"
+FILE_NAME = "understudy.toml"
+
+Network = IPv4Network | IPv6Network
 
 
 def data_dir() -> Path:
-    """Folder for what Understudy keeps: models, the signing authority. ``UNDERSTUDY_DATA_DIR`` moves it."""
-    chosen = os.environ.get("UNDERSTUDY_DATA_DIR")
+    """Folder for what Understudy keeps: models, the signing authority, all that the service embeds.
+
+    ``UNDERSTUDY_DATA_DIR`` moves it.
+    """
+    chosen = os.environ.get(f"{PREFIX}DATA_DIR")
     if chosen:
         return Path(chosen).expanduser()
     base = os.environ.get("XDG_DATA_HOME")
@@ -17,5 +32,117 @@ def data_dir() -> Path:
 
 def models_dir() -> Path:
     """Folder of the tracker's model files. ``UNDERSTUDY_MODELS_DIR`` moves it."""
-    chosen = os.environ.get("UNDERSTUDY_MODELS_DIR")
+    chosen = os.environ.get(f"{PREFIX}MODELS_DIR")
     return Path(chosen).expanduser() if chosen else data_dir() / "models"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's settings. A field ``public_url`` is the variable ``UNDERSTUDY_PUBLIC_URL``, the file's line
+    ``public_url = "..."`` and the flag ``--public-url``."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = ""  # what links are built on; empty: http://host:port
+    database_url: str = ""  # empty: the embedded Postgres
+    storage_url: str = ""  # empty: a folder in data_dir; else s3://bucket/prefix, gs://..., az://...
+    secret_key: tuple[str, ...] = ()  # the first signs, all verify; empty: made once, kept in data_dir
+    allow_networks: tuple[Network, ...] = ()  # which fetching and callbacks may reach besides public ones
+    result_links: str = "signed"  # or data: the query answers data: URLs
+    result_days: int = 30
+    engine: str = "puppet"
+    concurrency: int = 0  # renders at once; 0: one for every two cores
+    threads: int = 0  # of one render; 0: as the command line has it
+    render_timeout_s: int = 3600
+    render_memory_mb: int = 6144
+
+    @classmethod
+    def load(cls, flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Flags that are not None win over variables, those over the file: ``UNDERSTUDY_CONFIG``, else
+        ``understudy.toml`` in the data folder where it lies. Raises SettingError."""
+        given = {name: value for name, value in (flags or {}).items() if value is not None}
+        variables = {
+            field.name: environ[PREFIX + field.name.upper()]
+            for field in fields(cls)
+            if environ.get(PREFIX + field.name.upper())
+        }
+        folder = Path(str(given.get("data_dir") or variables.get("data_dir") or data_dir())).expanduser()
+        named = environ.get(f"{PREFIX}CONFIG")
+        lines = _read_file(Path(named).expanduser() if named else folder / FILE_NAME, must=bool(named))
+        merged: dict[str, Any] = {**lines, **variables, **given, "data_dir": folder.absolute()}
+        return cls(**{name: _parsed(name, value) for name, value in merged.items()})
+
+    @property
+    def base_url(self) -> str:
+        """What links are built on, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+        return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
+
+    @property
+    def renders_at_once(self) -> int:
+        return self.concurrency or max(1, (os.cpu_count() or 1) // 2)
+
+
+def _read_file(path: Path, *, must: bool) -> dict[str, Any]:
+    try:
+        lines = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if must:
+            raise SettingError(
+                "setting_file",
+                f"There is no settings file {str(path)!r}.",
+                value=str(path),
+                fix=f"Make it, or unset {PREFIX}CONFIG.",
+            ) from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            "setting_file",
+            f"The settings file {str(path)!r} cannot be read: {error}.",
+            value=str(path),
+            fix='Write one setting a line, such as: public_url = "https://motion.example.com"',
+        ) from error
+    known = {field.name for field in fields(Settings)} - {"data_dir"}
+    for name in lines:
+        if name not in known:
+            raise SettingError(
+                "setting_unknown",
+                f"The settings file {str(path)!r} has an unknown setting {name!r}.",
+                value=name,
+                limit=", ".join(sorted(known)),
+                fix="Correct its name or take it out.",
+            )
+    return lines
+
+
+def _parsed(name: str, value: Any) -> Any:
+    """The setting in its own type. Lists may be lists or words parted by commas."""
+    kind = {field.name: str(field.type) for field in fields(Settings)}[name]
+    try:
+        if kind == "int":
+            number = int(value)
+            if not 0 <= number <= 1_000_000_000:
+                raise ValueError("it is below zero or too large")
+            return number
+        if kind.startswith("tuple"):
+            words = value.split(",") if isinstance(value, str) else list(value)
+            words = [str(word).strip() for word in words if str(word).strip()]
+            return tuple(ip_network(word) for word in words) if name == "allow_networks" else tuple(words)
+        if kind == "Path":
+            return Path(value)
+        text = str(value).strip()
+        if name == "result_links" and text not in ("signed", "data"):
+            raise ValueError("it is neither 'signed' nor 'data'")
+        if name == "public_url" and text and not text.startswith(("http://", "https://")):
+            raise ValueError("it does not begin with http:// or https://")
+        return text
+    except (TypeError, ValueError) as error:
+        shown = "" if name == "secret_key" else f" {str(value)!r}"
+        raise SettingError(
+            "setting_invalid",
+            f"The setting {name}{shown} cannot be used: {error}.",
+            value=None if name == "secret_key" else str(value),
+            fix=f"Correct {PREFIX}{name.upper()}, the flag --{name.replace('_', '-')} or the settings file.",
+        ) from error

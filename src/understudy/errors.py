@@ -8,7 +8,15 @@
     │   ├── PerformerError      nobody to follow in the driving video
     │   └── RequestError        an option or a file that goes with it
     ├── ModelError              a tracker's model file is missing or wrong
-    └── EngineError             the engine could not make the video
+    ├── EngineError             the engine could not make the video
+    └── ServiceError            the service cannot do what was asked of it
+        ├── FormError           a request to the service has the wrong form
+        ├── AuthError           the caller is not known
+        ├── AccountError        the account may not do that now
+        ├── TaskError           no such task, or it is past that
+        ├── FetchError          a source could not be fetched
+        ├── SettingError        a setting cannot be used
+        └── UnavailableError    a part of the service is away or broken
 
 A code is stable: programs may compare it. The message names what was found and the limit; ``fix`` says what to
 do about it. Bad input never ends in any other exception.
@@ -68,3 +76,56 @@ class ModelError(UnderstudyError):
 
 class EngineError(UnderstudyError):
     """The engine could not make the video."""
+
+
+class ServiceError(UnderstudyError):
+    """The service cannot do what was asked of it."""
+
+
+class FormError(ServiceError):
+    """A request to the service has the wrong form. Codes: those of ``FORM_CODES``."""
+
+
+class AuthError(ServiceError):
+    """The caller is not known. Codes: those of ``AUTH_CODES``."""
+
+
+class AccountError(ServiceError):
+    """The account may not do that now. Codes: those of ``ACCOUNT_CODES``."""
+
+
+class TaskError(ServiceError):
+    """There is no such task for this account, or it is past what was asked. Codes: those of ``TASK_CODES``."""
+
+
+class FetchError(ServiceError):
+    """A source could not be fetched, or may not be: its address, its answer, its size."""
+
+
+class SettingError(ServiceError):
+    """A setting (flag, variable or line of the settings file) cannot be used."""
+
+
+class UnavailableError(ServiceError):
+    """A part of the service is away or broken. Codes: those of ``UNAVAILABLE_CODES``."""
+
+
+FORM_CODES = frozenset(
+    {
+        "body_unreadable",  # not JSON, or not an object
+        "body_too_large",
+        "field_missing",
+        "field_invalid",
+        "model_unknown",
+        "external_id_taken",
+        "idempotency_conflict",
+        "route_unknown",
+        "method_unknown",
+    }
+)
+AUTH_CODES = frozenset({"auth_missing", "auth_invalid", "auth_not_yet", "auth_expired"})
+ACCOUNT_CODES = frozenset({"account_disabled", "balance_used_up", "too_many_tasks"})
+TASK_CODES = frozenset({"task_unknown", "task_ended", "task_running"})
+UNAVAILABLE_CODES = frozenset({"unavailable", "internal"})
+SERVICE_CODES = FORM_CODES | AUTH_CODES | ACCOUNT_CODES | TASK_CODES | UNAVAILABLE_CODES
+"""What an entrance of the service may answer at once. Every dialect has a row for each of them."""

@@ -1,0 +1,59 @@
+"""What an entrance hands in to become a task, in nobody's dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from understudy.request import Mode, Orientation
+
+
+@dataclass(frozen=True)
+class Link:
+    """A source to be fetched by the worker."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Inline:
+    """A source that came within the request, as bytes that nobody has opened yet."""
+
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A source that lies in the storage already, under ``key``."""
+
+    key: str
+
+
+Source = Link | Inline | Stored
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A caller's promise that requests with the same ``key`` are the same one; the hash tells whether that is true."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One request after its form was found right. ``model`` is the dialect's word and sets the price;
+    ``engine`` makes the video."""
+
+    dialect: str
+    model: str
+    engine: str
+    image: Source
+    video: Source
+    orientation: Orientation = Orientation.VIDEO
+    mode: Mode = Mode.STD
+    sound: bool = True
+    watermark: bool = False
+    prompt: str = ""
+    callback_url: str | None = None
+    external_task_id: str | None = None
+    idempotency: Idempotency | None = None
