@@ -1,4 +1,4 @@
-"""Where things lie and how the service behaves: flags, then ``UNDERSTUDY_*`` variables, then a file, by the same names."""
+"""Where things lie and how the service behaves: from flags, ``UNDERSTUDY_*`` variables or a file, by the same names."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Settings:
     render_memory_mb: int = 6144
 
     @classmethod
-    def load(cls, flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    def load(
+        cls, flags: Mapping[str, object] | None = None, environ: Mapping[str, str] = os.environ
+    ) -> Settings:
         """Flags that are not None win over variables, those over the file: ``UNDERSTUDY_CONFIG``, else
         ``understudy.toml`` in the data folder where it lies. Raises SettingError."""
         given = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -121,23 +123,7 @@ def _parsed(name: str, value: Any) -> Any:
     """The setting in its own type. Lists may be lists or words parted by commas."""
     kind = {field.name: str(field.type) for field in fields(Settings)}[name]
     try:
-        if kind == "int":
-            number = int(value)
-            if not 0 <= number <= 1_000_000_000:
-                raise ValueError("it is below zero or too large")
-            return number
-        if kind.startswith("tuple"):
-            words = value.split(",") if isinstance(value, str) else list(value)
-            words = [str(word).strip() for word in words if str(word).strip()]
-            return tuple(ip_network(word) for word in words) if name == "allow_networks" else tuple(words)
-        if kind == "Path":
-            return Path(value)
-        text = str(value).strip()
-        if name == "result_links" and text not in ("signed", "data"):
-            raise ValueError("it is neither 'signed' nor 'data'")
-        if name == "public_url" and text and not text.startswith(("http://", "https://")):
-            raise ValueError("it does not begin with http:// or https://")
-        return text
+        return _typed(name, kind, value)
     except (TypeError, ValueError) as error:
         shown = "" if name == "secret_key" else f" {str(value)!r}"
         raise SettingError(
@@ -146,3 +132,23 @@ def _parsed(name: str, value: Any) -> Any:
             value=None if name == "secret_key" else str(value),
             fix=f"Correct {PREFIX}{name.upper()}, the flag --{name.replace('_', '-')} or the settings file.",
         ) from error
+
+
+def _typed(name: str, kind: str, value: Any) -> Any:
+    if kind == "int":
+        number = int(value)
+        if not 0 <= number <= 1_000_000_000:
+            raise ValueError("it is below zero or too large")
+        return number
+    if kind.startswith("tuple"):
+        words = value.split(",") if isinstance(value, str) else list(value)
+        words = [str(word).strip() for word in words if str(word).strip()]
+        return tuple(ip_network(word) for word in words) if name == "allow_networks" else tuple(words)
+    if kind == "Path":
+        return Path(value)
+    text = str(value).strip()
+    if name == "result_links" and text not in ("signed", "data"):
+        raise ValueError("it is neither 'signed' nor 'data'")
+    if name == "public_url" and text and not text.startswith(("http://", "https://")):
+        raise ValueError("it does not begin with http:// or https://")
+    return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +18,13 @@ class Jobs(Protocol):
     """
 
     async def put(
-        self, connection: AsyncConnection, name: str, argument: int, *, lock: str | None = None, at: datetime | None = None
+        self,
+        connection: AsyncConnection,
+        name: str,
+        argument: int,
+        *,
+        lock: str | None = None,
+        at: datetime | None = None,
     ) -> None: ...
 
 
@@ -30,6 +35,12 @@ class FakeJobs:
     put_in: list[tuple[str, int]] = field(default_factory=list)
 
     async def put(
-        self, connection: AsyncConnection, name: str, argument: int, *, lock: str | None = None, at: datetime | None = None
+        self,
+        connection: AsyncConnection,
+        name: str,
+        argument: int,
+        *,
+        lock: str | None = None,
+        at: datetime | None = None,
     ) -> None:
         self.put_in.append((name, argument))

@@ -107,7 +107,8 @@ tasks = Table(
     _time("deleted_at"),  # by the account; the record stays for the ledger
     CheckConstraint("status IN ('submitted', 'processing', 'succeed', 'failed')", name="tasks_status"),
     CheckConstraint(
-        "(status IN ('succeed', 'failed')) = (ended_at IS NOT NULL AND deduction IS NOT NULL)", name="tasks_end"
+        "(status IN ('succeed', 'failed')) = (ended_at IS NOT NULL AND deduction IS NOT NULL)",
+        name="tasks_end",
     ),
     UniqueConstraint("account_id", "external_task_id", name="tasks_external"),
     Index("tasks_listed", "account_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),

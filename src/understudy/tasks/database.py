@@ -1,0 +1,87 @@
+"""The database: connections, transactions, and bringing its tables up to date."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from understudy.errors import UnavailableError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATING = 0x756E6465  # the advisory lock under which one process at a time migrates
+
+
+class Database:
+    """Transactions on one Postgres.
+
+    ``url`` is anything psycopg takes: ``postgresql://user@/name?host=/socket/folder``.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            _dialect_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=True,  # the server may have been started anew since
+            connect_args={"connect_timeout": 5, "application_name": "understudy"},
+        )
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction, committed at the end. Raises UnavailableError where the server is lost or absent."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+            raise _unavailable() from error
+        except DBAPIError as error:
+            if error.connection_invalidated or isinstance(error.orig, psycopg.errors.AdminShutdown):
+                raise _unavailable() from error
+            raise
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def migrate(url: str) -> None:
+    """Bring the database's tables, the queue's among them, up to date. Raises UnavailableError where it is away."""
+    engine = create_engine(_dialect_url(url), poolclass=NullPool, connect_args={"connect_timeout": 10})
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATING})
+            connection.commit()
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATING})
+            connection.commit()
+    except (OperationalError, OSError) as error:
+        raise _unavailable() from error
+    finally:
+        engine.dispose()
+
+
+def _dialect_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def _unavailable() -> UnavailableError:
+    return UnavailableError(
+        "unavailable",
+        "The database cannot be reached at the moment.",
+        fix="Try again in a few seconds; nothing that was accepted is lost.",
+    )
