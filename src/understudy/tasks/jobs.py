@@ -24,7 +24,6 @@ class Jobs(Protocol):
         argument: int,
         *,
         lock: str | None = None,
-        at: datetime | None = None,
     ) -> None: ...
 
 
@@ -41,6 +40,5 @@ class FakeJobs:
         argument: int,
         *,
         lock: str | None = None,
-        at: datetime | None = None,
     ) -> None:
         self.put_in.append((name, argument))

@@ -1,0 +1,22 @@
+"""What every entrance of the server is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from understudy.config import Settings
+from understudy.server.auth import Authenticator
+from understudy.server.links import Links
+from understudy.storage import Storage
+from understudy.tasks.database import Database
+from understudy.tasks.records import Tasks
+
+
+@dataclass(frozen=True)
+class Service:
+    settings: Settings
+    database: Database
+    tasks: Tasks
+    authenticator: Authenticator
+    links: Links
+    storage: Storage

@@ -1,0 +1,49 @@
+"""Rows of the ``tasks`` table to tasks, and sources to what is kept of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from understudy.request import Mode, Orientation
+from understudy.tasks.submission import Link, Stored
+from understudy.tasks.tables import tasks
+from understudy.tasks.task import Output, Status, Task
+
+COLUMNS = tuple(
+    tasks.c[name] for name in Task.__dataclass_fields__
+)  # the record's other columns are the worker's own
+
+
+def task_of(row: Row[Any]) -> Task:
+    values = dict(row._mapping)
+    output = values.pop("output")
+    return Task(
+        **{
+            **values,
+            "image": _source(values["image"]),
+            "video": _source(values["video"]),
+            "orientation": Orientation(values["orientation"]),
+            "mode": Mode(values["mode"]),
+            "status": Status(values["status"]),
+        },
+        output=None if output is None else Output.from_json(output),
+    )
+
+
+def source_json(source: Link | Stored) -> dict[str, str]:
+    return {"url": source.url} if isinstance(source, Link) else {"key": source.key}
+
+
+def _source(value: dict[str, str]) -> Link | Stored:
+    return Link(value["url"]) if "url" in value else Stored(value["key"])
+
+
+def input_key(task_id: int, which: str) -> str:
+    """Where a task's input lies once it is here: ``which`` is ``image`` or ``video``."""
+    return f"inputs/{task_id}/{which}"
+
+
+def result_key(task_id: int, attempt: int, name: str) -> str:
+    return f"results/{task_id}/{attempt}/{name}"
