@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ class Settings:
     public_url: str = ""  # what links are built on; empty: http://host:port
     database_url: str = ""  # empty: the embedded Postgres
     storage_url: str = ""  # empty: a folder in data_dir; else s3://bucket/prefix, gs://..., az://...
-    secret_key: tuple[str, ...] = ()  # the first signs, all verify; empty: made once, kept in data_dir
+    secret_key: tuple[str, ...] = field(
+        default=(), repr=False
+    )  # the first signs, all verify; empty: made once
     allow_networks: tuple[Network, ...] = ()  # which fetching and callbacks may reach besides public ones
     result_links: str = "signed"  # or data: the query answers data: URLs
     result_days: int = 30
@@ -65,9 +67,9 @@ class Settings:
         ``understudy.toml`` in the data folder where it lies. Raises SettingError."""
         given = {name: value for name, value in (flags or {}).items() if value is not None}
         variables = {
-            field.name: environ[PREFIX + field.name.upper()]
-            for field in fields(cls)
-            if environ.get(PREFIX + field.name.upper())
+            known.name: environ[PREFIX + known.name.upper()]
+            for known in fields(cls)
+            if environ.get(PREFIX + known.name.upper())
         }
         folder = Path(str(given.get("data_dir") or variables.get("data_dir") or data_dir())).expanduser()
         named = environ.get(f"{PREFIX}CONFIG")
@@ -106,7 +108,7 @@ def _read_file(path: Path, *, must: bool) -> dict[str, Any]:
             value=str(path),
             fix='Write one setting a line, such as: public_url = "https://motion.example.com"',
         ) from error
-    known = {field.name for field in fields(Settings)} - {"data_dir"}
+    known = {setting.name for setting in fields(Settings)} - {"data_dir"}
     for name in lines:
         if name not in known:
             raise SettingError(
@@ -121,7 +123,7 @@ def _read_file(path: Path, *, must: bool) -> dict[str, Any]:
 
 def _parsed(name: str, value: Any) -> Any:
     """The setting in its own type. Lists may be lists or words parted by commas."""
-    kind = {field.name: str(field.type) for field in fields(Settings)}[name]
+    kind = {setting.name: str(setting.type) for setting in fields(Settings)}[name]
     try:
         return _typed(name, kind, value)
     except (TypeError, ValueError) as error:

@@ -1,0 +1,342 @@
+"""Tasks against a real Postgres: each change is one transaction, a task ends once and is settled once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select, text, update
+from understudy.tasks.accounts import Account
+
+from understudy.errors import AccountError, ClipError, FormError, TaskError
+from understudy.request import Mode, Orientation
+from understudy.storage import FakeStorage
+from understudy.tasks import accounts as account_records
+from understudy.tasks import ledger
+from understudy.tasks.database import Database
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs
+from understudy.tasks.records import Tasks
+from understudy.tasks.submission import Idempotency, Inline, Link, Submission
+from understudy.tasks.tables import deliveries, idempotency, tasks
+from understudy.tasks.tables import ledger as ledger_table
+from understudy.tasks.task import Output, Status
+from understudy.tasks.work import Work
+
+SUBMISSION = Submission(
+    dialect="kling",
+    model="kling-v2-6",
+    engine="fake",
+    image=Link("https://example.com/hero.png"),
+    video=Link("https://example.com/dance.mp4"),
+    orientation=Orientation.VIDEO,
+    mode=Mode.STD,
+    callback_url="https://example.com/callback",
+)
+OUTPUT = Output("results/1/1/video.mp4", 720, 1280, 30.0, 150, 5.0, 1000, sound=True)
+TOO_SHORT = ClipError("clip_too_short", "The video lasts 1.00 s.", fix="Use a longer piece.")
+
+
+class Setting:
+    """One account, and all it needs to make tasks."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.jobs = FakeJobs()
+        self.storage = FakeStorage()
+        self.tasks = Tasks(database, self.jobs, self.storage)
+        self.work = Work(database, self.jobs)
+
+    async def account(self, name: str = "studio") -> Account:
+        async with self.database.begin() as connection:
+            return await account_records.create_account(connection, name)
+
+    async def grant(self, account: Account, units: str) -> None:
+        async with self.database.begin() as connection:
+            await ledger.grant(connection, account.id, Decimal(units))
+
+    async def balance(self, account: Account) -> Decimal | None:
+        async with self.database.begin() as connection:
+            return (await account_records.account_named(connection, account.name)).balance
+
+    async def count(self, table: object, *where: object) -> int:
+        async with self.database.begin() as connection:
+            return (await connection.scalar(select(func.count()).select_from(table).where(*where))) or 0  # type: ignore[arg-type]
+
+
+def run(database_url: str, story: Callable[[Setting], Awaitable[None]]) -> None:
+    async def told() -> None:
+        database = Database(database_url)
+        try:
+            await story(Setting(database))
+        finally:
+            await database.close()
+
+    asyncio.run(told())
+
+
+def test_a_task_goes_from_submitted_to_succeed(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        assert (task.status, task.reserved, task.deduction) == (Status.SUBMITTED, Decimal("1.50"), None)
+        assert 10**15 <= task.id < 2**53
+        assert task.created_at == task.updated_at
+        assert its.jobs.put_in[0] == (INTAKE, task.id)
+
+        assert await its.work.fetched(task, 5.0)
+        assert not await its.work.fetched(task, 5.0)  # a second intake of the same task changes nothing
+        assert its.jobs.put_in.count((RENDER, task.id)) == 1
+
+        taken = await its.work.claim(task.id)
+        assert taken is not None
+        assert (taken.status, taken.attempt, taken.reserved) == (Status.PROCESSING, 1, Decimal("2.50"))
+        assert await its.work.report(taken, "tracking", 0.25, 12.0)
+        seen = await its.tasks.find(account.id, str(task.id))
+        assert (seen.stage, seen.progress, seen.time_left_s) == ("tracking", 0.25, 12.0)
+
+        assert await its.work.succeed(taken, OUTPUT)
+        done = await its.tasks.find(account.id, str(task.id))
+        assert (done.status, done.deduction, done.output) == (Status.SUCCEED, Decimal("2.50"), OUTPUT)
+        async with its.database.begin() as connection:
+            told = [
+                row.status
+                for row in await connection.execute(select(deliveries.c.status).order_by(deliveries.c.id))
+            ]
+        assert told == ["submitted", "processing", "succeed"]
+        assert [name for name, _ in its.jobs.put_in].count(DELIVER) == 3
+
+    run(database_url, story)
+
+
+def test_it_ends_once_and_is_settled_once_whoever_comes_first(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        await its.grant(account, "100")
+        for _ in range(8):
+            task = await its.tasks.submit(account, SUBMISSION)
+            await its.work.fetched(task, 5.0)
+            taken = await its.work.claim(task.id)
+            assert taken is not None
+
+            async def cancel(task_id: int = task.id) -> bool:
+                try:
+                    await its.tasks.cancel(account.id, task_id)
+                except TaskError:  # it has ended
+                    return False
+                return True
+
+            ends = await asyncio.gather(
+                its.work.succeed(taken, OUTPUT),
+                its.work.fail(taken, TOO_SHORT),
+                cancel(),
+                its.work.succeed(taken, OUTPUT),
+            )
+            assert sum(ends) == 1
+            ended = deliveries.c.status.in_(["succeed", "failed"])
+            assert await its.count(deliveries, deliveries.c.task_id == task.id, ended) == 1
+            settled = ledger_table.c.kind == "settle"
+            assert await its.count(ledger_table, ledger_table.c.task_id == task.id, settled) == 1
+        async with its.database.begin() as connection:
+            spent = await connection.scalar(select(func.sum(tasks.c.deduction)))
+            moved = await connection.scalar(select(func.sum(ledger_table.c.units)))
+        assert await its.balance(account) == Decimal(100) - spent == moved
+
+    run(database_url, story)
+
+
+def test_a_worker_that_was_taken_over_can_no_longer_write(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        first = await its.work.claim(task.id)
+        second = await its.work.claim(task.id)
+        assert first is not None
+        assert second is not None
+        assert second.attempt == 2
+        assert not await its.work.report(first, "drawing", 0.9, 1.0)
+        assert not await its.work.succeed(first, OUTPUT)
+        assert not await its.work.fail(first, TOO_SHORT)
+        assert await its.work.succeed(second, OUTPUT)
+        assert await its.work.claim(task.id) is None
+
+    run(database_url, story)
+
+
+def test_three_crashes_end_it(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        for expected in (Status.PROCESSING, Status.PROCESSING, Status.FAILED):
+            taken = await its.work.claim(task.id)
+            assert taken is not None
+            assert await its.work.crashed(taken, "SIGKILL") == expected
+        failed = await its.tasks.find(account.id, str(task.id))
+        assert (failed.error_code, failed.deduction) == ("worker_lost", Decimal(0))
+        assert "3 times" in failed.status_msg
+
+    run(database_url, story)
+
+
+def test_a_cancelled_task_costs_nothing_and_stops_its_worker(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        await its.grant(account, "10")
+        task = await its.tasks.submit(account, SUBMISSION)
+        taken = await its.work.claim(task.id)
+        assert taken is not None
+        ended = await its.tasks.cancel(account.id, task.id)
+        assert (ended.status, ended.status_msg) == (Status.FAILED, "cancelled by the account")
+        assert not await its.work.report(taken, "drawing", 0.5, 1.0)
+        assert await its.balance(account) == Decimal(10)
+        with pytest.raises(TaskError, match="ended already"):
+            await its.tasks.cancel(account.id, task.id)
+
+    run(database_url, story)
+
+
+def test_the_balance_never_goes_below_zero(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        await its.grant(account, "4")
+        answers = await asyncio.gather(
+            *(its.tasks.submit(account, SUBMISSION) for _ in range(6)), return_exceptions=True
+        )
+        refused = [answer for answer in answers if isinstance(answer, AccountError)]
+        assert {error.code for error in refused} == {"balance_used_up"}
+        assert len(refused) == 4  # 1.5 units each
+        assert await its.balance(account) == Decimal(1)
+        task = next(answer for answer in answers if not isinstance(answer, BaseException))
+        with pytest.raises(AccountError):
+            await its.work.fetched(task, 30.0)  # 15 units
+        again = await its.work.load(task.id)
+        assert again is not None
+        assert again.reserved == Decimal("1.50")
+        assert await its.work.fail(again, AccountError("balance_used_up", "no", fix="Pay."))
+        assert await its.balance(account) == Decimal("2.5")
+
+    run(database_url, story)
+
+
+def test_the_concurrency_limit_holds_for_requests_at_once(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = replace(await its.account(), concurrency_limit=2)
+        answers = await asyncio.gather(
+            *(its.tasks.submit(account, SUBMISSION) for _ in range(6)), return_exceptions=True
+        )
+        made = [answer for answer in answers if not isinstance(answer, BaseException)]
+        refused = [answer for answer in answers if isinstance(answer, AccountError)]
+        assert (len(made), {error.code for error in refused}) == (2, {"too_many_tasks"})
+        await its.tasks.cancel(account.id, made[0].id)
+        await its.tasks.submit(account, SUBMISSION)  # its slot is free again
+
+    run(database_url, story)
+
+
+def test_an_external_id_is_taken_for_ever_and_only_in_its_account(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account, other = await its.account(), await its.account("other")
+        named = replace(SUBMISSION, external_task_id="shot 1/ä", image=Inline(b"picture"))
+        task = await its.tasks.submit(account, named)
+        await its.tasks.delete(account.id, task.id)
+        with pytest.raises(FormError, match="already exists") as caught:
+            await its.tasks.submit(account, named)
+        assert caught.value.code == "external_id_taken"
+        theirs = await its.tasks.submit(other, named)
+        assert (await its.tasks.find(other.id, "shot 1/ä")).id == theirs.id
+        assert list(its.storage.objects) == [f"inputs/{theirs.id}/image"]  # nothing of the refused one stays
+        for name in (str(theirs.id), "shot 1/ä"):
+            with pytest.raises(TaskError):
+                await its.tasks.find(account.id, name)
+
+    run(database_url, story)
+
+
+def test_the_task_id_wins_over_an_external_id_of_the_same_digits(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        first = await its.tasks.submit(account, SUBMISSION)
+        second = await its.tasks.submit(account, replace(SUBMISSION, external_task_id=str(first.id)))
+        third = await its.tasks.submit(account, replace(SUBMISSION, external_task_id="007"))
+        assert (await its.tasks.find(account.id, str(first.id))).id == first.id
+        assert (await its.tasks.find(account.id, str(second.id))).id == second.id
+        assert (await its.tasks.find(account.id, "007")).id == third.id
+        for name in ("", "9" * 400, "٣", "-1", "7"):
+            with pytest.raises(TaskError):
+                await its.tasks.find(account.id, name)
+
+    run(database_url, story)
+
+
+def test_an_idempotency_key_gives_the_same_task_also_at_once(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account, other = await its.account(), await its.account("other")
+        keyed = replace(SUBMISSION, idempotency=Idempotency("key", "a" * 64), image=Inline(b"picture"))
+        answers = await asyncio.gather(*(its.tasks.submit(account, keyed) for _ in range(6)))
+        assert len({task.id for task in answers}) == 1
+        assert len(its.storage.objects) == 1
+        assert (await its.tasks.submit(other, keyed)).id != answers[0].id
+        with pytest.raises(FormError) as caught:
+            await its.tasks.submit(account, replace(keyed, idempotency=Idempotency("key", "b" * 64)))
+        assert caught.value.code == "idempotency_conflict"
+        async with its.database.begin() as connection:
+            await connection.execute(
+                update(idempotency).values(created_at=func.now() - text("interval '25 hours'"))
+            )
+        assert (await its.tasks.submit(account, keyed)).id != answers[0].id
+
+    run(database_url, story)
+
+
+def test_pages_are_stable_newest_first_and_empty_past_the_end(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account, other = await its.account(), await its.account("other")
+        made = [(await its.tasks.submit(account, SUBMISSION)).id for _ in range(7)]
+        await its.tasks.submit(other, SUBMISSION)
+        listed = [task.id for number in (1, 2, 3, 4) for task in await its.tasks.page(account.id, number, 3)]
+        assert listed == made[::-1]
+        async with its.database.begin() as connection:
+            await connection.execute(update(tasks).values(created_at=func.now()))  # all at the same time
+        twice = [
+            [task.id for number in (1, 2, 3) for task in await its.tasks.page(account.id, number, 3)]
+            for _ in (1, 2)
+        ]
+        assert twice[0] == twice[1]
+        assert sorted(twice[0]) == sorted(made)
+
+    run(database_url, story)
+
+
+def test_a_retry_is_a_new_task_with_the_same_inputs(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(
+            account, replace(SUBMISSION, external_task_id="mine", image=Inline(b"picture"))
+        )
+        await its.tasks.cancel(account.id, task.id)
+        again = await its.tasks.retry(account, task.id)
+        assert again.id != task.id
+        assert (again.status, again.external_task_id, again.model) == (Status.SUBMITTED, None, task.model)
+        assert its.storage.objects[f"inputs/{again.id}/image"] == b"picture"
+        await its.storage.delete(f"inputs/{task.id}")
+        with pytest.raises(TaskError) as caught:
+            await its.tasks.retry(account, task.id)
+        assert caught.value.code == "inputs_gone"
+
+    run(database_url, story)
+
+
+def test_a_message_may_hold_what_the_database_cannot_keep(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        taken = await its.work.claim(task.id)
+        assert taken is not None
+        assert await its.work.fail(taken, ClipError("clip_unreadable", "a\0b\ud800c" + "x" * 9000, fix="Do."))
+        failed = await its.tasks.find(account.id, str(task.id))
+        assert failed.status_msg.startswith("ab?c")
+        assert len(failed.status_msg) == 2000
+
+    run(database_url, story)

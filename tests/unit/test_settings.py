@@ -1,0 +1,104 @@
+"""Settings: flags before variables before the file, by the same names; a wrong one is one clear error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.config import Settings
+from understudy.errors import SettingError
+
+FIELDS = sorted(set(Settings.__dataclass_fields__) - {"data_dir"})
+
+
+def test_flags_win_over_variables_and_those_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "understudy.toml").write_text(
+        'port = 1\nhost = "file"\nengine = "file"\nsecret_key = ["new", "old"]\n'
+    )
+    environ = {"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_PORT": "2", "UNDERSTUDY_HOST": "variable"}
+    settings = Settings.load({"port": 3, "public_url": None}, environ)
+    assert (settings.port, settings.host, settings.engine) == (3, "variable", "file")
+    assert settings.secret_key == ("new", "old")
+    assert settings.data_dir == tmp_path
+
+
+def test_an_empty_variable_counts_as_absent(tmp_path: Path) -> None:
+    settings = Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_PORT": ""})
+    assert settings.port == 8000
+
+
+def test_networks_and_keys_are_lists_with_commas(tmp_path: Path) -> None:
+    environ = {
+        "UNDERSTUDY_DATA_DIR": str(tmp_path),
+        "UNDERSTUDY_ALLOW_NETWORKS": "127.0.0.0/8, fd00::/8",
+        "UNDERSTUDY_SECRET_KEY": "new,old",
+    }
+    settings = Settings.load({}, environ)
+    assert settings.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    assert settings.secret_key == ("new", "old")
+
+
+@pytest.mark.parametrize(
+    ("host", "public_url", "expected"),
+    [
+        ("127.0.0.1", "", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "", "http://127.0.0.1:8000"),
+        ("::", "", "http://[::1]:8000"),
+        ("::1", "", "http://[::1]:8000"),
+        ("0.0.0.0", "https://motion.example.com/", "https://motion.example.com"),
+    ],
+)
+def test_links_are_built_on_the_public_url(tmp_path: Path, host: str, public_url: str, expected: str) -> None:
+    assert Settings(tmp_path, host=host, public_url=public_url).base_url == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("port", "http"),
+        ("port", "-1"),
+        ("allow_networks", "127.0.0.1/8"),  # host bits: a slip, not a network
+        ("allow_networks", "everything"),
+        ("result_links", "short"),
+        ("public_url", "motion.example.com"),
+        ("render_timeout_s", "1e3"),
+    ],
+)
+def test_a_wrong_value_names_setting_and_value(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path), f"UNDERSTUDY_{name.upper()}": value})
+    assert name in caught.value.message
+    assert value in caught.value.message
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "understudy.toml").write_text("secret_key = 12345\n")
+    with pytest.raises(SettingError) as caught:
+        Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path)})
+    assert "12345" not in str(caught.value)
+    assert "12345" not in repr(Settings(tmp_path, secret_key=("12345",)))
+
+
+@pytest.mark.parametrize("text", ["port = ", "prot = 1", 'data_dir = "/"', "\xff"])
+def test_a_wrong_file_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "understudy.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(SettingError):
+        Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path)})
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    environ = {"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_CONFIG": str(tmp_path / "none.toml")}
+    with pytest.raises(SettingError) as caught:
+        Settings.load({}, environ)
+    assert caught.value.code == "setting_file"
+
+
+@given(st.sampled_from(FIELDS), st.text())
+def test_any_text_is_taken_or_refused(name: str, value: str) -> None:
+    with suppress(SettingError):
+        Settings.load({name: value}, {"UNDERSTUDY_DATA_DIR": "/nonexistent"})
