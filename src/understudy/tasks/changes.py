@@ -95,7 +95,7 @@ async def _end(connection: AsyncConnection, jobs: Jobs, mine: ColumnElement[bool
         return False
     task = task_of(row)
     assert task.deduction is not None
-    await ledger.settle(connection, task.account_id, task.id, task.reserved, task.deduction)
+    await ledger.settle(connection, task.account_id, task.id, task.deduction)
     await announce(connection, jobs, task)
     return True
 

@@ -122,10 +122,11 @@ ledger = Table(
     Column("id", BigInteger, primary_key=True, autoincrement=True),
     Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False, index=True),
     Column("task_id", BigInteger, ForeignKey("tasks.id")),
-    Column("kind", Text, nullable=False),  # grant, reserve, release, settle
-    Column("units", UNITS, nullable=False),  # what was added to the balance: grants and releases above 0
+    Column("kind", Text, nullable=False),  # see ledger.py
+    Column("units", UNITS, nullable=False),  # what was added to the balance
     Column("note", Text, nullable=False, server_default=""),
     _now("at"),
+    Index("ledger_task", "task_id"),
     Index("ledger_settled_once", "task_id", unique=True, postgresql_where=text("kind = 'settle'")),
 )
 

@@ -227,6 +227,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_ledger_account_id"), "ledger", ["account_id"], unique=False)
+    op.create_index("ledger_task", "ledger", ["task_id"], unique=False)
     op.create_index(
         "ledger_settled_once", "ledger", ["task_id"], unique=True, postgresql_where=sa.text("kind = 'settle'")
     )
