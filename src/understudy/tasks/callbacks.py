@@ -1,0 +1,268 @@
+"""Delivering callbacks: each change of a task's status, in order, signed, tried again over a day.
+
+A delivery is tried by a job of the queue. The job of one delivery that waits for its next try holds back those of the
+same task behind it (they share a lock), so a receiver hears of each step once, and in order.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets as tokens
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from understudy.media.network import NetworkGuard
+from understudy.request import Mode, Orientation
+from understudy.tasks import posting, signing, webhooks
+from understudy.tasks.database import Database
+from understudy.tasks.posting import Answer
+from understudy.tasks.receivers import Receivers
+from understudy.tasks.rows import COLUMNS, task_of
+from understudy.tasks.seal import Secrets
+from understudy.tasks.submission import Link
+from understudy.tasks.tables import deliveries, delivery_tries, tasks
+from understudy.tasks.task import Status, StatusChange, Task
+
+CallbackBody = Callable[[Task, StatusChange], bytes]
+"""Renders a callback in the words of the task's dialect. The same arguments give the same bytes."""
+
+BACK_OFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)  # 23.7 hours in all
+JITTER = 0.1
+DAY = timedelta(hours=24)
+LONGEST_RETRY_AFTER_S = 3600.0
+LEASE = timedelta(seconds=30)  # longer than one try takes; meanwhile no other job tries the same delivery
+AFTER_410 = "not tried: the receiver answered an earlier callback of this task with 410"
+AFTER_A_DAY = "not tried: its host has not answered anybody for long, and the day for this callback is over"
+
+
+@dataclass(frozen=True)
+class _Due:
+    id: int
+    url: str
+    tries: int
+    age: timedelta
+    task: Task
+    change: StatusChange
+    secrets: list[str]
+
+
+class Deliverer:
+    """Tries deliveries. One for a process, since it knows which receivers are slow or dead."""
+
+    def __init__(
+        self,
+        database: Database,
+        guard: NetworkGuard,
+        secrets: Secrets,
+        callback_body: CallbackBody,
+        *,
+        timeout_s: float = posting.TIMEOUT_S,
+    ) -> None:
+        self._database = database
+        self._guard = guard
+        self._secrets = secrets
+        self._callback_body = callback_body
+        self._timeout_s = timeout_s
+        self._receivers = Receivers()
+
+    async def deliver(self, delivery_id: int) -> datetime | None:
+        """Try the delivery once. When to try again, or None: it is over.
+
+        The time may also mean that its receiver's turn has not come; that is no try. Raises UnavailableError while the
+        database is away: then it is to be tried again too, and the receiver may hear it twice, under the same id.
+        """
+        due = await self._take(delivery_id)
+        if due is None or isinstance(due, datetime):
+            return due
+        turn = await self._receivers.enter(_host(due.url), due.task.account_id)
+        if isinstance(turn, float):
+            return await self._put_off(due, turn)
+        answered: bool | None = None
+        try:
+            answer = await self._post(due)
+            if not answer.denied:
+                answered = answer.http_status is not None
+        finally:
+            self._receivers.leave(turn, answered)
+        return await self._record(due, answer)
+
+    async def _take(self, delivery_id: int) -> _Due | datetime | None:
+        """The delivery, if it is due and nobody else is at it; else when to look again; None where it is over."""
+        now = func.clock_timestamp()
+        async with self._database.begin() as connection:
+            row = (
+                await connection.execute(
+                    select(deliveries, (deliveries.c.next_at > now).label("early"), now.label("now"))
+                    .where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
+                    .with_for_update()
+                )
+            ).one_or_none()
+            if row is None:
+                return None
+            if row.early:
+                assert isinstance(row.next_at, datetime)
+                return row.next_at
+            if await _was_refused(connection, row.id, row.task_id):
+                await _end(connection, row.id, "refused", AFTER_410)
+                return None
+            task_row = (await connection.execute(select(*COLUMNS).where(tasks.c.id == row.task_id))).one()
+            await connection.execute(
+                update(deliveries).where(deliveries.c.id == row.id).values(next_at=now + LEASE)
+            )
+            return _Due(
+                id=row.id,
+                url=row.url,
+                tries=row.tries,
+                age=row.now - row.created_at,
+                task=task_of(task_row),
+                change=StatusChange(Status(row.status), row.status_msg, row.status_at),
+                secrets=await webhooks.current(connection, self._secrets, row.account_id),
+            )
+
+    async def _post(self, due: _Due) -> Answer:
+        body = self._callback_body(as_of(due.task, due.change), due.change)
+        headers = signing.headers(f"msg_{due.id}", int(time.time()), body, due.secrets)
+        return await posting.post(self._guard, due.url, body, headers, timeout_s=self._timeout_s)
+
+    async def _put_off(self, due: _Due, seconds: float) -> datetime | None:
+        async with self._database.begin() as connection:
+            if due.age > DAY:
+                await _end(connection, due.id, "given_up", AFTER_A_DAY)
+                return None
+            return await _wait(connection, due.id, seconds)
+
+    async def _record(self, due: _Due, answer: Answer) -> datetime | None:
+        async with self._database.begin() as connection:
+            await connection.execute(
+                insert(delivery_tries).values(
+                    delivery_id=due.id,
+                    http_status=answer.http_status,
+                    error=answer.error,
+                    took_ms=answer.took_ms,
+                )
+            )
+            await connection.execute(
+                update(deliveries).where(deliveries.c.id == due.id).values(tries=deliveries.c.tries + 1)
+            )
+            if answer.delivered:
+                await _end(connection, due.id, "delivered")
+            elif answer.http_status == 410:
+                await _end(connection, due.id, "refused")
+            elif answer.denied or due.tries >= len(BACK_OFF_S) or due.age > DAY:
+                await _end(connection, due.id, "given_up")
+            else:
+                wait_s = BACK_OFF_S[due.tries] * random.uniform(1 - JITTER, 1 + JITTER)
+                wished_s = min(answer.retry_after_s, LONGEST_RETRY_AFTER_S)
+                return await _wait(connection, due.id, max(wait_s, wished_s))
+        return None
+
+
+def as_of(task: Task, change: StatusChange) -> Task:
+    """The task as it stood right after the change, whatever came of it since: every try tells the same."""
+    if change.status.ended:
+        return replace(task, files_deleted_at=None)
+    return replace(
+        task,
+        status=change.status,
+        status_msg=change.status_msg,
+        updated_at=change.at,
+        error_code=None,
+        fix=None,
+        deduction=None,
+        ended_at=None,
+        output=None,
+        files_deleted_at=None,
+        stage=None,
+        progress=0.0,
+        time_left_s=None,
+    )
+
+
+async def send_test(guard: NetworkGuard, callback_body: CallbackBody, url: str, secrets: list[str]) -> Answer:
+    """Send what a receiver gets for a task that was just accepted, with a task id that is made up."""
+    now = datetime.now(UTC)
+    task = Task(
+        id=10**15 + tokens.randbelow(10**15),
+        account_id=0,
+        dialect="kling",
+        model="kling-v2-6",
+        engine="",
+        image=Link(""),
+        video=Link(""),
+        orientation=Orientation.VIDEO,
+        mode=Mode.STD,
+        sound=True,
+        watermark=False,
+        prompt="",
+        callback_url=url,
+        external_task_id=None,
+        status=Status.SUBMITTED,
+        status_msg="",
+        error_code=None,
+        fix=None,
+        attempt=0,
+        crashes=0,
+        reserved=Decimal(0),
+        deduction=None,
+        created_at=now,
+        updated_at=now,
+        started_at=None,
+        ended_at=None,
+        stage=None,
+        progress=0.0,
+        time_left_s=None,
+        output=None,
+        files_deleted_at=None,
+    )
+    body = callback_body(task, StatusChange(Status.SUBMITTED, "", now))
+    headers = signing.headers(f"msg_test_{tokens.token_hex(8)}", int(time.time()), body, secrets)
+    return await posting.post(guard, url, body, headers)
+
+
+async def _was_refused(connection: AsyncConnection, delivery_id: int, task_id: int) -> bool:
+    """Whether an earlier callback of the task was answered with 410, and this one was not asked for again since."""
+    earlier = exists().where(
+        deliveries.c.task_id == task_id, deliveries.c.id < delivery_id, deliveries.c.state == "refused"
+    )
+    tried = exists().where(delivery_tries.c.delivery_id == delivery_id)
+    return bool(await connection.scalar(select(earlier & ~tried)))
+
+
+async def _end(connection: AsyncConnection, delivery_id: int, state: str, untried: str = "") -> None:
+    """End a pending delivery. ``untried``: why, where no try of its own led to it."""
+    if untried:
+        await connection.execute(
+            insert(delivery_tries).values(delivery_id=delivery_id, error=untried, took_ms=0)
+        )
+    await connection.execute(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
+        .values(state=state, next_at=None, ended_at=func.clock_timestamp())
+    )
+
+
+async def _wait(connection: AsyncConnection, delivery_id: int, seconds: float) -> datetime | None:
+    """Let a pending delivery wait. Its next time; None where it ended meanwhile."""
+    at = await connection.scalar(
+        update(deliveries)
+        .where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
+        .values(next_at=func.clock_timestamp() + timedelta(seconds=seconds))
+        .returning(deliveries.c.next_at)
+    )
+    assert at is None or isinstance(at, datetime)
+    return at
+
+
+def _host(url: str) -> str:
+    """What counts as one receiver: host and port."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
