@@ -22,7 +22,7 @@ from understudy.tasks.database import Database
 from understudy.tasks.jobs import INTAKE, Jobs
 from understudy.tasks.prices import price
 from understudy.tasks.rows import COLUMNS, input_key, source_json, task_of
-from understudy.tasks.submission import Idempotency, Inline, Link, Source, Stored, Submission
+from understudy.tasks.submission import Idempotency, Inline, Link, Source, Stored, Submission, Upload
 from understudy.tasks.tables import accounts, idempotency, tasks
 from understudy.tasks.task import Status, Task
 
@@ -141,6 +141,8 @@ class Tasks:
                 return source
             case Inline(content):
                 await self._storage.put_bytes(key, content)
+            case Upload(path):
+                await self._storage.put_file(key, path)
             case Stored(other):
                 await self._copy(other, key)
         return Stored(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from understudy.request import Mode, Orientation
 
@@ -28,7 +29,14 @@ class Stored:
     key: str
 
 
-Source = Link | Inline | Stored
+@dataclass(frozen=True)
+class Upload:
+    """A source that came as a file and lies in one of our own, until the submission is accepted or refused."""
+
+    path: Path
+
+
+Source = Link | Inline | Stored | Upload
 
 
 @dataclass(frozen=True)

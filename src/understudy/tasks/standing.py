@@ -1,0 +1,61 @@
+"""How things stand beside an account's own view of its tasks: what waits, what lives, what may be downloaded."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, text
+
+from understudy.tasks.database import Database
+from understudy.tasks.rows import COLUMNS, task_of
+from understudy.tasks.tables import tasks
+from understudy.tasks.task import Status, Task
+
+MOST_COUNTED = 1000  # a longer queue is not counted to its end
+WORKER_SEEN_S = 45  # a worker says every 10 s that it lives
+
+
+class Standing:
+    """All methods raise UnavailableError while the database is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def live(self, account_id: int) -> int:
+        """How many of the account's tasks have not ended."""
+        query = select(func.count()).where(tasks.c.account_id == account_id, tasks.c.ended_at.is_(None))
+        async with self._database.begin() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def ahead(self, task: Task) -> int:
+        """How many tasks were handed in earlier and still wait, of all accounts; at most ``MOST_COUNTED``."""
+        earlier = (
+            select(tasks.c.id)
+            .where(
+                tasks.c.ended_at.is_(None),
+                tasks.c.status == Status.SUBMITTED,
+                tasks.c.created_at < task.created_at,
+            )
+            .limit(MOST_COUNTED)
+            .subquery()
+        )
+        async with self._database.begin() as connection:
+            return (await connection.execute(select(func.count()).select_from(earlier))).scalar_one()
+
+    async def with_files(self, task_id: int) -> Task | None:
+        """The succeeded task whose result lies in the storage, whoever owns it."""
+        query = select(*COLUMNS).where(
+            tasks.c.id == task_id,
+            tasks.c.status == Status.SUCCEED,
+            tasks.c.deleted_at.is_(None),
+            tasks.c.files_deleted_at.is_(None),
+        )
+        async with self._database.begin() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else task_of(row)
+
+    async def worker_seen(self) -> bool:
+        """Whether any worker said within ``WORKER_SEEN_S`` seconds that it lives."""
+        query = text(
+            "SELECT max(last_heartbeat) > now() - make_interval(secs => :seconds) FROM procrastinate_workers"
+        )
+        async with self._database.begin() as connection:
+            return bool(await connection.scalar(query, {"seconds": WORKER_SEEN_S}))
