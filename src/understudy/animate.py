@@ -16,10 +16,8 @@ import numpy as np
 from understudy.engines.engine import Performance
 from understudy.engines.registry import engine_named
 from understudy.errors import RequestError
-from understudy.evaluation.sheet import contact_sheet
-from understudy.media import provenance
 from understudy.media.ahead import ahead
-from understudy.media.clip import Clip, frame_size, probe, read_frames
+from understudy.media.clip import Clip, frame_size, frame_times, probe, read_frames
 from understudy.media.encode import VideoWriter
 from understudy.media.limits import check_clip
 from understudy.media.picture import load_picture
@@ -27,9 +25,7 @@ from understudy.media.watermark import Watermark
 from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
-from understudy.tracking.clip_tracking import track_clip
-from understudy.tracking.mediapipe_tracker import MediaPipeTracker
-from understudy.tracking.motion import Motion
+from understudy.tracking.motion import Motion, Shot, untracked
 from understudy.tracking.performance import choose_performance
 
 TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
@@ -93,24 +89,30 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     clock = _Clock()
     with clock.stage("read"):
         engine = engine_named(request.engine, threads=threads)
+        name = engine.capabilities.name
         picture = load_picture(request.image, limits=request.limits)
         clip = None if request.video is None else probe(request.video)
         if clip is not None:
             check_clip(clip, request.orientation, limits=request.limits)
     with clock.stage("tracking"):
-        whole = _motion(request, clip, threads, progress)
+        followed = engine.capabilities.follows_motion or request.save_motion is not None
+        whole = _motion(request, clip, threads, progress, followed=followed)
         if request.motion is not None and clip is not None:
             _check_match(whole, clip)
         if request.save_motion is not None:
             whole.save(request.save_motion)
-        shot, dropped = choose_performance(whole, _shortest_s(request, whole))
+        shot, dropped = (
+            choose_performance(whole, _shortest_s(request, whole)) if followed else (Shot(0, len(whole)), ())
+        )
         motion = whole.cut_to(shot)
     with clock.stage("rig"):
         performance = engine.perform(picture, motion, request, progress)
     with clock.stage("drawing"):
-        written = _write(request, engine.name, performance, clip, whole, motion, threads, progress)
+        written = _write(request, name, performance, clip, whole, motion, threads, progress)
     start_s = motion.start_s
     if request.sheet is not None and request.video is not None:  # checked before: the one needs the other
+        from understudy.evaluation.sheet import contact_sheet
+
         with clock.stage("sheet"):
             contact_sheet(request.video, request.output, request.sheet, driving_start_s=start_s)
     left_out = _missing_head(whole)
@@ -122,7 +124,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         fps=float(written.fps),
         frames=written.frames,
         duration_s=written.duration_s,
-        engine=engine.name,
+        engine=name,
         character_found_by=performance.character_found_by,
         sound=written.sound,
         driving_start_s=start_s,
@@ -138,8 +140,10 @@ def _shortest_s(request: MotionRequest, motion: Motion) -> float:
     return SHORTEST_S if request.limits else min(1.0, motion.duration_s / 4)
 
 
-def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: Progress) -> Motion:
-    """The motion file's, or the tracked clip's."""
+def _motion(
+    request: MotionRequest, clip: Clip | None, threads: int, progress: Progress, *, followed: bool
+) -> Motion:
+    """The motion file's, or the tracked clip's; where nobody is ``followed``, the clip's times alone."""
     if request.motion is not None:
         return Motion.load(request.motion)
     if clip is None:
@@ -148,6 +152,12 @@ def _motion(request: MotionRequest, clip: Clip | None, threads: int, progress: P
             "There is neither a driving video nor a motion file.",
             fix="Give --video or --motion.",
         )
+    if not followed:
+        return untracked(clip.width, clip.height, frame_times(clip))
+    # The networks and SciPy take a second to load, which nothing else here needs.
+    from understudy.tracking.clip_tracking import track_clip
+    from understudy.tracking.mediapipe_tracker import MediaPipeTracker
+
     width, height = frame_size(clip, TRACK_SIDE)
     tracker = MediaPipeTracker(threads=threads)
     frames = ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))
@@ -206,6 +216,8 @@ def _marked(request: MotionRequest) -> Path | None:
 
 
 def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
+    from understudy.media import provenance
+
     def sign(path: Path) -> None:
         provenance.sign(path, title=request.output.name, engine=engine)
 

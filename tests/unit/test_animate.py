@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from following_engine import Following
 from made_clips import beep, first_sound_s, heard, make_clip, pattern
 from made_motion import performance
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from understudy import (
     UnderstudyError,
 )
 from understudy.animate import animate
-from understudy.engines.engine import FakeEngine, Performance
+from understudy.engines.engine import Performance
 from understudy.engines.registry import ENGINES
 from understudy.media import provenance
 from understudy.media.clip import probe, read_frames
@@ -35,7 +36,8 @@ from understudy.tracking.motion import Motion
 
 FPS, FRAMES = 10, 33
 BEEP_S = (1.3, 2.5)
-road = importlib.import_module("understudy.animate")
+tracking = importlib.import_module("understudy.tracking.clip_tracking")
+networks = importlib.import_module("understudy.tracking.mediapipe_tracker")
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +70,9 @@ class Tracked:
 @pytest.fixture(autouse=True)
 def tracked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tracked:
     fake = Tracked()
-    monkeypatch.setattr(road, "track_clip", fake)
-    monkeypatch.setattr(road, "MediaPipeTracker", lambda **_: None)
+    monkeypatch.setattr(tracking, "track_clip", fake)
+    monkeypatch.setattr(networks, "MediaPipeTracker", lambda **_: None)
+    monkeypatch.setitem(ENGINES, "fake", lambda threads: Following())
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / ".data"))
     return fake
 
@@ -292,7 +295,7 @@ def test_untracked_ends_are_left_out(inputs: Path, out: Path, tracked: Tracked) 
 def test_an_engines_own_words_come_after(
     inputs: Path, out: Path, tracked: Tracked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Talks(FakeEngine):
+    class Talks(Following):
         def perform(self, *args: Any, **options: Any) -> Performance:
             from understudy.request import LeftOut
 
@@ -350,7 +353,7 @@ WRONG: list[tuple[str, dict[str, Any], str, type[UnderstudyError], str | None]] 
     ("motion is a folder", {"save_motion": "x"}, "output_unwritable", RequestError, None),
     ("motion is a device", {"save_motion": "/dev/full"}, "output_unwritable", RequestError, None),
     ("sheet where no file can be", {"sheet": "/proc/x.png"}, "output_unwritable", RequestError, None),
-    ("engine", {"engine": "magic"}, "engine_unknown", RequestError, "fake, puppet"),
+    ("engine", {"engine": "magic"}, "engine_unknown", RequestError, "fake, fake-slow, puppet"),
     ("orientation", {"orientation": "sideways"}, "orientation_unknown", RequestError, "image, video"),
     ("mode", {"mode": "4k"}, "mode_unknown", RequestError, "std, pro"),
     ("neither video nor motion", {"video": None}, "motion_missing", RequestError, None),
@@ -416,10 +419,11 @@ def test_the_marked_file_does_not_replace_an_input_either(inputs: Path, out: Pat
         made(inputs, out, video=clip, watermark=True)
 
 
-class Breaks(FakeEngine):
+class Breaks(Following):
     """Fails after a few frames."""
 
     def __init__(self, error: BaseException, after: int = 5) -> None:
+        super().__init__()
         self._error, self._after = error, after
 
     def perform(self, *args: Any, **options: Any) -> Performance:

@@ -15,14 +15,18 @@ from typing import Any
 
 import pytest
 import typer
+from following_engine import Following
 from made_clips import make_clip, pattern
 from made_motion import performance
 from PIL import Image
 
 from understudy import EngineError, ModelError, Result, cli
+from understudy.engines.registry import ENGINES
 from understudy.media.clip import probe
 
 road = importlib.import_module("understudy.animate")
+tracking = importlib.import_module("understudy.tracking.clip_tracking")
+networks = importlib.import_module("understudy.tracking.mediapipe_tracker")
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,9 @@ def no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             pass
         return performance(30, 10)
 
-    monkeypatch.setattr(road, "track_clip", follow)
-    monkeypatch.setattr(road, "MediaPipeTracker", lambda **_: None)
+    monkeypatch.setattr(tracking, "track_clip", follow)
+    monkeypatch.setattr(networks, "MediaPipeTracker", lambda **_: None)
+    monkeypatch.setitem(ENGINES, "fake", lambda threads: Following())
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / ".data"))
 
 
@@ -165,7 +170,7 @@ def test_what_is_left_out_is_told(
         motion.body[:4] = float("nan")
         return motion
 
-    monkeypatch.setattr(road, "track_clip", partly)
+    monkeypatch.setattr(tracking, "track_clip", partly)
     said = animate(run, pair, tmp_path / "made.mp4", "--no-limits")
     assert said.code == 0
     assert "left out (untracked): The driving video from 0.00 to 0.40 s is not used." in said.out
@@ -223,7 +228,7 @@ def test_what_is_not_the_users_fault_is_exit_code_1(
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(road, "track_clip", fails)
+    monkeypatch.setattr(tracking, "track_clip", fails)
     said = animate(run, pair, tmp_path / "made.mp4")
     assert said.code == 1
     is_one_error(said, error.code)  # type: ignore[attr-defined]
@@ -235,7 +240,7 @@ def test_an_interrupt_is_exit_code_130(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(road, "track_clip", interrupted)
+    monkeypatch.setattr(tracking, "track_clip", interrupted)
     assert animate(run, pair, tmp_path / "made.mp4").code == 130
     assert not list(tmp_path.glob("*.mp4"))
 

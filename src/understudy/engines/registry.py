@@ -1,11 +1,17 @@
-"""The engines by name."""
+"""The engines by name. None is imported before it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from understudy.engines.engine import Engine, FakeEngine
+from understudy.engines.capabilities import FAKE, PUPPET, SLOW_FAKE, Capabilities
 from understudy.errors import RequestError
+
+if TYPE_CHECKING:
+    from understudy.engines.engine import Engine
+
+SLOW_S = 3.0
 
 
 def _puppet(threads: int) -> Engine:
@@ -15,11 +21,24 @@ def _puppet(threads: int) -> Engine:
 
 
 def _fake(threads: int) -> Engine:
+    from understudy.engines.engine import FakeEngine
+
     del threads
     return FakeEngine()
 
 
-ENGINES: dict[str, Callable[[int], Engine]] = {"puppet": _puppet, "fake": _fake}
+def _slow_fake(threads: int) -> Engine:
+    from understudy.engines.engine import FakeEngine
+
+    del threads
+    return FakeEngine(slow_s=SLOW_S)
+
+
+ENGINES: dict[str, Callable[[int], Engine]] = {
+    PUPPET.name: _puppet,
+    FAKE.name: _fake,
+    SLOW_FAKE.name: _slow_fake,
+}
 
 
 def engine_named(name: str, *, threads: int = 2) -> Engine:
@@ -35,3 +54,8 @@ def engine_named(name: str, *, threads: int = 2) -> Engine:
             fix=f"Use one of: {known}.",
         )
     return make(threads)
+
+
+def engine_capabilities() -> tuple[Capabilities, ...]:
+    """What each engine is and can do, the default one first."""
+    return (PUPPET, FAKE, SLOW_FAKE)

@@ -104,6 +104,13 @@ def probe(path: str | os.PathLike[str]) -> Clip:
         )
 
 
+def frame_times(clip: Clip) -> list[float]:
+    """Seconds since the first frame of each frame that will be shown: from the packets alone, nothing is decoded."""
+    with open_clip(clip.path) as container:
+        times, _ = _frame_times(container, _video_stream(container))
+    return [float(time - times[0]) for time in sorted(set(times))]
+
+
 def read_frames(
     clip: Clip,
     *,

@@ -27,7 +27,7 @@ KEY_VARIABLE = "UNDERSTUDY_C2PA_KEY"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 # IPTC: a mix of elements of which at least one is synthetic. The puppet moves pieces of a real picture over a
 # filled background; engines that draw every pixel with a trained model are "trainedAlgorithmicMedia".
-COMPOSITES = frozenset({"puppet", "fake"})
+COMPOSITES = frozenset({"puppet", "fake", "fake-slow"})
 YEARS = 20
 OFFLINE = {
     "verify": {"ocsp_fetch": False, "remote_manifest_fetch": False, "verify_after_sign": True},

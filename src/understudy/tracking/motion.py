@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -188,6 +189,27 @@ class Motion:
             array = getattr(self, name)
             if array is not None and np.nanmax(np.abs(array), initial=0.0) > 100 * LARGEST_PX:
                 raise ValueError(f"{name} holds a number that is no place in a picture")
+
+
+def untracked(width: int, height: int, times_s: Sequence[float]) -> Motion:
+    """The motion of a clip in which nobody was looked for: its times, and NaN that takes no memory."""
+    frames = len(times_s)
+
+    def unknown(*shape: int) -> Floats:
+        return np.broadcast_to(np.float32(np.nan), (frames, *shape))
+
+    return Motion(
+        width=width,
+        height=height,
+        times_s=np.asarray(times_s, np.float32),
+        body=unknown(BODY, 3),
+        visibility=np.broadcast_to(np.float32(0), (frames, BODY)),
+        world=unknown(BODY, 3),
+        hands=unknown(2, HAND, 3),
+        hand_score=np.broadcast_to(np.float32(0), (frames, 2)),
+        face=unknown(FACE, 3),
+        face_score=np.broadcast_to(np.float32(0), (frames,)),
+    )
 
 
 def _check_sizes(path: Path) -> None:

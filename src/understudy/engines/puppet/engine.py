@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.capabilities import PUPPET
 from understudy.engines.engine import Performance
 from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.draw import Painter
@@ -45,7 +46,7 @@ class Puppet:
 class PuppetEngine:
     """Animates a cut-out of the reference image. ``tracker`` and ``matter`` default to the project's own."""
 
-    name = "puppet"
+    capabilities = PUPPET
 
     def __init__(self, *, tracker: Tracker | None = None, matter: Matter = matte, threads: int = 2) -> None:
         self._tracker = tracker
