@@ -1,0 +1,192 @@
+"""Kling's motion-control request: every field honoured or refused. Fields and limits: Kling's API reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from understudy.errors import FormError
+from understudy.request import Mode, Orientation
+from understudy.server.dialects.dialect import Decoded
+from understudy.server.dialects.fields import (
+    URLS,
+    choice,
+    http_url,
+    invalid,
+    missing,
+    shown,
+    text,
+    unknown_keys,
+)
+from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
+from understudy.server.dialects.inline_picture import inline_picture
+from understudy.server.dialects.notes import UNKNOWN_KEY, UNKNOWN_PARAMETER, Note
+from understudy.tasks.submission import Inline, Link, Source, Submission
+
+DIALECT = "kling"
+MODELS = ("kling-v2-6", "kling-v3")
+FIELDS = (
+    "model_name",
+    "prompt",
+    "image_url",
+    "video_url",
+    "element_list",
+    "keep_original_sound",
+    "character_orientation",
+    "mode",
+    "watermark_info",
+    "callback_url",
+    "external_task_id",
+)
+PROMPT_CHARACTERS = 2500
+EXTERNAL_ID_CHARACTERS = 256
+PAGE_NUMBERS, PAGE_SIZES = (1, 1000), (1, 500)
+_ELEMENT_ID_DIGITS = 19  # Kling's are Java's long
+
+
+def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
+    """The body of ``POST /v1/videos/motion-control``. Raises FormError (``field_missing``, ``field_invalid``,
+    ``model_unknown``), for the first fault in the order of the fields above."""
+    notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
+    model = _model(body)
+    prompt = text(body, "prompt", most=PROMPT_CHARACTERS)
+    image = _image(body)
+    video = _video(body)
+    orientation = Orientation(choice(body, "character_orientation", tuple(Orientation)))
+    _refuse_elements(body, orientation)
+    submission = Submission(
+        dialect=DIALECT,
+        model=model,
+        engine=engine,
+        image=image,
+        video=video,
+        orientation=orientation,
+        mode=Mode(choice(body, "mode", tuple(Mode))),
+        sound=choice(body, "keep_original_sound", ("yes", "no"), default="yes") == "yes",
+        watermark=_watermark(body),
+        prompt=prompt,
+        callback_url=_callback(body),
+        external_task_id=text(body, "external_task_id", most=EXTERNAL_ID_CHARACTERS) or None,
+    )
+    return Decoded(submission, notes)
+
+
+def decode_page(parameters: list[tuple[str, str]]) -> tuple[int, int, tuple[Note, ...]]:
+    """``pageNum`` and ``pageSize`` of a list's address, decoded. Raises FormError (``field_invalid``)."""
+    given: dict[str, str] = {}
+    for name, value in parameters:
+        if name in given:
+            raise invalid(name, "given twice", "one value")
+        given[name] = value
+    notes = unknown_keys(given, ("pageNum", "pageSize"), kind=UNKNOWN_PARAMETER, what="The address")
+    return _whole(given, "pageNum", PAGE_NUMBERS, 1), _whole(given, "pageSize", PAGE_SIZES, 30), notes
+
+
+def _whole(given: Mapping[str, str], name: str, limits: tuple[int, int], default: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return default
+    usable = value.isascii() and value.isdigit() and len(value) <= 9
+    if not usable or not limits[0] <= int(value) <= limits[1]:
+        raise invalid(name, shown(value), f"a whole number from {limits[0]} to {limits[1]}")
+    return int(value)
+
+
+def _model(body: Mapping[str, Any]) -> str:
+    value = body.get("model_name")
+    allowed = ", ".join(MODELS)
+    if value is None:
+        return MODELS[0]
+    if not isinstance(value, str):
+        raise invalid("model_name", shown(value), allowed)
+    if value not in MODELS:
+        raise FormError(
+            "model_unknown",
+            f"model_name is {shown(value)}; allowed: {allowed}.",
+            value=shown(value),
+            limit=allowed,
+            fix="Choose one of them.",
+        )
+    return value
+
+
+def _image(body: Mapping[str, Any]) -> Source:
+    value = body.get("image_url")
+    if value is None or value == "":
+        raise missing("image_url", PICTURES)
+    if not isinstance(value, str):
+        raise invalid("image_url", shown(value), PICTURES)
+    if "://" in value[:32]:  # which base64 never has
+        return Link(http_url("image_url", value))
+    return Inline(inline_picture("image_url", value))
+
+
+def _video(body: Mapping[str, Any]) -> Link:
+    value = body.get("video_url")
+    if value is None or value == "":
+        raise missing("video_url", URLS)
+    return Link(http_url("video_url", value))
+
+
+def _callback(body: Mapping[str, Any]) -> str | None:
+    value = body.get("callback_url")
+    return None if value is None or value == "" else http_url("callback_url", value)
+
+
+def _watermark(body: Mapping[str, Any]) -> bool:
+    value = body.get("watermark_info")
+    allowed = '{"enabled": true} or {"enabled": false}'
+    if value is None:
+        return False
+    if not isinstance(value, Mapping):
+        raise invalid("watermark_info", shown(value), allowed)
+    for key in value:
+        if key != "enabled":
+            raise invalid("watermark_info", f"an object with the key {shown(key)}", allowed)
+    if "enabled" not in value:
+        raise missing("watermark_info.enabled", "true, false")
+    if not isinstance(value["enabled"], bool):
+        raise invalid("watermark_info.enabled", shown(value["enabled"]), "true, false")
+    return value["enabled"]
+
+
+def _refuse_elements(body: Mapping[str, Any], orientation: Orientation) -> None:
+    """Look at the form of an element list first, so that its mistakes are told as what they are."""
+    elements = body.get("element_list")
+    allowed = 'an array of at most one {"element_id": number}'
+    if elements is None or elements == []:
+        return
+    if not isinstance(elements, list) or len(elements) > 1:
+        raise invalid("element_list", shown(elements), allowed)
+    (element,) = elements
+    if not isinstance(element, Mapping):
+        raise invalid("element_list[0]", shown(element), '{"element_id": number}')
+    for key in element:
+        if key != "element_id":
+            raise invalid("element_list[0]", f"an object with the key {shown(key)}", '{"element_id": number}')
+    name = "element_list[0].element_id"
+    number = _element_id(name, element.get("element_id"))
+    if orientation is not Orientation.VIDEO:
+        raise invalid(
+            "character_orientation",
+            "'image' beside an element",
+            "'video' where element_list is used",
+            fix="Leave element_list out, or use the video's orientation.",
+        )
+    raise invalid(
+        name,
+        f"{number}, which is no element of this account",
+        "no element: this server has no element library yet",
+        fix="Leave element_list out.",
+    )
+
+
+def _element_id(name: str, value: object) -> int:
+    allowed = f"a whole number, or a text of up to {_ELEMENT_ID_DIGITS} digits"
+    if value is None:
+        raise missing(name, allowed)
+    digits = str(value) if isinstance(value, int) and value.bit_length() < 64 else value
+    usable = isinstance(digits, str) and digits.isascii() and digits.isdigit() and not isinstance(value, bool)
+    if not usable or not isinstance(digits, str) or len(digits) > _ELEMENT_ID_DIGITS:
+        raise invalid(name, shown(value), allowed)
+    return int(digits)
