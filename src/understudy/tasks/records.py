@@ -59,6 +59,8 @@ class Tasks:
 
     async def find(self, account_id: int, name: str) -> Task:
         """The task of that id, in decimal, else of that external id. Raises TaskError (``task_unknown``)."""
+        if "\0" in name:  # which the database would refuse to look for
+            raise _unknown(name)
         async with self._database.begin() as connection:
             row = (await connection.execute(_named(account_id, name))).first()
         if row is None:
