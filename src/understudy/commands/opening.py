@@ -39,13 +39,13 @@ async def opened(data_dir: Path | None, database_url: str | None) -> AsyncIterat
 
     Raises SettingError, UnavailableError.
     """
-    from understudy.tasks import postgres
     from understudy.tasks.database import Database
+    from understudy.tasks.postgres import database_url as served
     from understudy.tasks.seal import Secrets
 
     settings = Settings.load({"data_dir": data_dir, "database_url": database_url})
     secrets = Secrets.load(settings)
-    with postgres.database_url(settings) as url:
+    with served(settings) as url:
         database = Database(url, pool_size=1)
         try:
             yield Opened(settings, database, secrets)
