@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from understudy.errors import UnavailableError
 from understudy.media.network import NetworkGuard
 from understudy.request import Mode, Orientation
 from understudy.tasks import posting, signing, webhooks
@@ -51,6 +52,7 @@ class _Due:
     task: Task
     change: StatusChange
     secrets: list[str]
+    unsigned_because: str  # why it cannot be signed, though it should be; empty else
 
 
 class Deliverer:
@@ -81,6 +83,8 @@ class Deliverer:
         due = await self._take(delivery_id)
         if due is None or isinstance(due, datetime):
             return due
+        if due.unsigned_because:
+            return await self._record(due, Answer(None, due.unsigned_because, 0))
         turn = await self._receivers.enter(_host(due.url), due.task.account_id)
         if isinstance(turn, float):
             return await self._put_off(due, turn)
@@ -112,6 +116,7 @@ class Deliverer:
             if await _was_refused(connection, row.id, row.task_id):
                 await _end(connection, row.id, "refused", AFTER_410)
                 return None
+            secrets, unsigned_because = await self._secrets_of(connection, row.account_id)
             task_row = (await connection.execute(select(*COLUMNS).where(tasks.c.id == row.task_id))).one()
             await connection.execute(
                 update(deliveries).where(deliveries.c.id == row.id).values(next_at=now + LEASE)
@@ -123,8 +128,15 @@ class Deliverer:
                 age=row.now - row.created_at,
                 task=task_of(task_row),
                 change=StatusChange(Status(row.status), row.status_msg, row.status_at),
-                secrets=await webhooks.current(connection, self._secrets, row.account_id),
+                secrets=secrets,
+                unsigned_because=unsigned_because,
             )
+
+    async def _secrets_of(self, connection: AsyncConnection, account_id: int) -> tuple[list[str], str]:
+        try:
+            return await webhooks.current(connection, self._secrets, account_id), ""
+        except UnavailableError as error:  # they were sealed with a secret that the service has no longer
+            return [], f"not sent, since it cannot be signed: {error.message}"
 
     async def _post(self, due: _Due) -> Answer:
         body = self._callback_body(as_of(due.task, due.change), due.change)
