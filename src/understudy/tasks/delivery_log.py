@@ -40,10 +40,16 @@ class Delivery:
 
 
 async def log(
-    connection: AsyncConnection, account_id: int, *, task_id: int | None = None, limit: int = 50
+    connection: AsyncConnection,
+    account_id: int | None = None,
+    *,
+    task_id: int | None = None,
+    limit: int = 50,
 ) -> list[Delivery]:
-    """The account's last deliveries with all their tries, the newest first."""
-    query = select(deliveries).where(deliveries.c.account_id == account_id)
+    """The last deliveries, of one account or of all, with all their tries; the newest first."""
+    query = select(deliveries)
+    if account_id is not None:
+        query = query.where(deliveries.c.account_id == account_id)
     if task_id is not None:
         query = query.where(deliveries.c.task_id == task_id)
     rows = (await connection.execute(query.order_by(deliveries.c.id.desc()).limit(limit))).all()
