@@ -44,10 +44,10 @@ class Database:
             async with self.engine.begin() as connection:
                 yield connection
         except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
-            raise _unavailable() from error
+            raise unavailable() from error
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error.orig, psycopg.errors.AdminShutdown):
-                raise _unavailable() from error
+                raise unavailable() from error
             raise
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ def migrate(url: str) -> None:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATING})
             connection.commit()
     except (OperationalError, OSError) as error:
-        raise _unavailable() from error
+        raise unavailable() from error
     finally:
         engine.dispose()
 
@@ -79,7 +79,8 @@ def _dialect_url(url: str) -> str:
     return f"postgresql+psycopg://{rest}" if scheme in ("postgresql", "postgres") else url
 
 
-def _unavailable() -> UnavailableError:
+def unavailable() -> UnavailableError:
+    """What a caller hears while the database is away."""
     return UnavailableError(
         "unavailable",
         "The database cannot be reached at the moment.",

@@ -1,0 +1,172 @@
+"""The queue: Procrastinate in the service's own Postgres. A job is in it once the transaction that put it commits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import DeleteJobCondition, Job
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from understudy.tasks.database import unavailable
+
+UPKEEP = "upkeep"  # the queue of what is done from time to time; its one job has the same name
+UPKEEP_CRON = "*/5 * * * *"  # every five minutes
+
+HEARTBEAT_S = 2.0
+POLL_S = 1.0  # a job that is put back is not announced, only new ones are
+CONNECT_S = 5.0
+PAUSE_S = 1.0  # between two tries to reach the database
+
+# Each job that is put in and done is told at INFO, with its arguments.
+logging.getLogger("procrastinate").setLevel(logging.WARNING)
+logging.getLogger("psycopg.pool").setLevel(
+    logging.ERROR
+)  # it tells each try to reach a database that is away
+logger = logging.getLogger(__name__)
+
+JobFunction = Callable[[int], Coroutine[Any, Any, datetime | None]]
+"""What a job does with its argument. Returns when to run it again, or None: it is done. It deals with its own errors;
+one that escapes has the job tried again, ever later."""
+
+
+class ProcrastinateJobs:
+    """``Jobs``, as Procrastinate keeps them. Needs no connection of its own."""
+
+    def __init__(self) -> None:
+        self._app = App(connector=PsycopgConnector())
+
+    async def put(
+        self,
+        connection: AsyncConnection,
+        name: str,
+        argument: int,
+        *,
+        lock: str | None = None,
+        priority: int = 0,
+    ) -> None:
+        """See ``Jobs.put``. Among the jobs of one lock, one of higher ``priority`` goes before all of lower."""
+        raw = await connection.get_raw_connection()
+        job = self._app.configure_task(
+            name, queue=name, lock=lock, priority=priority, connection=raw.driver_connection
+        )
+        try:
+            await job.defer_async(id=argument)
+        except ConnectorException as error:
+            if connection_lost(error):
+                raise unavailable() from error
+            raise
+
+
+class QueueWorker:
+    """Does the jobs of one queue, ``concurrency`` at once, until it is cancelled.
+
+    Where the database is lost, running jobs are left to end, and then the queue is taken up again.
+    """
+
+    def __init__(self, url: str, queue: str, function: JobFunction, *, concurrency: int) -> None:
+        self._url = url
+        self._queue = queue
+        self._function = function
+        self._concurrency = concurrency
+        self._running: set[asyncio.Task[datetime | None]] = set()
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Cancel it to stop: the jobs that are being done are cancelled, and go back into the queue at once."""
+        while True:
+            worker = asyncio.create_task(self._work())
+            try:
+                await asyncio.shield(worker)
+                logger.warning("queue %s: lost the database", self._queue)
+            except (ConnectorException, psycopg.Error, OSError) as error:
+                logger.warning("queue %s: the database is away (%s)", self._queue, type(error).__name__)
+            except asyncio.CancelledError:
+                self._stopping = True
+                worker.cancel()
+                for job in self._running:
+                    job.cancel()
+                await asyncio.wait([worker])
+                raise
+            await asyncio.sleep(PAUSE_S)
+
+    async def _work(self) -> None:
+        async with self._app().open_async() as app:
+            await app.run_worker_async(
+                queues=[self._queue],
+                name=self._queue,
+                concurrency=self._concurrency,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=POLL_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                delete_jobs=DeleteJobCondition.SUCCESSFUL,
+            )
+
+    def _app(self) -> App:
+        connector = PsycopgConnector(
+            conninfo=self._url,
+            kwargs={"connect_timeout": int(CONNECT_S), "application_name": f"understudy {self._queue}"},
+            min_size=1,
+            max_size=4,
+            timeout=CONNECT_S,
+            reconnect_timeout=CONNECT_S,
+        )
+        app = App(connector=connector)
+        if self._queue != UPKEEP:
+            app.task(name=self._queue, queue=self._queue, retry=_Again())(self._do)
+        # Every worker puts the periodic job in, once for all of them. A worker of an app without periodic jobs would
+        # not watch over its heartbeat: the first of its side tasks that ends is the last it looks at, and that would
+        # be the idle one for periodic jobs.
+        upkeep = app.task(name=UPKEEP, queue=UPKEEP, retry=_Again())(self._do_upkeep)
+        app.periodic(cron=UPKEEP_CRON, lock=UPKEEP, queueing_lock=UPKEEP)(upkeep)
+        return app
+
+    async def _do_upkeep(self, timestamp: int) -> None:
+        await self._do(timestamp)
+
+    async def _do(self, id: int) -> None:
+        """One job. Whatever comes out of it but success means: again, and when."""
+        if self._stopping:
+            raise _AgainError(datetime.now(UTC))
+        job = asyncio.create_task(self._function(id))
+        self._running.add(job)
+        try:
+            at = await job
+        except asyncio.CancelledError:
+            job.cancel()
+            await asyncio.wait([job])
+            raise _AgainError(datetime.now(UTC)) from None
+        except Exception:
+            logger.exception("queue %s: job %d", self._queue, id)
+            raise
+        finally:
+            self._running.discard(job)
+        if at is not None:
+            raise _AgainError(at)
+
+
+class _AgainError(Exception):
+    """The job is to be run again at that time."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__()
+        self.at = at
+
+
+class _Again(BaseRetryStrategy):
+    """No job is ever given up here: its function knows when enough was tried."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        if isinstance(exception, _AgainError):
+            return RetryDecision(retry_at=exception.at)
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=2 ** min(job.attempts + 1, 8)))
+
+
+def connection_lost(error: ConnectorException) -> bool:
+    return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError))
