@@ -11,8 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from understudy.errors import UnderstudyError
+from understudy.server import api_page, files
 from understudy.server.dialects.registry import dialect_routers
 from understudy.server.entrance import Entrance, handle_error
+from understudy.server.open_service import close_service
+from understudy.server.readiness import Readiness
 from understudy.server.service import Service
 
 
@@ -24,7 +27,7 @@ def create_app(service: Service) -> FastAPI:
         try:
             yield
         finally:
-            await service.database.close()
+            await close_service(service)
 
     app = FastAPI(
         title="Understudy",
@@ -36,7 +39,8 @@ def create_app(service: Service) -> FastAPI:
         redirect_slashes=False,  # such redirects are built on the Host header
     )
     app.state.service = service
-    for router in dialect_routers(service):
+    app.state.readiness = Readiness(service)
+    for router in (*dialect_routers(service), files.router, api_page.router):
         app.include_router(router)
     for kind in (UnderstudyError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle_error)

@@ -10,7 +10,7 @@ from understudy.tasks.tables import tasks
 from understudy.tasks.task import Status, Task
 
 MOST_COUNTED = 1000  # a longer queue is not counted to its end
-WORKER_SEEN_S = 45  # a worker says every 10 s that it lives
+WORKER_SEEN_S = 15  # a worker says every 2 s that it lives
 
 
 class Standing:

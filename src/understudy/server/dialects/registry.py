@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from understudy.server.dialects.dialect import Dialect
 from understudy.server.dialects.kling import Kling
+from understudy.server.dialects.native import Native
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from understudy.server.service import Service
 
-_ALL: tuple[Dialect, ...] = (Kling(),)
+_ALL: tuple[Dialect, ...] = (Kling(), Native())
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 

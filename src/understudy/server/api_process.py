@@ -1,0 +1,63 @@
+"""The process that answers HTTP: ``python -m understudy.server.api_process FD``, FD being the listening socket.
+
+The socket is its parent's, so that connections wait in it while this process is started again.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+
+import uvicorn
+
+from understudy.config import Settings
+from understudy.server.app import create_app
+from understudy.server.auth import Authenticator
+from understudy.server.links import Links
+from understudy.server.parent import settings_from_parent
+from understudy.server.service import Service
+from understudy.storage import open_storage
+from understudy.tasks.database import Database
+from understudy.tasks.queue import ProcrastinateJobs
+from understudy.tasks.records import Tasks
+from understudy.tasks.seal import Secrets
+
+GRACE_S = 5  # for answers that are under way when the service stops
+KEEP_ALIVE_S = 75  # longer than clients wait between two queries
+
+
+def open_service(settings: Settings) -> Service:
+    """What the application needs, on the database that ``settings.database_url`` names."""
+    secrets = Secrets.load(settings)
+    database = Database(settings.database_url)
+    storage = open_storage(settings)
+    return Service(
+        settings=settings,
+        database=database,
+        tasks=Tasks(database, ProcrastinateJobs(), storage),
+        authenticator=Authenticator(database, secrets),
+        links=Links(settings.base_url, secrets.link_keys),
+        storage=storage,
+    )
+
+
+def main(arguments: list[str]) -> None:
+    settings = settings_from_parent()
+    logging.basicConfig(level=logging.WARNING, format="api: %(levelname)s %(name)s: %(message)s")
+    listener = socket.socket(fileno=int(arguments[0]))
+    config = uvicorn.Config(
+        create_app(open_service(settings)),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # links are built on the public URL; nothing believes a header about the client
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

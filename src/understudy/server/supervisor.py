@@ -1,0 +1,313 @@
+"""The process that ``understudy serve`` is: it starts Postgres, the API and the worker, and keeps them up.
+
+It opens no request, no file of a stranger and no connection but to look whether all is up, so that it has next to
+nothing to die of. It owns the listening socket: clients that connect while the API is started again wait, and are not
+refused.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from types import FrameType
+
+from understudy.config import Settings
+from understudy.engines.registry import engine_named
+from understudy.errors import RequestError, SettingError, UnavailableError
+from understudy.server.first_start import FirstKeys, first_start
+from understudy.server.parent import start_child
+from understudy.server.supervised import Supervised, log
+from understudy.storage import open_storage
+from understudy.tasks.database import migrate
+from understudy.tasks.postgres import EmbeddedPostgres
+from understudy.tasks.seal import FILE_NAME as SECRET_FILE
+from understudy.tasks.seal import Secrets
+from understudy.terminal import say
+
+HEALTH_PATH = "/understudy/v1/health"
+API_PAGE_PATH = "/understudy/v1/docs"
+BACKLOG = 2048
+TICK_S = 0.5
+COMING_UP_TICK_S = 0.05
+STOP_S = 15.0
+VAIN_STARTS = 5  # short lives of a process, before all has been up once, after which the start has failed
+LATER_S = 1.0  # between two looks at a Postgres that is not ours, and two tries to start ours
+
+
+class Stop(BaseException):
+    """SIGTERM, SIGINT or SIGHUP came in the midst of something long."""
+
+
+class Signals:
+    """How often one was asked to stop, and a wait that any signal ends."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._breakable = False
+
+    @contextmanager
+    def heeded(self) -> Iterator[Signals]:
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        self._reading = reading
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+            numbers.append(signal.SIGHUP)
+        before = {number: signal.signal(number, self._stop) for number in numbers}
+        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # it ends the wait
+        pipe_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        try:
+            yield self
+        finally:
+            signal.set_wakeup_fd(pipe_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(reading)
+            os.close(writing)
+
+    @contextmanager
+    def breaking(self) -> Iterator[None]:
+        """A request to stop breaks off what is within, by raising Stop."""
+        self._breakable = True
+        try:
+            if self.asked:
+                raise Stop
+            yield
+        finally:
+            self._breakable = False
+
+    def wait(self, limit_s: float) -> None:
+        if select.select([self._reading], [], [], limit_s)[0]:
+            os.read(self._reading, 4096)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.asked += 1
+        if self._breakable:
+            self._breakable = False
+            raise Stop
+
+
+class Supervisor:
+    """Keeps processes up until it is asked to stop. ``postgres`` is None where the database is somebody else's."""
+
+    def __init__(
+        self, signals: Signals, postgres: EmbeddedPostgres | None, children: Sequence[Supervised]
+    ) -> None:
+        self._signals = signals
+        self._postgres = postgres
+        self._children = children
+        self._look_at_postgres = 0.0
+
+    def come_up(self, health: tuple[str, int] | None) -> None:
+        """Until the API, where there is one, answers. Raises UnavailableError where a process ends again and again."""
+        while not self._signals.asked:
+            self._tend()
+            if health is None or _answers(*health):
+                return
+            for child in self._children:
+                if child.short_lives >= VAIN_STARTS:
+                    raise UnavailableError(
+                        "unavailable",
+                        f"{child.name} does not start: it ended {VAIN_STARTS} times.",
+                        fix="See what it said above.",
+                    )
+            self._signals.wait(COMING_UP_TICK_S)
+
+    def keep_up(self) -> None:
+        while not self._signals.asked:
+            self._tend()
+            due = [child.due_s for child in self._children]
+            self._signals.wait(min([TICK_S, *(due_s for due_s in due if due_s is not None)]))
+
+    def stop(self) -> None:
+        """End the children, then Postgres. Whoever asks once more has them killed."""
+        asked, give_up = self._signals.asked, time.monotonic() + STOP_S
+        for child in self._children:
+            child.send(signal.SIGTERM)
+        while not all([child.gone() for child in self._children]):
+            if time.monotonic() > give_up or self._signals.asked > max(1, asked):
+                for child in self._children:
+                    child.send(signal.SIGKILL)
+            self._signals.wait(0.1)
+        if self._postgres is not None:
+            self._postgres.stop()
+
+    def _tend(self) -> None:
+        if self._postgres is not None:
+            self._tend_postgres(self._postgres)
+        for child in self._children:
+            child.tend()
+
+    def _tend_postgres(self, postgres: EmbeddedPostgres) -> None:
+        if postgres.owned and postgres.running:
+            return
+        if time.monotonic() < self._look_at_postgres:
+            return
+        if not postgres.running:
+            log("Postgres is away; it is started again")
+            try:
+                with self._signals.breaking():
+                    postgres.start()
+            except UnavailableError as error:
+                log(error.message)
+            except Stop:
+                return
+        self._look_at_postgres = time.monotonic() + LATER_S
+
+
+def serve(settings: Settings) -> None:
+    """Run the whole service, until SIGTERM or SIGINT. Raises SettingError, UnavailableError."""
+    _check(settings)
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening(settings.host, settings.port))
+        settings = replace(settings, port=listener.getsockname()[1])
+        signals = stack.enter_context(Signals().heeded())
+        children = [
+            Supervised(
+                "The API process",
+                lambda: start_child(
+                    "understudy.server.api_process",
+                    settings,
+                    str(listener.fileno()),
+                    pass_fds=(listener.fileno(),),
+                ),
+            ),
+            Supervised("The worker", lambda: start_child("understudy.server.worker_process", settings)),
+        ]
+        postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+        supervisor = Supervisor(signals, postgres, children)
+        with suppress(Stop):
+            try:
+                with signals.breaking():
+                    settings = _with_database(settings, postgres)
+                    first = first_start(settings)
+                supervisor.come_up(_reachable(listener))
+                if not signals.asked:
+                    _welcome(settings, first)
+                supervisor.keep_up()
+            finally:
+                supervisor.stop()
+
+
+def work(settings: Settings) -> None:
+    """Run a worker alone, on the database and the storage of a service that runs elsewhere, until SIGTERM or SIGINT.
+
+    Raises SettingError, UnavailableError.
+    """
+    _check(settings)
+    if settings.database_url and not settings.secret_key and not (settings.data_dir / SECRET_FILE).exists():
+        raise SettingError(
+            "setting_missing",
+            "A worker on another machine needs the service's secret.",
+            fix=f"Set UNDERSTUDY_SECRET_KEY to the words in {SECRET_FILE} of the service's data folder.",
+        )
+    with Signals().heeded() as signals:
+        child = Supervised("The worker", lambda: start_child("understudy.server.worker_process", settings))
+        postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+        supervisor = Supervisor(signals, postgres, [child])
+        with suppress(Stop):
+            try:
+                with signals.breaking():
+                    settings = _with_database(settings, postgres)
+                supervisor.come_up(None)
+                say(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
+                supervisor.keep_up()
+            finally:
+                supervisor.stop()
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens there; port 0: on any free one. Raises SettingError."""
+    shown = f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise _no_listening(shown, error) from error
+    with listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except (OSError, OverflowError) as error:
+            raise _no_listening(shown, error) from error
+        yield listener
+
+
+def _no_listening(shown: str, error: Exception) -> SettingError:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return SettingError(
+        "address_unusable",
+        f"Understudy cannot listen on {shown}: {reason}.",
+        value=shown,
+        fix="Stop what listens there, or choose another --host or --port; port 0 takes any free one.",
+    )
+
+
+def _check(settings: Settings) -> None:
+    """What would only fail later, in a child. Raises SettingError."""
+    try:
+        engine_named(settings.engine)
+    except RequestError as error:
+        raise SettingError(
+            error.code, error.message, value=error.value, limit=error.limit, fix=error.fix
+        ) from error
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            "setting_invalid",
+            f"The data folder {str(settings.data_dir)!r} cannot be made: {error.strerror}.",
+            value=str(settings.data_dir),
+            fix="Choose another with --data-dir or UNDERSTUDY_DATA_DIR.",
+        ) from error
+    open_storage(settings)
+
+
+def _with_database(settings: Settings, postgres: EmbeddedPostgres | None) -> Settings:
+    """The settings with the database's URL filled in, its tables up to date, and the service's secret made."""
+    Secrets.load(settings)
+    url = settings.database_url if postgres is None else postgres.start()
+    migrate(url)
+    return replace(settings, database_url=url)
+
+
+def _reachable(listener: socket.socket) -> tuple[str, int]:
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", HEALTH_PATH)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _welcome(settings: Settings, first: FirstKeys | None) -> None:
+    say(f"Understudy serves at {settings.base_url}")
+    say(f"  API page  {settings.base_url}{API_PAGE_PATH}")
+    say(f"  data      {settings.data_dir}")
+    if first is None:
+        say("  keys      `understudy keys create` makes new ones")
+    else:
+        say(f"  keys      {first.path}")
+        if sys.stdout.isatty():
+            say(f"            access key {first.keys.access_key}")
+            say(f"            secret key {first.keys.secret_key}")
+            say(f"            API key    {first.keys.api_key}")
+    say("Ctrl-C stops it.")
