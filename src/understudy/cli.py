@@ -10,6 +10,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from understudy.commands import SERVER_PACKAGES, accounts, keys, server_missing
+from understudy.commands.serve import serve, worker
 from understudy.errors import UnderstudyError
 from understudy.request import Mode, Orientation
 
@@ -202,6 +204,12 @@ def pull(name: Annotated[str, typer.Argument(help="Which: tracker.")] = "tracker
     say(f"{len(paths)} model files in {paths[0].parent}")
 
 
+app.command()(serve)
+app.command()(worker)
+app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
+
+
 def _leave(number: int, _: FrameType | None) -> NoReturn:
     signal.signal(number, signal.SIG_IGN)  # a second one must not break off the clearing away
     sys.exit(128 + number)
@@ -222,6 +230,13 @@ def main() -> None:
 
         complain(error)
         sys.exit(2 if isinstance(error, InputError) else 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in SERVER_PACKAGES.values():
+            raise
+        from understudy.terminal import complain
+
+        complain(server_missing([error.name or ""]))
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

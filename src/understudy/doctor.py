@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from understudy import config
+from understudy.commands import SERVER_PACKAGES, server_missing
 from understudy.errors import UnderstudyError
 
 OLDEST_PYTHON = (3, 11)
@@ -46,7 +48,7 @@ class Check:
 
 def examine() -> tuple[Check, ...]:
     """Every check, in the order in which things depend on each other. Nothing is asked of the network."""
-    return (python(), packages(), data_folder(), models(), video(), provenance())
+    return (python(), packages(), data_folder(), models(), video(), provenance(), server())
 
 
 def python(current: tuple[int, int, int] = sys.version_info[:3]) -> Check:
@@ -130,6 +132,18 @@ def provenance() -> Check:
         return f"signature {str(state).lower()}, by {own or 'this machine and its own key'}"
 
     return _tried("provenance", sign)
+
+
+def server(wanted: dict[str, str] | None = None) -> Check:
+    """Whether ``understudy serve`` can run. An installation without its part is a good one, too."""
+    known = SERVER_PACKAGES if wanted is None else wanted
+    missing = [name for name, module in known.items() if find_spec(module) is None]
+    if missing:
+        return Check(
+            "server", f"not installed, which only `understudy serve` needs: {server_missing(missing).fix}"
+        )
+    check = packages(known)
+    return Check("server", check.found, check.fix)
 
 
 def _grey_clip(path: Path) -> None:

@@ -11,35 +11,12 @@ import sys
 
 import uvicorn
 
-from understudy.config import Settings
 from understudy.server.app import create_app
-from understudy.server.auth import Authenticator
-from understudy.server.links import Links
+from understudy.server.open_service import open_service
 from understudy.server.parent import settings_from_parent
-from understudy.server.service import Service
-from understudy.storage import open_storage
-from understudy.tasks.database import Database
-from understudy.tasks.queue import ProcrastinateJobs
-from understudy.tasks.records import Tasks
-from understudy.tasks.seal import Secrets
 
 GRACE_S = 5  # for answers that are under way when the service stops
 KEEP_ALIVE_S = 75  # longer than clients wait between two queries
-
-
-def open_service(settings: Settings) -> Service:
-    """What the application needs, on the database that ``settings.database_url`` names."""
-    secrets = Secrets.load(settings)
-    database = Database(settings.database_url)
-    storage = open_storage(settings)
-    return Service(
-        settings=settings,
-        database=database,
-        tasks=Tasks(database, ProcrastinateJobs(), storage),
-        authenticator=Authenticator(database, secrets),
-        links=Links(settings.base_url, secrets.link_keys),
-        storage=storage,
-    )
 
 
 def main(arguments: list[str]) -> None:
@@ -47,7 +24,7 @@ def main(arguments: list[str]) -> None:
     logging.basicConfig(level=logging.WARNING, format="api: %(levelname)s %(name)s: %(message)s")
     listener = socket.socket(fileno=int(arguments[0]))
     config = uvicorn.Config(
-        create_app(open_service(settings)),
+        create_app(open_service(settings, settings.database_url)),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -132,8 +132,8 @@ class Supervisor:
         asked, give_up = self._signals.asked, time.monotonic() + STOP_S
         for child in self._children:
             child.send(signal.SIGTERM)
-        while not all([child.gone() for child in self._children]):
-            if time.monotonic() > give_up or self._signals.asked > max(1, asked):
+        while not all(child.gone() for child in self._children):
+            if time.monotonic() > give_up or self._signals.asked > asked:
                 for child in self._children:
                     child.send(signal.SIGKILL)
             self._signals.wait(0.1)

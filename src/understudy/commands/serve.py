@@ -1,0 +1,91 @@
+"""``understudy serve`` and ``understudy worker``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from understudy.commands import SERVER_PACKAGES, server_missing
+from understudy.commands.opening import DatabaseOption, DataDirOption
+from understudy.config import Settings
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage-url", help="Where files go: s3://bucket/prefix, gs://..., az://..."),
+]
+NetworksOption = Annotated[
+    str | None,
+    typer.Option("--allow-networks", help="Networks to fetch from besides the public ones: 10.0.0.0/8,..."),
+]
+EngineOption = Annotated[str | None, typer.Option("--engine", help="How videos are made.")]
+ConcurrencyOption = Annotated[
+    int | None, typer.Option("--concurrency", help="Videos made at once; 0: one for every two cores.")
+]
+ThreadsOption = Annotated[int | None, typer.Option("--threads", help="Processor threads of one video.")]
+TimeoutOption = Annotated[
+    int | None, typer.Option("--render-timeout-s", help="Seconds after which a video is given up.")
+]
+MemoryOption = Annotated[
+    int | None, typer.Option("--render-memory-mb", help="Memory that making one video may take.")
+]
+DaysOption = Annotated[int | None, typer.Option("--result-days", help="Days for which results are kept.")]
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; default 8000, 0 for any free one.")] = None,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", help="What links to results are built on.")
+    ] = None,
+    data_dir: DataDirOption = None,
+    database_url: DatabaseOption = None,
+    storage_url: StorageOption = None,
+    allow_networks: NetworksOption = None,
+    result_links: Annotated[
+        str | None, typer.Option("--result-links", help="signed, or data for data: URLs.")
+    ] = None,
+    result_days: DaysOption = None,
+    engine: EngineOption = None,
+    concurrency: ConcurrencyOption = None,
+    threads: ThreadsOption = None,
+    render_timeout_s: TimeoutOption = None,
+    render_memory_mb: MemoryOption = None,
+) -> None:
+    """Serve the API: with a worker, and with a Postgres and a folder of its own unless others are named.
+
+    Every option is also a variable (--public-url: UNDERSTUDY_PUBLIC_URL) and a line of understudy.toml in the data
+    folder.
+    """
+    settings = _settings(locals())
+    from understudy.server.supervisor import serve as run
+
+    run(settings)
+
+
+def worker(
+    data_dir: DataDirOption = None,
+    database_url: DatabaseOption = None,
+    storage_url: StorageOption = None,
+    allow_networks: NetworksOption = None,
+    result_days: DaysOption = None,
+    engine: EngineOption = None,
+    concurrency: ConcurrencyOption = None,
+    threads: ThreadsOption = None,
+    render_timeout_s: TimeoutOption = None,
+    render_memory_mb: MemoryOption = None,
+) -> None:
+    """Run one more worker, here or on another machine, for a service that `understudy serve` runs."""
+    settings = _settings(locals())
+    from understudy.server.supervisor import work
+
+    work(settings)
+
+
+def _settings(flags: dict[str, int | str | Path | None]) -> Settings:
+    missing = [name for name, module in SERVER_PACKAGES.items() if find_spec(module) is None]
+    if missing:
+        raise server_missing(missing)
+    return Settings.load(flags)
