@@ -114,7 +114,9 @@ async def create_task(
     account: Caller,
     idempotency_key: Annotated[
         str | None,
-        Header(description="The same key and body within 24 hours give the same task.", max_length=256),
+        Header(
+            alias="Idempotency-Key", description="The same key and body within 24 hours give the same task."
+        ),
     ] = None,
 ) -> TaskAnswer:
     """Hands in a picture and a video, by links (JSON) or as files (a form with the files `image` and `video`).
