@@ -253,14 +253,14 @@ def test_reserving_raising_and_settling_at_once_adds_up(database_url: str) -> No
     run(database_url, work)
 
 
-@pytest.mark.parametrize("units", ["NaN", "Infinity", "1000000001", "-1000000001", "0.001", "1E-30"])
-def test_what_cannot_be_granted(database_url: str, units: str) -> None:
+def test_what_cannot_be_granted(database_url: str) -> None:
     async def work(database: Database) -> None:
         account = await new_account(database, None)
-        with pytest.raises(RequestError) as caught:
-            async with database.begin() as connection:
-                await ledger.grant(connection, account, D(units))
-        assert caught.value.code == "units_invalid"
+        for units in ["NaN", "Infinity", "1000000001", "-1000000001", "0.001", "1E-30"]:
+            with pytest.raises(RequestError) as caught:
+                async with database.begin() as connection:
+                    await ledger.grant(connection, account, D(units))
+            assert caught.value.code == "units_invalid"
         assert await balance(database) is None
 
     run(database_url, work)

@@ -45,7 +45,7 @@ class Authenticator:
         self._secrets = secrets
         self._clock = clock
         self._jws = PyJWS(algorithms=[ALGORITHM])
-        self._decoy = secrets.seal(random.token_urlsafe(33))
+        self._decoy = secrets.seal(random.token_urlsafe(37))  # as long as a secret key
 
     async def account(self, authorization: str | None) -> Account:
         """The account whose key the header ``Authorization`` shows. One query.
