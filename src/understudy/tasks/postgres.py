@@ -81,6 +81,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock_file: int | None = None
         self._url = ""
+        self._own_sockets: Path | None = None  # where they do not lie in the Postgres folder
 
     @property
     def url(self) -> str:
@@ -133,6 +134,10 @@ class EmbeddedPostgres:
                     self._process.wait(limit_s)
                     break
             self._process = None
+        if self._own_sockets is not None:
+            with suppress(OSError):
+                self._own_sockets.rmdir()
+            self._own_sockets = None
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
@@ -313,6 +318,7 @@ class EmbeddedPostgres:
                 value=str(folder),
                 fix="Remove it, or choose a data folder with a shorter path.",
             )
+        self._own_sockets = folder
         return folder
 
     def _user(self) -> pwd.struct_passwd | None:
