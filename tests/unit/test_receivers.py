@@ -14,6 +14,7 @@ from understudy.tasks.receivers import (
     FIRST_PAUSE_S,
     LONGEST_PAUSE_S,
     SILENT,
+    PutOff,
     Receivers,
     Turn,
 )
@@ -48,11 +49,11 @@ async def fall_silent(its: Receivers) -> None:
 
 
 def test_a_host_is_called_by_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "WAIT_S", 0.05)
+    monkeypatch.setattr(receivers, "UNPROVEN_WAIT_S", 0.05)
 
     async def story(its: Receivers, _: Clock) -> None:
         turns = [await turn(its, account=number) for number in range(AT_ONCE)]
-        assert isinstance(await its.enter("dead", 99), float)
+        assert isinstance(await its.enter("dead", 99), PutOff)
         await turn(its, "other")  # which is nobody else's trouble
         its.leave(turns[0], answered=True)
         await turn(its, account=99)
@@ -61,10 +62,12 @@ def test_a_host_is_called_by_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_who_waits_gets_the_place_that_becomes_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "WAIT_S", 5.0)
+    monkeypatch.setattr(receivers, "UNPROVEN_WAIT_S", 0.0)
 
     async def story(its: Receivers, _: Clock) -> None:
-        turns = [await turn(its, account=number) for number in range(AT_ONCE)]
+        first, second = await turn(its), await turn(its)
+        its.leave(first, answered=True)  # it is known to answer now
+        turns = [second, *[await turn(its, account=number) for number in range(AT_ONCE - 1)]]
         waiting = [asyncio.create_task(its.enter("dead", 99)) for _ in range(3)]
         await asyncio.sleep(0.01)
         for given in turns[:3]:
@@ -75,9 +78,7 @@ def test_who_waits_gets_the_place_that_becomes_free(monkeypatch: pytest.MonkeyPa
     run(story)
 
 
-def test_only_so_many_wait_for_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "WAIT_S", 0.2)
-
+def test_only_so_many_wait_for_one_host() -> None:
     async def story(its: Receivers, _: Clock) -> None:
         for number in range(AT_ONCE):
             await turn(its, account=number)
@@ -92,7 +93,7 @@ def test_only_so_many_wait_for_one_host(monkeypatch: pytest.MonkeyPatch) -> None
 def test_an_account_holds_a_share_of_all_places() -> None:
     async def story(its: Receivers, _: Clock) -> None:
         turns = [await turn(its, f"host{number}") for number in range(ACCOUNT_AT_ONCE)]
-        assert isinstance(await its.enter("another", 1), float)
+        assert isinstance(await its.enter("another", 1), PutOff)
         await turn(its, "another", account=2)
         its.leave(turns[0], answered=False)
         await turn(its, "another")
@@ -103,16 +104,17 @@ def test_an_account_holds_a_share_of_all_places() -> None:
 def test_a_silent_host_is_left_alone_until_a_probe_is_answered() -> None:
     async def story(its: Receivers, clock: Clock) -> None:
         await fall_silent(its)
-        wait_s = await its.enter("dead", 1)
-        assert isinstance(wait_s, float)
-        assert FIRST_PAUSE_S <= wait_s <= 2 * FIRST_PAUSE_S
+        put_off = await its.enter("dead", 1)
+        assert isinstance(put_off, PutOff)
+        assert put_off.silent
+        assert put_off.seconds == pytest.approx(FIRST_PAUSE_S)
 
         clock.now += FIRST_PAUSE_S
         probe = await turn(its)
-        assert isinstance(await its.enter("dead", 1), float)  # one probe at a time
+        assert isinstance(await its.enter("dead", 1), PutOff)  # one probe at a time
         its.leave(probe, answered=False)
         clock.now += FIRST_PAUSE_S
-        assert isinstance(await its.enter("dead", 1), float)  # the pause has grown
+        assert isinstance(await its.enter("dead", 1), PutOff)  # the pause has grown
         clock.now += FIRST_PAUSE_S
         its.leave(await turn(its), answered=True)
         for number in range(AT_ONCE):
@@ -179,5 +181,18 @@ def test_hosts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
         clock.now += receivers.FORGOTTEN_S + 1
         its.leave(await turn(its, "bad10"), answered=False)
         assert set(its._hosts) == {"bad10"}
+
+    run(story)
+
+
+def test_those_put_off_come_back_one_after_the_other() -> None:
+    async def story(its: Receivers, clock: Clock) -> None:
+        await fall_silent(its)
+        for _round in range(3):  # also when they come back, and are put off again
+            waits = [await its.enter("dead", 1) for _ in range(1000)]
+            times = [each.seconds for each in waits if isinstance(each, PutOff)]
+            assert times[-1] - times[0] == pytest.approx(999 * receivers.UNPROVEN_APART_S)
+            clock.now += 1
+        assert isinstance(await its.enter("other", 2), Turn)
 
     run(story)

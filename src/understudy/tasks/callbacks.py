@@ -24,7 +24,7 @@ from understudy.request import Mode, Orientation
 from understudy.tasks import posting, signing, webhooks
 from understudy.tasks.database import Database
 from understudy.tasks.posting import Answer
-from understudy.tasks.receivers import Receivers
+from understudy.tasks.receivers import PutOff, Receivers
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.seal import Secrets
 from understudy.tasks.submission import Link
@@ -38,9 +38,19 @@ BACK_OFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)  # 23.7 ho
 JITTER = 0.1
 DAY = timedelta(hours=24)
 LONGEST_RETRY_AFTER_S = 3600.0
-LEASE = timedelta(seconds=30)  # longer than one try takes; meanwhile no other job tries the same delivery
+LEASE = timedelta(seconds=20)  # longer than one try takes; meanwhile no other job tries the same delivery
 AFTER_410 = "not tried: the receiver answered an earlier callback of this task with 410"
 AFTER_A_DAY = "not tried: its host has not answered anybody for long, and the day for this callback is over"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """As much of a delivery as decides whether its receiver may be called now."""
+
+    id: int
+    account_id: int
+    url: str
+    age: timedelta
 
 
 @dataclass(frozen=True)
@@ -80,30 +90,50 @@ class Deliverer:
         The time may also mean that its receiver's turn has not come; that is no try. Raises UnavailableError while the
         database is away: then it is to be tried again too, and the receiver may hear it twice, under the same id.
         """
-        due = await self._take(delivery_id)
-        if due is None or isinstance(due, datetime):
-            return due
-        if due.unsigned_because:
-            return await self._record(due, Answer(None, due.unsigned_because, 0))
-        turn = await self._receivers.enter(_host(due.url), due.task.account_id)
-        if isinstance(turn, float):
-            return await self._put_off(due, turn)
+        seen = await self._look(delivery_id)
+        if seen is None or isinstance(seen, datetime):
+            return seen
+        turn = await self._receivers.enter(_host(seen.url), seen.account_id)
+        if isinstance(turn, PutOff):
+            return await self._put_off(seen, turn)
         answered: bool | None = None
         try:
+            due = await self._take(delivery_id)
+            if due is None or isinstance(due, datetime):
+                return due
             answer = await self._post(due)
-            if not answer.denied:
+            if not (answer.denied or due.unsigned_because):
                 answered = answer.http_status is not None
         finally:
             self._receivers.leave(turn, answered)
         return await self._record(due, answer)
 
+    async def _look(self, delivery_id: int) -> _Seen | datetime | None:
+        """A delivery that is due; else when to look again; None where it is over."""
+        now = func.clock_timestamp()
+        columns = deliveries.c.account_id, deliveries.c.url, deliveries.c.next_at
+        query = select(
+            *columns,
+            (now - deliveries.c.created_at).label("age"),
+            (deliveries.c.next_at > now).label("early"),
+        ).where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
+        async with self._database.begin() as connection:
+            row = (await connection.execute(query)).one_or_none()
+        if row is None or row.early:
+            return None if row is None else _moment(row.next_at)
+        return _Seen(delivery_id, row.account_id, row.url, row.age)
+
     async def _take(self, delivery_id: int) -> _Due | datetime | None:
-        """The delivery, if it is due and nobody else is at it; else when to look again; None where it is over."""
+        """The delivery, from now on this one's alone; else when to look again; None where it is over."""
         now = func.clock_timestamp()
         async with self._database.begin() as connection:
             row = (
                 await connection.execute(
-                    select(deliveries, (deliveries.c.next_at > now).label("early"), now.label("now"))
+                    select(
+                        deliveries,
+                        (deliveries.c.next_at > now).label("early"),
+                        (now - deliveries.c.created_at).label("age"),
+                    )
                     .where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
                     .with_for_update()
                 )
@@ -111,8 +141,7 @@ class Deliverer:
             if row is None:
                 return None
             if row.early:
-                assert isinstance(row.next_at, datetime)
-                return row.next_at
+                return _moment(row.next_at)
             if await _was_refused(connection, row.id, row.task_id):
                 await _end(connection, row.id, "refused", AFTER_410)
                 return None
@@ -125,7 +154,7 @@ class Deliverer:
                 id=row.id,
                 url=row.url,
                 tries=row.tries,
-                age=row.now - row.created_at,
+                age=row.age,
                 task=task_of(task_row),
                 change=StatusChange(Status(row.status), row.status_msg, row.status_at),
                 secrets=secrets,
@@ -139,16 +168,18 @@ class Deliverer:
             return [], f"not sent, since it cannot be signed: {error.message}"
 
     async def _post(self, due: _Due) -> Answer:
+        if due.unsigned_because:
+            return Answer(None, due.unsigned_because, 0)
         body = self._callback_body(as_of(due.task, due.change), due.change)
         headers = signing.headers(f"msg_{due.id}", int(time.time()), body, due.secrets)
         return await posting.post(self._guard, due.url, body, headers, timeout_s=self._timeout_s)
 
-    async def _put_off(self, due: _Due, seconds: float) -> datetime | None:
+    async def _put_off(self, seen: _Seen, put_off: PutOff) -> datetime | None:
         async with self._database.begin() as connection:
-            if due.age > DAY:
-                await _end(connection, due.id, "given_up", AFTER_A_DAY)
+            if put_off.silent and seen.age > DAY:
+                await _end(connection, seen.id, "given_up", AFTER_A_DAY)
                 return None
-            return await _wait(connection, due.id, seconds)
+            return await _wait(connection, seen.id, put_off.seconds)
 
     async def _record(self, due: _Due, answer: Answer) -> datetime | None:
         async with self._database.begin() as connection:
@@ -268,8 +299,12 @@ async def _wait(connection: AsyncConnection, delivery_id: int, seconds: float) -
         .values(next_at=func.clock_timestamp() + timedelta(seconds=seconds))
         .returning(deliveries.c.next_at)
     )
-    assert at is None or isinstance(at, datetime)
-    return at
+    return None if at is None else _moment(at)
+
+
+def _moment(value: object) -> datetime:
+    assert isinstance(value, datetime)
+    return value
 
 
 def _host(url: str) -> str:
