@@ -125,7 +125,7 @@ class Authenticator:
 
     async def _one(self, condition: ColumnElement[bool]) -> Row[Any] | None:
         query = select(*_WANTED).join(accounts, accounts.c.id == keys.c.account_id).where(condition)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row: Row[Any] | None = (await connection.execute(query)).one_or_none()
         return row
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import select
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import NullPool, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -33,25 +35,52 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
-            pool_pre_ping=True,  # the server may have been started anew since
             connect_args={"connect_timeout": 5, "application_name": "understudy"},
         )
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        event.listen(self.engine.sync_engine, "checkout", _refuse_hung_up)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed at the end. Raises UnavailableError where the server is lost or absent."""
-        try:
+        with _told_as_unavailable():
             async with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
-            raise unavailable() from error
-        except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.orig, psycopg.errors.AdminShutdown):
-                raise unavailable() from error
-            raise
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """For a single SELECT: without the two messages that begin and end a transaction. Raises UnavailableError."""
+        with _told_as_unavailable():
+            async with self._reading.connect() as connection:
+                yield connection
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+        raise unavailable() from error
+    except DBAPIError as error:
+        if error.connection_invalidated or isinstance(error.orig, psycopg.errors.AdminShutdown):
+            raise unavailable() from error
+        raise
+
+
+def _refuse_hung_up(connection: Any, *_: object) -> None:
+    """Have the pool take another connection where the server closed this one while it lay idle (it was started anew):
+    then its socket can be read, which it never can between two questions. Asking a question instead would cost each
+    transaction a round trip."""
+    driver = connection.driver_connection
+    if driver.closed:
+        raise DisconnectionError
+    poller = select.poll()
+    poller.register(driver.fileno(), select.POLLIN)
+    if poller.poll(0):
+        raise DisconnectionError
 
 
 def migrate(url: str) -> None:

@@ -61,7 +61,7 @@ class Tasks:
         """The task of that id, in decimal, else of that external id. Raises TaskError (``task_unknown``)."""
         if "\0" in name:  # which the database would refuse to look for
             raise _unknown(name)
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(_named(account_id, name))).first()
         if row is None:
             raise _unknown(name)
@@ -83,7 +83,7 @@ class Tasks:
             .join(wanted, wanted.c.id == tasks.c.id)
             .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             return [task_of(row) for row in await connection.execute(query)]
 
     async def cancel(self, account_id: int, task_id: int) -> Task:
