@@ -1,125 +1,97 @@
-"""``understudy serve`` as a user starts it, for tests: what it says, what it answers, and which processes it has."""
+"""``understudy serve`` as a process of its own, in a data folder of its own: for tests."""
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-PROC = Path("/proc")
-LIMIT_S = 30.0
+import httpx
+
+from understudy.config import models_dir
+
+PROGRAM = Path(sys.executable).with_name("understudy")
+READY_PATH = "/understudy/v1/ready"
+START_S, STOP_S = 90, 30
 
 
+@dataclass(frozen=True)
 class Served:
-    """One service. ``processes`` are all that come from it, told by a mark in their environment or by their folder."""
+    base_url: str
+    data_dir: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes]
+    log: Path
 
-    def __init__(self, data_dir: Path, *flags: str, stdout: int = subprocess.PIPE) -> None:
-        self.data_dir = data_dir
-        self.mark = uuid.uuid4().hex
-        self.errors = data_dir.parent / f"{self.mark}.stderr"
-        known = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
-        with self.errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-W", "error", "-m", "understudy.cli", "serve"),
-                    *("--port", "0", "--data-dir", str(data_dir), "--engine", "fake"),
-                    *flags,
-                ],
-                stdout=stdout,
-                stderr=errors,
-                env={**known, "UNDERSTUDY_MARK": self.mark},
-                bufsize=0,
-            )
-        self.said = ""
+    def command(self, *arguments: str) -> str:
+        """What a command of ``understudy`` prints, beside the running service."""
+        done = subprocess.run(
+            [PROGRAM, *arguments], env=self.environ, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    @property
-    def complained(self) -> str:
-        return self.errors.read_text()
+    def keys(self, account: str) -> dict[str, str]:
+        """New keys of an account that is made for it."""
+        self.command("accounts", "create", account)
+        made: dict[str, str] = json.loads(self.command("keys", "create", "--account", account, "--json"))
+        return made
 
-    def come_up(self) -> str:
-        """Its base URL, as soon as it has told it and the rest."""
-        assert self.process.stdout is not None
-        while "Ctrl-C" not in self.said:
-            line = self.process.stdout.readline().decode()
-            assert line, f"it ended: {self.complained}"
-            self.said += line
-        found = re.search(r"serves at (http://\S+)", self.said)
-        assert found is not None
-        return found[1]
 
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Its exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(LIMIT_S)
-
-    def processes(self) -> dict[int, str]:
-        """Their ids and command lines."""
-        folder = os.fsencode(self.data_dir.resolve())
-        found = {}
-        for entry in PROC.iterdir():
-            if not entry.name.isdigit() or int(entry.name) == os.getpid():
-                continue
-            try:
-                command = (entry / "cmdline").read_bytes()
-                if b") Z " in (entry / "stat").read_bytes():  # ended, and not yet noticed
-                    continue
-                marked = self.mark.encode() in (entry / "environ").read_bytes()
-                inside = os.fsencode(os.readlink(entry / "cwd")).startswith(folder + b"/")
-            except OSError:  # it has ended meanwhile
-                continue
-            if marked or inside or folder in command:
-                found[int(entry.name)] = command.replace(b"\0", b" ").decode("utf-8", "replace").strip()
-        return found
-
-    def process_of(self, words: str) -> int:
-        """The id of its one process whose command line has these words."""
-        found = [pid for pid, command in self.processes().items() if words in command]
-        assert len(found) == 1, found
-        return found[0]
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 @contextmanager
-def served(data_dir: Path, *flags: str, stdout: int = subprocess.PIPE) -> Iterator[Served]:
-    service = Served(data_dir, *flags, stdout=stdout)
+def served(folder: Path, **settings: str) -> Iterator[Served]:
+    """The service, ready for tasks. ``settings`` are variables without their prefix."""
+    port = free_port()
+    given = {
+        "DATA_DIR": str(folder / "data"),
+        "MODELS_DIR": str(models_dir()),
+        "PORT": str(port),
+        "ALLOW_NETWORKS": "127.0.0.0/8",
+        **settings,
+    }
+    own = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+    environ = own | {f"UNDERSTUDY_{name}": value for name, value in given.items()}
+    log = folder / "serve.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([PROGRAM, "serve"], env=environ, stdout=output, stderr=subprocess.STDOUT)
+    service = Served(f"http://127.0.0.1:{port}", folder / "data", environ, process, log)
     try:
+        _wait_until_ready(service)
         yield service
     finally:
-        if service.process.poll() is None:
-            service.process.terminate()
-            try:
-                service.process.wait(LIMIT_S)
-            except subprocess.TimeoutExpired:
-                service.process.kill()
-                service.process.wait()
-        if service.process.stdout is not None:
-            service.process.stdout.close()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
-def ask(base_url: str, path: str, *, key: str | None = None) -> tuple[int, Any]:
-    """Status and JSON of a GET."""
-    connection = http.client.HTTPConnection(base_url.removeprefix("http://"), timeout=LIMIT_S)
-    try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {key}"} if key else {})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
-
-
-def until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> float:
-    """How many seconds it took."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < limit_s, "it has not come about"
-        time.sleep(0.02)
-    return time.monotonic() - start
+def _wait_until_ready(service: Served) -> None:
+    until = time.monotonic() + START_S
+    with httpx.Client(base_url=service.base_url, trust_env=False) as client:
+        while True:
+            ready = False
+            with suppress(httpx.TransportError):
+                ready = client.get(READY_PATH).status_code == 200
+            if ready:
+                return
+            said = service.log.read_text(errors="replace")[-5000:]
+            assert service.process.poll() is None, f"serve ended:\n{said}"
+            assert time.monotonic() < until, f"serve is not ready:\n{said}"
+            time.sleep(0.2)
