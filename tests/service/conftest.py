@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +16,21 @@ from understudy.tasks.postgres import EmbeddedPostgres
 _numbers = itertools.count(1)
 
 
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """A folder for an embedded Postgres. One of pytest's will not do: as root the server runs as another user, and
+    each pytest that starts takes the right to pass through from all that lie in its folders."""
+    with tempfile.TemporaryDirectory(prefix="understudy-test-") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    server = EmbeddedPostgres(folder)
-    url = server.start()
-    yield url
-    server.stop()
+def postgres_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="understudy-test-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        url = server.start()
+        yield url
+        server.stop()
 
 
 @pytest.fixture(scope="session")
