@@ -154,6 +154,49 @@ def test_an_unlimited_account_only_has_its_use_written_down(database_url: str) -
     run(database_url, work)
 
 
+def test_a_task_accepted_while_unlimited_takes_and_gives_nothing_once_limited(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        account = await new_account(database, None)
+        async with database.begin() as connection:
+            early, later = await new_task(connection, account), await new_task(connection, account)
+            for task in (early, later):
+                await ledger.reserve(connection, account, task, D(3))
+            await ledger.grant(connection, account, D(10))
+            await ledger.reserve(connection, account, later, D(2))  # its price was raised since: that is held
+        assert await balance(database) == D(8)
+        async with database.begin() as connection:
+            await ledger.settle(connection, account, early, D("2.5"))
+            await ledger.settle(connection, account, later, D(5))
+        assert await balance(database) == D(8)
+        assert sum(units for _, units in await book(database, account)) == D(8)
+
+    run(database_url, work)
+
+
+def test_a_hold_is_worth_nothing_once_the_account_is_unlimited(database_url: str) -> None:
+    async def work(database: Database) -> None:
+        account = await new_account(database, D(10))
+        async with database.begin() as connection:
+            task = await new_task(connection, account)
+            await ledger.reserve(connection, account, task, D(3))
+            await ledger.make_unlimited(connection, account)
+            await ledger.make_unlimited(connection, account)  # a second time changes nothing
+            await ledger.settle(connection, account, task, D("2.5"))
+        assert await balance(database) is None
+        assert await book(database, account) == [
+            ("grant", D(10)),
+            ("reserve", D(-3)),
+            ("grant", D(-7)),
+            ("settle", D("-2.5")),
+            ("release", D(3)),
+            ("waive", D("-0.5")),
+        ]
+        async with database.begin() as connection:
+            assert await ledger.grant(connection, account, D(4)) == D(4)
+
+    run(database_url, work)
+
+
 def test_settled_twice_is_refused_without_harm(database_url: str) -> None:
     async def work(database: Database) -> None:
         account = await new_account(database, D(10))
