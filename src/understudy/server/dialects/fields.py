@@ -4,6 +4,7 @@ and what is allowed."""
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ URLS = f"an http:// or https:// URL without user name and password, of at most {
 MOST_UNKNOWN = 20
 
 _SHOWN_CHARACTERS = 60
+_UNFIT_FOR_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNFIT_FOR_URL = re.compile("[\0-\x20\x7f\\\\\ud800-\udfff]")
 _GUARD = NetworkGuard()  # for the form of addresses only
 
 
@@ -89,20 +92,20 @@ def http_url(name: str, value: object) -> str:
     """The address itself, if it could be one. Where it leads to is judged when it is asked for."""
     if not isinstance(value, str):
         raise invalid(name, shown(value), URLS)
-    try:
-        usable = len(value) <= URL_CHARACTERS and not any(c <= " " or c in "\x7f\\" for c in value)
-        if usable:
+    usable = len(value) <= URL_CHARACTERS and not _UNFIT_FOR_URL.search(value)
+    if usable:
+        try:
             _GUARD.check_url(value)
-    except FetchError:
-        usable = False
-    if not usable or not storable(value):
+        except FetchError:
+            usable = False
+    if not usable:
         raise invalid(name, shown(_without_secrets(value)), URLS)
     return value
 
 
 def storable(value: str) -> bool:
     """Postgres keeps neither zero bytes nor lone surrogates."""
-    return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    return not _UNFIT_FOR_TEXT.search(value)
 
 
 def unknown_keys(given: Iterable[str], known: Collection[str], *, kind: str, what: str) -> tuple[Note, ...]:
