@@ -85,6 +85,12 @@ class BucketStorage:
                     with suppress(FileNotFoundError):
                         await obstore.delete_async(self._store, meta["path"])
 
+    async def names(self, prefix: str) -> list[str]:
+        with _translated(prefix):
+            found = await obstore.list_with_delimiter_async(self._store, checked_key(prefix))
+        paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
+
     async def link(self, key: str, *, seconds: int) -> str | None:
         """Signed here, without asking the bucket. A download through it has the name that the put gave."""
         if isinstance(self._store, MemoryStore):

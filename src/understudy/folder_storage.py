@@ -80,6 +80,17 @@ class FolderStorage:
     async def delete(self, prefix: str) -> None:
         await asyncio.to_thread(self._delete, self._root / checked_key(prefix))
 
+    async def names(self, prefix: str) -> list[str]:
+        def listed() -> list[str]:
+            try:
+                return sorted(path.name for path in (self._root / checked_key(prefix)).iterdir())
+            except FileNotFoundError:
+                return []
+            except OSError as error:
+                raise unreachable(_why(error)) from error
+
+        return await asyncio.to_thread(listed)
+
     async def link(self, key: str, *, seconds: int) -> str | None:
         checked_key(key)
         return None

@@ -52,6 +52,10 @@ class Storage(Protocol):
         """Delete everything below a prefix such as ``inputs/123``; nothing there is no error."""
         ...
 
+    async def names(self, prefix: str) -> list[str]:
+        """The next segments of all keys below a prefix such as ``inputs``: tasks' ids there. None is no error."""
+        ...
+
     async def link(self, key: str, *, seconds: int) -> str | None:
         """A short-lived address of the bucket's own for one object, or None where there is none (a folder)."""
         ...
@@ -151,6 +155,11 @@ class FakeStorage:
         self._reach()
         below = checked_key(prefix) + "/"
         self.objects = {key: content for key, content in self.objects.items() if not key.startswith(below)}
+
+    async def names(self, prefix: str) -> list[str]:
+        self._reach()
+        below = checked_key(prefix) + "/"
+        return sorted({key[len(below) :].split("/")[0] for key in self.objects if key.startswith(below)})
 
     async def link(self, key: str, *, seconds: int) -> str | None:
         checked_key(key)

@@ -22,6 +22,7 @@ UPKEEP_CRON = "*/5 * * * *"  # every five minutes
 HEARTBEAT_S = 2.0
 POLL_S = 1.0  # a job that is put back is not announced, only new ones are
 CONNECT_S = 5.0
+ENDED_JOBS_LIFE_H = 24
 PAUSE_S = 1.0  # between two tries to reach the database
 
 # Each job that is put in and done is told at INFO, with its arguments.
@@ -109,15 +110,7 @@ class QueueWorker:
             )
 
     def _app(self) -> App:
-        connector = PsycopgConnector(
-            conninfo=self._url,
-            kwargs={"connect_timeout": int(CONNECT_S), "application_name": f"understudy {self._queue}"},
-            min_size=1,
-            max_size=4,
-            timeout=CONNECT_S,
-            reconnect_timeout=CONNECT_S,
-        )
-        app = App(connector=connector)
+        app = queue_app(self._url, self._queue)
         if self._queue != UPKEEP:
             app.task(name=self._queue, queue=self._queue, retry=_Again())(self._do)
         # Every worker puts the periodic job in, once for all of them. A worker of an app without periodic jobs would
@@ -170,3 +163,27 @@ class _Again(BaseRetryStrategy):
 
 def connection_lost(error: ConnectorException) -> bool:
     return isinstance(error.__cause__, (psycopg.OperationalError, psycopg.InterfaceError))
+
+
+def queue_app(url: str, name: str) -> App:
+    """Procrastinate on that database, with a few connections of its own once it is opened."""
+    connector = PsycopgConnector(
+        conninfo=url,
+        kwargs={"connect_timeout": int(CONNECT_S), "application_name": f"understudy {name}"},
+        min_size=1,
+        max_size=4,
+        timeout=CONNECT_S,
+        reconnect_timeout=CONNECT_S,
+    )
+    return App(connector=connector)
+
+
+async def delete_ended_jobs(url: str) -> None:
+    """Those that ended a day ago and were kept. Raises UnavailableError."""
+    try:
+        async with queue_app(url, UPKEEP).open_async() as app:
+            await app.job_manager.delete_old_jobs(
+                nb_hours=ENDED_JOBS_LIFE_H, include_failed=True, include_cancelled=True, include_aborted=True
+            )
+    except (ConnectorException, psycopg.Error, OSError) as error:
+        raise unavailable() from error

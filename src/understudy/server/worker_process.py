@@ -1,0 +1,107 @@
+"""The process that works on tasks: ``python -m understudy.server.worker_process``, started by the supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Coroutine
+from datetime import datetime
+
+from understudy import config
+from understudy.config import Settings
+from understudy.media.network import NetworkGuard
+from understudy.server.dialects.registry import dialect_named
+from understudy.server.links import Links
+from understudy.server.parent import settings_from_parent
+from understudy.storage import open_storage
+from understudy.tasks.callbacks import Deliverer
+from understudy.tasks.database import Database
+from understudy.tasks.folders import FOLDER_NAME, WorkFolders
+from understudy.tasks.intake import Intake
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
+from understudy.tasks.patience import patiently
+from understudy.tasks.queue import UPKEEP, JobFunction, ProcrastinateJobs, QueueWorker
+from understudy.tasks.recovery import Recovery
+from understudy.tasks.renderer import Renderer
+from understudy.tasks.rendering import Rendering
+from understudy.tasks.retention import Retention
+from understudy.tasks.seal import Secrets
+from understudy.tasks.task import StatusChange, Task
+from understudy.tasks.work import Work
+
+INTAKES_AT_ONCE = 8
+DELIVERIES_AT_ONCE = 64  # most of them wait for their receiver
+OUR_LOG = "understudy"
+STOP_S = 10.0  # the supervisor kills a little later
+
+
+async def work(settings: Settings) -> None:
+    """All queues, until SIGTERM or SIGINT; what is being done then goes back into its queue."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with WorkFolders(settings.data_dir / FOLDER_NAME) as folders:
+        database = Database(settings.database_url, pool_size=16)
+        try:
+            running = [asyncio.create_task(part) for part in _parts(settings, database, folders)]
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
+            ended = [part for part in running if part.done()]
+            for part in (*running, stopped):
+                part.cancel()
+            await asyncio.wait([*running, stopped], timeout=STOP_S)
+            for part in ended:
+                part.result()  # none ends by itself: its error ends the process, which is then started again
+        finally:
+            await database.close()
+
+
+def _parts(
+    settings: Settings, database: Database, folders: WorkFolders
+) -> list[Coroutine[object, object, None]]:
+    secrets = Secrets.load(settings)
+    links = Links(settings.base_url, secrets.link_keys)
+    storage = open_storage(settings)
+    guard = NetworkGuard(settings.allow_networks)
+    renderer = Renderer(settings)
+    jobs = ProcrastinateJobs()
+    tasks = Work(database, jobs)
+
+    def callback_body(task: Task, change: StatusChange) -> bytes:
+        return dialect_named(task.dialect).encode_callback(task, change, links)
+
+    deliverer = Deliverer(database, guard, secrets, callback_body)
+
+    async def deliver(delivery_id: int) -> datetime | None:
+        return await patiently(lambda: deliverer.deliver(delivery_id))
+
+    functions: tuple[tuple[str, JobFunction, int], ...] = (
+        (INTAKE, Intake(tasks, storage, guard, renderer, folders).run, INTAKES_AT_ONCE),
+        (RENDER, Rendering(tasks, storage, renderer, folders).run, settings.renders_at_once),
+        (DELIVER, deliver, DELIVERIES_AT_ONCE),
+        (UPKEEP, Retention(database, storage, folders, result_days=settings.result_days).run, 1),
+    )
+    queues = [
+        QueueWorker(database.url, queue, function, concurrency=at_once).run()
+        for queue, function, at_once in functions
+    ]
+    return [*queues, Recovery(database, jobs, tasks).run()]
+
+
+def main() -> None:
+    settings = settings_from_parent()
+    logging.basicConfig(level=logging.WARNING, format="worker: %(message)s")
+    logging.getLogger(OUR_LOG).setLevel(logging.INFO)
+    # The parts that the command line has too (models, provenance) know their places from here alone.
+    own_models = settings.data_dir / "models"
+    models = own_models if own_models.is_dir() else config.models_dir()
+    os.environ.setdefault(f"{config.PREFIX}MODELS_DIR", str(models))
+    os.environ[f"{config.PREFIX}DATA_DIR"] = str(settings.data_dir)
+    asyncio.run(work(settings))
+
+
+if __name__ == "__main__":
+    main()

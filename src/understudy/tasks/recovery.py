@@ -1,0 +1,171 @@
+"""Work whose worker was lost goes to another one, and no task and no callback is ever without a job.
+
+Every second, one worker at a time (under an advisory lock) looks at all jobs that are being done. A job is lost
+when nothing was heard of it for a while: of its worker, which sends a heartbeat every two seconds, and of its task,
+whose worker tells half a second apart that it is at it. Neither can be heard while the database is away, so nothing is
+judged until it has been there for a while.
+
+This is a loop and no periodic job of the queue: it watches over the queue, and must not depend on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import psycopg
+from procrastinate import App
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
+from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from understudy.errors import UnavailableError
+from understudy.tasks.database import Database
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
+from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, queue_app
+from understudy.tasks.work import Work
+
+EVERY_S = 1.0
+SILENT_S = 10.0  # a worker without a heartbeat for as long, whose task nobody spoke of either, is lost
+FORGOTTEN_S = {
+    INTAKE: 30.0,
+    RENDER: 30.0,
+    DELIVER: 180.0,
+    UPKEEP: 3600.0,
+}  # its worker lives, but not for this job
+POSTGRES_UP_S = 15.0  # nothing is judged before it is up for as long,
+IN_TOUCH_S = 10.0  # and before we have reached it for as long
+MISSING_EVERY_S = 30.0
+MISSING_S = 60.0  # what should have a job, and has none for as long, gets one again
+RECOVERING = 0x756E6466  # the advisory lock under which one worker at a time recovers
+HOW = "its worker was lost"
+
+logger = logging.getLogger(__name__)
+
+UP_S = text("SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())")
+LOCK = text("SELECT pg_try_advisory_xact_lock(:key)").bindparams(key=RECOVERING)
+
+# When anything was last heard of each of these jobs, and whether its task still needs it. An intake that is done but
+# for the end of its job has put its task's render into the queue: then it is no loss.
+HEARD = text(
+    """
+    SELECT job.id,
+           tasks.id IS NOT NULL AND tasks.ended_at IS NULL
+               AND (job.queue_name <> 'intake' OR tasks.fetched_at IS NULL) AS needed,
+           extract(epoch FROM clock_timestamp() - greatest(
+               tasks.seen_at,
+               (SELECT max(at) FROM procrastinate_events event WHERE event.job_id = job.id AND type = 'started')
+           )) AS silent_s
+      FROM procrastinate_jobs job
+      LEFT JOIN tasks ON job.queue_name IN ('intake', 'render') AND tasks.id = (job.args->>'id')::bigint
+     WHERE job.id IN :jobs AND job.status = 'doing'
+    """
+).bindparams(bindparam("jobs", expanding=True))
+
+MISSING_TASKS = text(
+    """
+    SELECT id, fetched_at IS NULL AS intake
+      FROM tasks
+     WHERE ended_at IS NULL AND seen_at < clock_timestamp() - make_interval(secs => :silent_s)
+       AND NOT EXISTS (
+           SELECT FROM procrastinate_jobs job
+            WHERE job.status IN ('todo', 'doing') AND job.queue_name IN ('intake', 'render')
+              AND (job.args->>'id')::bigint = tasks.id)
+     LIMIT 100
+    """
+)
+MISSING_DELIVERIES = text(
+    """
+    SELECT id, task_id
+      FROM deliveries
+     WHERE state = 'pending' AND next_at < clock_timestamp() - make_interval(secs => :silent_s)
+       AND NOT EXISTS (
+           SELECT FROM procrastinate_jobs job
+            WHERE job.status IN ('todo', 'doing') AND job.queue_name = 'deliver'
+              AND (job.args->>'id')::bigint = deliveries.id)
+     ORDER BY id LIMIT 100
+    """
+)
+
+
+class Recovery:
+    """Looks after the jobs of all workers for as long as it runs."""
+
+    def __init__(self, database: Database, jobs: ProcrastinateJobs, work: Work) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._work = work
+        self._in_touch_since: float | None = None
+        self._looked_for_missing = 0.0
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                async with queue_app(self._database.url, "recovery").open_async() as app:
+                    while True:
+                        await self.look(app)
+                        await asyncio.sleep(EVERY_S)
+            except (UnavailableError, ConnectorException, psycopg.Error, OSError) as error:
+                logger.warning("recovery: the database is away (%s)", type(error).__name__)
+            self._in_touch_since = None
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self, app: App) -> None:
+        """Once, unless another worker does, or it is too early to judge."""
+        now = time.monotonic()
+        async with self._database.begin() as connection:
+            if self._in_touch_since is None:
+                self._in_touch_since = now
+            if now - self._in_touch_since < IN_TOUCH_S or not await connection.scalar(LOCK):
+                return
+            if float(await connection.scalar(UP_S) or 0) < POSTGRES_UP_S:
+                return
+            for job, needed in await self._lost(connection, app):
+                await self._put_back(app, job, needed=needed)
+            if now - self._looked_for_missing >= MISSING_EVERY_S:
+                self._looked_for_missing = now
+                await self._replace_missing(connection)
+
+    async def _lost(self, connection: AsyncConnection, app: App) -> list[tuple[Job, bool]]:
+        """The jobs that nobody does any more, and whether their task still needs it."""
+        doing = {job.id: job for job in await app.job_manager.list_jobs_async(status="doing")}
+        if not doing:
+            return []
+        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_S)
+        orphaned = {job.id for job in stalled}
+        lost = []
+        for row in await connection.execute(HEARD, {"jobs": list(doing)}):
+            job = doing[row.id]
+            limit_s = SILENT_S if row.id in orphaned else FORGOTTEN_S.get(job.queue, FORGOTTEN_S[UPKEEP])
+            if row.silent_s is not None and row.silent_s > limit_s:
+                lost.append((job, bool(row.needed)))
+        return lost
+
+    async def _put_back(self, app: App, job: Job, *, needed: bool) -> None:
+        if needed:
+            await self._count_crash(int(str(job.task_kwargs["id"])))
+        logger.warning("recovery: %s job %s was lost and is put back", job.queue, job.id)
+        try:
+            await app.job_manager.retry_job(job)
+        except ConnectorException as error:
+            if connection_lost(error):
+                raise
+            logger.info("recovery: job %s has ended meanwhile", job.id)
+
+    async def _replace_missing(self, connection: AsyncConnection) -> None:
+        for row in await connection.execute(MISSING_TASKS, {"silent_s": MISSING_S}):
+            logger.error("recovery: task %d had no job; it gets one again", row.id)
+            if not await self._count_crash(row.id):
+                await self._jobs.put(connection, INTAKE if row.intake else RENDER, row.id)
+        for row in await connection.execute(MISSING_DELIVERIES, {"silent_s": MISSING_S}):
+            logger.error("recovery: callback %d of task %d had no job", row.id, row.task_id)
+            # Before the later callbacks of its task, which have jobs of their own.
+            await self._jobs.put(connection, DELIVER, row.id, lock=f"callback-{row.task_id}", priority=1)
+
+    async def _count_crash(self, task_id: int) -> bool:
+        """True: the task has ended."""
+        task = await self._work.load(task_id)
+        return task is None or (await self._work.crashed(task, HOW)).ended

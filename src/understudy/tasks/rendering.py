@@ -1,0 +1,137 @@
+"""Making a task's video: claim it, render in a child, keep the result, end the task."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from understudy.errors import UnavailableError, UnderstudyError
+from understudy.storage import Storage
+from understudy.tasks.folders import WorkFolders
+from understudy.tasks.patience import patiently
+from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
+from understudy.tasks.rows import input_key, result_key
+from understudy.tasks.task import Output, Task
+from understudy.tasks.trials import Trials
+from understudy.tasks.watch import TaskOverError, Watch
+from understudy.tasks.work import Work
+
+PREPARING, STORING = "preparing", "storing"
+VIDEO_NAME, WATERMARKED_NAME = "video.mp4", "watermarked.mp4"
+
+logger = logging.getLogger(__name__)
+
+
+class Rendering:
+    """Makes videos. ``run`` is the function of the queue's render jobs."""
+
+    def __init__(self, work: Work, storage: Storage, renderer: Renderer, folders: WorkFolders) -> None:
+        self._work = work
+        self._storage = storage
+        self._renderer = renderer
+        self._folders = folders
+
+    async def run(self, task_id: int) -> datetime | None:
+        trials = Trials()
+        while True:
+            task = await patiently(lambda: self._work.claim(task_id))
+            if task is None:
+                return None
+            watch = Watch(self._work, task, PREPARING)
+            try:
+                async with self._folders.new(task.id) as folder:
+                    await watch.over(self._make(task, folder, watch))
+            except (TaskOverError, Cancelled):
+                logger.info("task %d: it is over, attempt %d is dropped", task.id, task.attempt)
+                await self._drop(task)
+            except ChildDied as error:
+                logger.warning("task %d: the render died: %s", task.id, error)
+                if not await self._crashed(task, str(error)):
+                    continue
+            except UnderstudyError as error:
+                await self._fail(task, error)
+            except Exception:
+                failure = await trials.failed(task)
+                if failure is None:
+                    continue
+                await self._fail(task, failure)
+            return None
+
+    async def _make(self, task: Task, folder: Path, watch: Watch) -> None:
+        begun = time.monotonic()
+        for which in ("image", "video"):
+            await self._get(input_key(task.id, which), folder / which)
+
+        async def report(stage: str, progress: float, time_left_s: float | None) -> bool:
+            watch.tell(stage, progress, time_left_s)
+            return True  # the watch itself ends the render where it is to stop
+
+        rendered = await self._renderer.render(folder, task, report)
+        watch.tell(STORING, 1.0, 0.0)
+        output = await self._keep(task, rendered)
+        if await patiently(lambda: self._work.succeed(task, output)) or await self._is_ours(task):
+            logger.info(
+                "task %d: made in %.1f s, attempt %d", task.id, time.monotonic() - begun, task.attempt
+            )
+            await self._clear(task)
+        else:
+            await self._drop(task)
+
+    async def _get(self, key: str, path: Path) -> None:
+        await patiently(lambda: self._storage.get_file(key, path))
+
+    async def _keep(self, task: Task, rendered: Rendered) -> Output:
+        """Put the result where the record will name it; nobody knows of it before the task has ended."""
+        key = await self._put(task, VIDEO_NAME, rendered.video, f"understudy-{task.id}.mp4")
+        marked_key = None
+        if rendered.watermarked is not None:
+            name = f"understudy-{task.id}-watermarked.mp4"
+            marked_key = await self._put(task, WATERMARKED_NAME, rendered.watermarked, name)
+        return Output(
+            key=key,
+            watermark_key=marked_key,
+            width=rendered.width,
+            height=rendered.height,
+            fps=rendered.fps,
+            frames=rendered.frames,
+            duration_s=rendered.duration_s,
+            size_bytes=rendered.size_bytes,
+            sound=rendered.sound,
+            character_found_by=rendered.character_found_by,
+            driving_start_s=rendered.driving_start_s,
+            left_out=rendered.left_out,
+            timings_s=rendered.timings_s,
+        )
+
+    async def _put(self, task: Task, name: str, path: Path, filename: str) -> str:
+        key = result_key(task.id, task.attempt, name)
+        await patiently(lambda: self._storage.put_file(key, path, filename=filename))
+        return key
+
+    async def _is_ours(self, task: Task) -> bool:
+        """Whether the task ended with this attempt's video: the answer to that may have been lost with the database."""
+        now = await patiently(lambda: self._work.load(task.id))
+        return now is not None and now.output is not None and now.attempt == task.attempt
+
+    async def _clear(self, task: Task) -> None:
+        """Delete what nobody needs any more. What cannot be deleted now, retention deletes later."""
+        with suppress(UnavailableError):
+            await self._storage.delete(f"inputs/{task.id}")
+            for earlier in range(1, task.attempt):
+                await self._storage.delete(f"results/{task.id}/{earlier}")
+
+    async def _drop(self, task: Task) -> None:
+        with suppress(UnavailableError):
+            await self._storage.delete(f"results/{task.id}/{task.attempt}")
+
+    async def _fail(self, task: Task, error: UnderstudyError) -> None:
+        if await patiently(lambda: self._work.fail(task, error)):
+            logger.info("task %d: failed in attempt %d [%s]", task.id, task.attempt, error.code)
+        await self._drop(task)
+
+    async def _crashed(self, task: Task, how: str) -> bool:
+        """Count it. True: the task has ended."""
+        return (await patiently(lambda: self._work.crashed(task, how))).ended
