@@ -27,8 +27,8 @@ def test_each_change_is_posted_signed_and_logged(database_url: str) -> None:
     async def story(its: Setting) -> None:
         account = await its.account()
         async with its.database.begin() as connection:
-            old = await webhooks.rotate(connection, SECRETS, account.id)
-            new = await webhooks.rotate(connection, SECRETS, account.id)
+            old = (await webhooks.rotate(connection, SECRETS, account.id)).secret
+            new = (await webhooks.rotate(connection, SECRETS, account.id)).secret
             assert await webhooks.current(connection, SECRETS, account.id) == [new, old]
         async with receiving(answer(204)) as receiver:
             task = await its.task(account, receiver.url)
@@ -82,7 +82,7 @@ def test_an_old_secret_stops_signing_after_its_week(database_url: str) -> None:
     async def story(its: Setting) -> None:
         account = await its.account()
         async with its.database.begin() as connection:
-            made = [await webhooks.rotate(connection, SECRETS, account.id) for _ in range(3)]
+            made = [(await webhooks.rotate(connection, SECRETS, account.id)).secret for _ in range(3)]
             assert await webhooks.current(connection, SECRETS, account.id) == made[::-1]
             ends = (
                 await connection.scalars(
@@ -166,7 +166,7 @@ def test_a_failed_try_is_tried_again_with_a_fresh_time(
     async def story(its: Setting) -> None:
         account = await its.account()
         async with its.database.begin() as connection:
-            secret = await webhooks.rotate(connection, SECRETS, account.id)
+            secret = (await webhooks.rotate(connection, SECRETS, account.id)).secret
         async with receiving(answer(500), OK) as receiver:
             await its.task(account, receiver.url)
             (delivery_id,) = its.put_in()
@@ -437,8 +437,13 @@ def test_secrets_of_a_lost_word_are_told_in_the_log(database_url: str) -> None:
             await its.task(account, receiver.url)
             assert await its.deliverer.deliver(its.put_in()[0]) is not None
             assert not receiver.received
-        (tried,) = (await its.log(account))[0].tries
-        assert "cannot be signed" in tried.error
+            (tried,) = (await its.log(account))[0].tries
+            assert "cannot be signed" in tried.error
+            async with its.database.begin() as connection:  # the way out
+                new = (await webhooks.rotate(connection, SECRETS, account.id)).secret
+            await its.make_due(its.put_in()[0])
+            assert await its.deliverer.deliver(its.put_in()[0]) is None
+        Webhook(new).verify(receiver.received[0].body, receiver.received[0].headers)
 
     run(database_url, story)
 

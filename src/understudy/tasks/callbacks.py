@@ -117,7 +117,7 @@ class Deliverer:
             (now - deliveries.c.created_at).label("age"),
             (deliveries.c.next_at > now).label("early"),
         ).where(deliveries.c.id == delivery_id, deliveries.c.state == "pending")
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.early:
             return None if row is None else _moment(row.next_at)
