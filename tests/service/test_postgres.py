@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from served import until
+from serving import until
 
 from understudy.config import Settings
 from understudy.errors import SettingError, UnavailableError
@@ -23,8 +23,8 @@ from understudy.tasks.postgres import EmbeddedPostgres, database_url
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Path:
-    return tmp_path / "the data, and more"
+def data_dir(own_folder: Path) -> Path:
+    return own_folder / "the data, and more"
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def test_what_a_killed_set_up_left_is_no_hindrance(data_dir: Path) -> None:
     assert not (data_dir / "postgres.making").exists()
 
 
-def test_a_path_too_long_for_a_socket_has_its_socket_elsewhere(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("long" * 30) / "data"
+def test_a_path_too_long_for_a_socket_has_its_socket_elsewhere(own_folder: Path) -> None:
+    data_dir = own_folder / ("long" * 30) / "data"
     server = EmbeddedPostgres(data_dir)
     url = server.start()
     try:
@@ -152,10 +152,11 @@ def test_a_path_too_long_for_a_socket_has_its_socket_elsewhere(tmp_path: Path) -
     assert not folder.exists()
 
 
-def test_a_socket_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(0o755)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    data_dir = tmp_path / ("long" * 30) / "data"
+def test_a_socket_folder_of_somebody_else_is_refused(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(own_folder))
+    data_dir = own_folder / ("long" * 30) / "data"
     server = EmbeddedPostgres(data_dir)
     url = server.start()
     server.stop()
@@ -177,16 +178,16 @@ def test_why_it_does_not_start_is_told(server: EmbeddedPostgres, data_dir: Path)
     assert not server.running
 
 
-def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+def test_a_data_folder_that_is_a_file_is_refused(own_folder: Path) -> None:
+    (own_folder / "file").write_text("")
     with pytest.raises(SettingError):
-        EmbeddedPostgres(tmp_path / "file").start()
+        EmbeddedPostgres(own_folder / "file").start()
 
 
-def test_without_the_wheel_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_wheel_it_says_what_to_install(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(UnavailableError) as caught:
-        EmbeddedPostgres(tmp_path).start()
+        EmbeddedPostgres(own_folder).start()
     assert "understudy[server]" in caught.value.fix
 
 
@@ -239,9 +240,9 @@ def test_a_command_gets_a_database_whether_the_server_runs_or_not(data_dir: Path
         server.stop()
 
 
-def test_a_database_that_is_away_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_a_database_that_is_away_is_an_error_of_ours(own_folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # nothing listens
         url = f"postgresql://nobody@127.0.0.1:{taken.getsockname()[1]}/none"
-        with pytest.raises(UnavailableError), database_url(Settings(data_dir=tmp_path, database_url=url)):
+        with pytest.raises(UnavailableError), database_url(Settings(data_dir=own_folder, database_url=url)):
             pass

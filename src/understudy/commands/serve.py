@@ -34,12 +34,13 @@ MemoryOption = Annotated[
 DaysOption = Annotated[int | None, typer.Option("--result-days", help="Days for which results are kept.")]
 
 
+PublicOption = Annotated[str | None, typer.Option("--public-url", help="What links to results are built on.")]
+
+
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port; default 8000, 0 for any free one.")] = None,
-    public_url: Annotated[
-        str | None, typer.Option("--public-url", help="What links to results are built on.")
-    ] = None,
+    public_url: PublicOption = None,
     data_dir: DataDirOption = None,
     database_url: DatabaseOption = None,
     storage_url: StorageOption = None,
@@ -66,6 +67,7 @@ def serve(
 
 
 def worker(
+    public_url: PublicOption = None,
     data_dir: DataDirOption = None,
     database_url: DatabaseOption = None,
     storage_url: StorageOption = None,

@@ -203,6 +203,12 @@ def work(settings: Settings) -> None:
     Raises SettingError, UnavailableError.
     """
     _check(settings)
+    if not settings.public_url:
+        raise SettingError(
+            "setting_missing",
+            "A worker that runs alone needs the service's public URL: callbacks bring links to results.",
+            fix="Give --public-url, the same as the service has.",
+        )
     if settings.database_url and not settings.secret_key and not (settings.data_dir / SECRET_FILE).exists():
         raise SettingError(
             "setting_missing",
@@ -228,18 +234,20 @@ def work(settings: Settings) -> None:
 def listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens there; port 0: on any free one. Raises SettingError."""
     shown = f"{host}:{port}"
+    if port > 65535:  # getaddrinfo would take it as another one
+        raise _no_listening(shown, OverflowError("a port is at most 65535"))
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         listener = socket.socket(family, kind, protocol)
-    except (OSError, OverflowError, UnicodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise _no_listening(shown, error) from error
     with listener:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(BACKLOG)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise _no_listening(shown, error) from error
         yield listener
 
