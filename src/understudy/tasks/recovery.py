@@ -39,7 +39,7 @@ POSTGRES_UP_S = 15.0  # nothing is judged before it is up for as long,
 IN_TOUCH_S = 10.0  # and before we have reached it for as long
 MISSING_EVERY_S = 30.0
 MISSING_S = 60.0  # what should have a job, and has none for as long, gets one again
-RECOVERING = 0x756E6466  # the advisory lock under which one worker at a time recovers
+RECOVERING = 0x756E6467  # the advisory lock under which one worker at a time recovers
 HOW = "its worker was lost"
 
 logger = logging.getLogger(__name__)
