@@ -1,0 +1,202 @@
+"""The process that opens a stranger's files: ``python -m understudy.tasks.child``, for one job.
+
+The job is one line of JSON on standard input, which stays open as long as the parent lives. Answers are lines of
+JSON on standard output: what confinement could not be had, progress, then one result or one error. What libraries
+print goes to standard error. Only the standard library is imported before the process is confined.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from understudy.tasks.sandbox import Confinement, confine, die_with
+
+if TYPE_CHECKING:
+    from understudy.errors import UnderstudyError
+    from understudy.request import MotionRequest
+
+CHECK, RENDER = "check", "render"
+IMAGE, VIDEO, MADE, MARKED = "image", "video", "result.mp4", "result-watermarked.mp4"
+LINE_BYTES = 65536
+PROGRESS_S = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the child is to do in its folder, which holds IMAGE and VIDEO."""
+
+    verb: str
+    confinement: Confinement
+    orientation: str
+    mode: str
+    sound: bool
+    watermark: bool
+    prompt: str
+    engine: str
+    threads: int
+
+    def to_line(self) -> bytes:
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Job:
+        told = json.loads(line)
+        return cls(**{**told, "confinement": Confinement(**told["confinement"])})
+
+
+class Answers:
+    """The way back to the parent, out of reach of whatever prints."""
+
+    def __init__(self) -> None:
+        self._pipe = os.dup(1)
+        os.dup2(2, 1)
+        self._stage = ""
+        self._next_s = 0.0
+
+    def say(self, **message: object) -> None:
+        line = json.dumps(message).encode() + b"\n"
+        while line:
+            line = line[os.write(self._pipe, line) :]
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Not every frame: the parent tells others twice a second."""
+        now_s = time.monotonic()
+        if stage == self._stage and done < total and now_s < self._next_s:
+            return
+        self._stage, self._next_s = stage, now_s + PROGRESS_S
+        self.say(progress=[stage, done, total])
+
+
+def main() -> None:
+    answers = Answers()
+    job = Job.from_line(_line(0))
+    answers.say(missing=confine(job.confinement))
+    die_with(0)
+    from understudy.errors import EngineError, UnderstudyError
+    from understudy.tasks.wording import OPERATOR, for_the_sender
+
+    try:
+        result = _check(job) if job.verb == CHECK else _render(job, answers)
+    except UnderstudyError as error:
+        told = out_of_memory() if _lacked_memory(error) else for_the_sender(error)
+        answers.say(error=_fields(told))
+    except Exception as error:  # an engine's own fault: told in words, and in full to the operator
+        traceback.print_exc()
+        sys.stderr.flush()
+        if _lacked_memory(error):
+            answers.say(error=_fields(out_of_memory()))
+            return
+        failed = EngineError(
+            "engine_failed",
+            f"The engine failed at this picture and video ({type(error).__name__}).",
+            fix=f"Try another picture or video. {OPERATOR}",
+        )
+        answers.say(error=_fields(failed))
+    else:
+        answers.say(result=result)
+
+
+def out_of_memory() -> UnderstudyError:
+    from understudy.errors import EngineError
+
+    return EngineError(
+        "out_of_memory",
+        "The work on this picture and video needs more memory than one task may have.",
+        fix="Scale the picture and the video down; 1080 pixels on the short side are plenty.",
+    )
+
+
+def _check(job: Job) -> Mapping[str, object]:
+    from understudy.media.clip import probe
+    from understudy.media.limits import check_clip
+    from understudy.media.picture import load_picture
+    from understudy.request import Orientation
+
+    load_picture(IMAGE)
+    clip = probe(VIDEO)
+    check_clip(clip, Orientation(job.orientation))
+    return {"duration_s": clip.duration_s}
+
+
+def _render(job: Job, answers: Answers) -> Mapping[str, object]:
+    from understudy.animate import fulfil
+
+    result = fulfil(_request(job), answers.progress)
+    return {
+        "width": result.width,
+        "height": result.height,
+        "fps": result.fps,
+        "frames": result.frames,
+        "duration_s": result.duration_s,
+        "sound": result.sound,
+        "character_found_by": result.character_found_by,
+        "driving_start_s": result.driving_start_s,
+        "left_out": [[part.what, part.detail] for part in result.left_out],
+        "timings_s": result.timings_s,
+    }
+
+
+def _request(job: Job) -> MotionRequest:
+    """Unsigned: the key is the parent's, and stays away from a stranger's file."""
+    from understudy.request import Mode, MotionRequest, Orientation
+
+    return MotionRequest(
+        image=Path(IMAGE),
+        video=Path(VIDEO),
+        output=Path(MADE),
+        orientation=Orientation(job.orientation),
+        mode=Mode(job.mode),
+        sound=job.sound,
+        watermark=job.watermark,
+        prompt=job.prompt,
+        engine=job.engine,
+        provenance=False,
+        threads=job.threads,
+    )
+
+
+def _lacked_memory(error: BaseException) -> bool:
+    """Whether this error, or one that it came from, is a lack of memory."""
+    seen: BaseException | None = error
+    for _ in range(10):
+        if seen is None:
+            return False
+        # OpenCV has a code of its own for it.
+        if isinstance(seen, MemoryError) or getattr(seen, "code", None) == -4:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _fields(error: UnderstudyError) -> dict[str, Any]:
+    return {
+        "kind": type(error).__name__,
+        "code": error.code,
+        "message": error.message,
+        "value": error.value,
+        "limit": error.limit,
+        "fix": error.fix,
+    }
+
+
+def _line(handle: int) -> bytes:
+    """One line, and nothing behind it: the rest of the pipe is watched, not read."""
+    line = b""
+    while not line.endswith(b"\n"):
+        more = os.read(handle, LINE_BYTES)
+        if not more:
+            os._exit(1)  # the parent is gone
+        line += more
+    return line
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""How far a render is, and how long it will still take, from what its stages told so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Seconds of the puppet on two quiet cores: of a stage as such, and of each frame. Only their relations count: what a
+# stage really took tells how much faster or slower this machine is.
+READ, TRACKING, RIG, DRAWING = "read", "tracking", "rig", "drawing"
+ALL = (READ, TRACKING, RIG, DRAWING)
+UNFOLLOWED = (READ, DRAWING)  # of an engine that follows no motion
+START_S = {READ: 1.0, TRACKING: 0.5, RIG: 5.0, DRAWING: 0.2}
+FRAME_S = {READ: 0.0, TRACKING: 0.035, RIG: 0.0, DRAWING: 0.045}
+PRO = {READ: 1.0, TRACKING: 1.0, RIG: 1.9, DRAWING: 1.8}  # times as long at 1080 pixels
+GUESSED_FRAMES = 300  # until the first stage has counted them
+KNOWN_SHARE = 0.05  # of a stage, before its own speed is believed
+MOST_SHARE = 0.99  # the end is told by the result
+SLACK, SLACK_S = 1.25, 2.0  # a time left that grows by less is not told
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """``share`` of the whole done, 0 to 1, and seconds left, None before anything can be said."""
+
+    stage: str
+    share: float
+    left_s: float | None
+
+
+class Pace:
+    """Shares that never fall, and a time left that grows only where the work turns out to be far slower.
+
+    ``stages`` are those that will come, in order. All times are seconds of one monotonic clock.
+    """
+
+    def __init__(self, stages: tuple[str, ...], *, pro: bool, now_s: float) -> None:
+        self._stages = stages
+        self._pro = pro
+        self._frames = GUESSED_FRAMES
+        self._stage = stages[0]
+        self._done = 0.0
+        self._begun_s = self._stage_begun_s = now_s
+        self._ended_s: dict[str, float] = {}
+        self._share = 0.0
+        self._left_s: float | None = None
+        self._told_s = now_s
+
+    def tell(self, stage: str, done: int, total: int, now_s: float) -> None:
+        """The work is at ``done`` of ``total`` in ``stage``; one that is not known counts for nothing."""
+        if stage not in self._stages:
+            return
+        if stage != self._stage:
+            self._ended_s[self._stage] = now_s - self._stage_begun_s
+            self._stage, self._stage_begun_s = stage, now_s
+        if FRAME_S[stage] and total:
+            self._frames = total
+        self._done = min(done / total, 1.0) if total else 0.0
+
+    def forecast(self, now_s: float) -> Forecast:
+        left_s = self._estimate_s(now_s)
+        elapsed_s = now_s - self._begun_s
+        share = min(elapsed_s / (elapsed_s + left_s), MOST_SHARE) if elapsed_s + left_s > 0 else 0.0
+        self._share = max(self._share, share)
+        if self._left_s is not None:
+            counted_s = max(self._left_s - (now_s - self._told_s), 0.0)
+            if left_s > counted_s and left_s < counted_s * SLACK + SLACK_S:
+                left_s = min(left_s, self._left_s)
+        known = bool(self._ended_s) or self._done >= KNOWN_SHARE
+        self._told_s = now_s
+        self._left_s = left_s if known else None
+        return Forecast(self._stage, round(self._share, 4), None if not known else round(left_s, 1))
+
+    def _estimate_s(self, now_s: float) -> float:
+        """This stage's rest by its own speed, as far as that is known, and the later stages' by that of all so far."""
+        spent_s = now_s - self._stage_begun_s
+        usual_s = self._usual_s(self._stage)
+        slowness = self._slowness(spent_s)
+        rest_s = max(usual_s * slowness * (1 - self._done), 0.0)
+        if self._done >= KNOWN_SHARE:
+            rest_s = spent_s * (1 - self._done) / self._done
+        later = self._stages[self._stages.index(self._stage) + 1 :]
+        return rest_s + slowness * sum(self._usual_s(stage) for stage in later)
+
+    def _slowness(self, spent_s: float) -> float:
+        """How many times the usual seconds the work takes here, from what is done; 1 before that."""
+        took_s = sum(self._ended_s.values()) + spent_s
+        usual_s = (
+            sum(self._usual_s(stage) for stage in self._ended_s) + self._usual_s(self._stage) * self._done
+        )
+        weight_s = 1.0  # usual seconds that speak for 1
+        return (max(took_s, 0.0) + weight_s) / (usual_s + weight_s) if usual_s else 1.0
+
+    def _usual_s(self, stage: str) -> float:
+        return (START_S[stage] + FRAME_S[stage] * self._frames) * (PRO[stage] if self._pro else 1.0)

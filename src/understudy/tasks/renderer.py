@@ -1,0 +1,304 @@
+"""The worker's side of a render: start the confined child, listen to it, believe nothing unchecked, and end it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from understudy import config
+from understudy.config import Settings
+from understudy.engines.registry import engine_capabilities
+from understudy.errors import EngineError, UnderstudyError
+from understudy.request import LeftOut, Mode
+from understudy.tasks import pace
+from understudy.tasks.answers import (
+    ChildDied,
+    check_file,
+    error_of,
+    how_it_ended,
+    left_out_of,
+    messages_of,
+    number_in,
+    progress_of,
+    text_of,
+    timings_of,
+)
+from understudy.tasks.child import CHECK, LINE_BYTES, MADE, MARKED, RENDER, Job
+from understudy.tasks.sandbox import Confinement, environment
+from understudy.tasks.task import Task
+from understudy.tasks.wording import OPERATOR
+
+__all__ = ["Cancelled", "ChildDied", "Rendered", "Renderer"]
+
+COMMAND = (sys.executable, "-P", "-m", "understudy.tasks.child")  # -P: the work folder holds no modules
+REPORT_S = 0.5
+CHECK_TIMEOUT_S = 120
+KILL_TIMEOUT_S = 5.0
+LOG_BYTES = 4096
+SIGN = "sign"  # the stage after the child's own
+
+Report = Callable[[str, float, float | None], Awaitable[bool]]
+log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):  # noqa: N818 - a wish, not a mistake
+    """The one who is told of the progress wants no more of it."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A finished, signed video in the work folder, and what it is: pixels, seconds, bytes."""
+
+    video: Path
+    watermarked: Path | None
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+    size_bytes: int
+    sound: bool
+    character_found_by: str
+    driving_start_s: float
+    left_out: tuple[LeftOut, ...] = ()
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class Renderer:
+    """Opens strangers' files in confined child processes, one for each call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._threads = settings.threads or min(os.cpu_count() or 1, 4)
+        self._missing: tuple[str, ...] = ()
+
+    async def check(self, folder: Path, task: Task) -> float:
+        """The clip's duration in seconds, where ``folder``'s files ``image`` and ``video`` are what a task may have.
+
+        Raises the UnderstudyError that the child found, EngineError (``render_timeout``) and ChildDied.
+        """
+        timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
+        async with self._child(folder, task, CHECK) as process, _limit(timeout_s):
+            answer = await self._answer(process, lambda *_: None)
+        return number_in(answer, "duration_s", 0, 1e6)
+
+    async def render(self, folder: Path, task: Task, report: Report) -> Rendered:
+        """Make the task's video from ``folder``'s files ``image`` and ``video``, and sign it.
+
+        ``report(stage, share, left_s)`` is awaited about twice a second with the share of the whole done (0 to 1) and
+        the seconds left; what it raises ends the work. Whatever ends it, the child is dead on return. Raises
+        Cancelled when ``report`` answers False, the UnderstudyError that the child found, EngineError
+        (``render_timeout``, ``provenance_failed``) and ChildDied.
+        """
+        begun_s = time.monotonic()
+        follows = {each.name: each.follows_motion for each in engine_capabilities()}
+        stages = pace.ALL if follows.get(task.engine, True) else pace.UNFOLLOWED
+        progress = pace.Pace(stages, pro=task.mode is Mode.PRO, now_s=begun_s)
+
+        def tell(stage: str, done: int, total: int) -> None:
+            progress.tell(stage, done, total, time.monotonic())
+
+        async with (
+            self._child(folder, task, RENDER) as process,
+            _limit(self._settings.render_timeout_s),
+            _running(self._answer(process, tell)) as answered,
+        ):
+            while not answered.done():
+                told = progress.forecast(time.monotonic())
+                if not await report(told.stage, told.share, told.left_s):
+                    raise Cancelled
+                await asyncio.wait((answered,), timeout=REPORT_S)
+            answer = answered.result()
+        if not await report(SIGN, pace.MOST_SHARE, 0.0):
+            raise Cancelled
+        return await self._rendered(folder, task, answer)
+
+    async def _rendered(self, folder: Path, task: Task, answer: Mapping[str, Any]) -> Rendered:
+        video, marked = folder / MADE, folder / MARKED if task.watermark else None
+        for path in (video, marked):
+            if path is not None:
+                check_file(path)
+                await asyncio.to_thread(_sign, path, task)
+        return Rendered(
+            video=video,
+            watermarked=marked,
+            width=int(number_in(answer, "width", 2, 16384)),
+            height=int(number_in(answer, "height", 2, 16384)),
+            fps=number_in(answer, "fps", 0.01, 1000),
+            frames=int(number_in(answer, "frames", 1, 10**7)),
+            duration_s=number_in(answer, "duration_s", 0, 1e6),
+            size_bytes=video.stat().st_size,
+            sound=answer.get("sound") is True,
+            character_found_by=text_of(answer.get("character_found_by")),
+            driving_start_s=number_in(answer, "driving_start_s", 0, 1e6),
+            left_out=left_out_of(answer.get("left_out")),
+            timings_s=timings_of(answer.get("timings_s")),
+        )
+
+    def _job(self, folder: Path, task: Task, verb: str) -> Job:
+        return Job(
+            verb=verb,
+            confinement=Confinement(
+                folder=str(folder),
+                readable=(str(self._models()),),
+                hidden=(str(self._settings.data_dir),),
+                memory_mb=self._settings.render_memory_mb,
+                cpu_s=self._settings.render_timeout_s * (self._threads + 2),
+                parent=os.getpid(),
+            ),
+            orientation=task.orientation.value,
+            mode=task.mode.value,
+            sound=task.sound,
+            watermark=task.watermark,
+            prompt=task.prompt,
+            engine=task.engine,
+            threads=self._threads,
+        )
+
+    def _models(self) -> Path:
+        """Beside the rest of the data where they lie there, else where the command line looks for them."""
+        own = self._settings.data_dir / "models"
+        moved = f"{config.PREFIX}MODELS_DIR" in os.environ
+        return own.absolute() if own.is_dir() and not moved else config.models_dir().absolute()
+
+    @asynccontextmanager
+    async def _child(self, folder: Path, task: Task, verb: str) -> AsyncIterator[Process]:
+        """A child at its work, in a process group of its own that is killed on the way out."""
+        folder = folder.absolute()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                cwd=folder,
+                env=environment(folder, self._models(), self._threads),
+                start_new_session=True,
+                limit=LINE_BYTES,
+            )
+        except OSError as error:
+            raise ChildDied(f"it could not be started: {error.strerror}") from error
+        assert process.stdin is not None
+        assert process.stderr is not None
+        tail = bytearray()
+        async with _running(_keep_tail(process.stderr, tail)) as drained:
+            died = False
+            try:
+                with suppress(ConnectionError):
+                    process.stdin.write(self._job(folder, task, verb).to_line())
+                    await process.stdin.drain()
+                yield process
+            except (ChildDied, UnderstudyError):
+                died = True
+                raise
+            finally:
+                await _end(process)
+                await asyncio.wait((drained,), timeout=KILL_TIMEOUT_S)
+                if died and tail:
+                    log.warning("task %d: its child said %a", task.id, tail.decode(errors="replace"))
+
+    async def _answer(self, process: Process, tell: Callable[[str, int, int], None]) -> Mapping[str, Any]:
+        """The child's result. Raises the error that it tells, EngineError (``render_timeout``) and ChildDied."""
+        async for message in messages_of(process):
+            kind, content = next(iter(message.items()), ("", None))
+            if len(message) != 1 or kind not in ("missing", "progress", "result", "error"):
+                raise ChildDied("it answered what is no answer")
+            if kind == "missing":
+                self._tell_missing(content)
+            elif kind == "progress":
+                tell(*progress_of(content))
+            elif kind == "error":
+                raise error_of(content)
+            elif isinstance(content, dict):
+                return content
+            else:
+                raise ChildDied("its result is none")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), KILL_TIMEOUT_S)
+        if process.returncode == -signal.SIGXCPU:
+            raise timed_out(self._settings.render_timeout_s)
+        raise ChildDied(how_it_ended(process.returncode))
+
+    def _tell_missing(self, content: object) -> None:
+        """Once, not for every task."""
+        missing = tuple(text_of(each) for each in content) if isinstance(content, list) else ()
+        if missing != self._missing:
+            self._missing = missing
+            log.warning("Children are confined without: %a", ", ".join(missing) or "nothing")
+
+
+def timed_out(limit_s: float) -> EngineError:
+    return EngineError(
+        "render_timeout",
+        f"The work took longer than the {limit_s:g} s that a task may take.",
+        limit=f"{limit_s:g} s",
+        fix="Use a shorter or smaller video.",
+    )
+
+
+@asynccontextmanager
+async def _limit(limit_s: float) -> AsyncIterator[None]:
+    """Raise EngineError (``render_timeout``) when the block takes longer."""
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if limit.expired():
+            raise timed_out(limit_s) from None
+        raise
+
+
+@asynccontextmanager
+async def _running(work: Any) -> AsyncIterator[asyncio.Task[Any]]:
+    """The work as a task that does not outlive the block."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.exception()  # seen, if nobody asked for it
+
+
+async def _end(process: Process) -> None:
+    """Kill the child and whatever it started, and see it gone."""
+    if process.stdin is not None:
+        process.stdin.close()
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILL_TIMEOUT_S):
+            while process.stdout is not None and await process.stdout.read(LINE_BYTES):
+                pass  # a pipe that is not read to its end is never closed
+            await process.wait()
+
+
+async def _keep_tail(stream: asyncio.StreamReader, tail: bytearray) -> None:
+    while chunk := await stream.read(LOG_BYTES):
+        tail += chunk
+        del tail[:-LOG_BYTES]
+
+
+def _sign(path: Path, task: Task) -> None:
+    """Put the content credentials in. The key never comes near a stranger's file: that was the child's."""
+    from understudy.media import provenance
+
+    try:
+        provenance.sign(path, title=path.name, engine=task.engine)
+    except EngineError as error:
+        log.warning("task %d: %a", task.id, error.message)
+        raise EngineError(
+            error.code, "The video could not be signed.", fix=f"Try again later. {OPERATOR}"
+        ) from None

@@ -1,0 +1,48 @@
+"""What an error says to somebody who sent a request, and has neither our command line nor our files."""
+
+from __future__ import annotations
+
+from understudy.errors import ClipError, PictureError, UnderstudyError
+
+OPERATOR = "If it happens again, tell whoever runs this service."
+MODELS_FIX = "Tell whoever runs this service to run `understudy models pull tracker`."
+CANNOT_WRITE = (
+    "The video could not be written.",
+    f"Try again later. {OPERATOR} The disk may be full.",
+)
+MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix; None: as it was
+    "picture_unreadable": ("The reference image cannot be opened.", f"Send it again. {OPERATOR}"),
+    "clip_unreadable": ("The driving video cannot be opened.", f"Send it again. {OPERATOR}"),
+    "clip_no_video": ("The driving video's file holds no video.", None),
+    "character_not_found": (
+        None,
+        "Use a picture that shows one character from the front, head and shoulders at least, large and in full view, "
+        "arms away from the body, before a plain background (or transparent).",
+    ),
+    "model_missing": ("A model file of the tracker is missing on this server.", MODELS_FIX),
+    "model_corrupt": ("A model file of the tracker on this server is not the published one.", MODELS_FIX),
+    "encode_failed": CANNOT_WRITE,
+    "output_folder": CANNOT_WRITE,
+    "output_unwritable": CANNOT_WRITE,
+}
+SUBJECTS = {
+    PictureError: ("The picture", "The reference image"),
+    ClipError: ("The video", "The driving video"),
+}
+
+
+def for_the_sender(error: UnderstudyError) -> UnderstudyError:
+    """The same error, told of the reference image and the driving video, without options or paths."""
+    message, fix = MESSAGES.get(error.code, (None, None))
+    said = error.message
+    for kind, (short, full) in SUBJECTS.items():
+        if isinstance(error, kind) and said.startswith(short):
+            said = full + said[len(short) :]
+    ours = message is not None
+    return type(error)(
+        error.code,
+        message or said,
+        value=None if ours else error.value,
+        limit=None if ours else error.limit,
+        fix=fix or error.fix,
+    )
