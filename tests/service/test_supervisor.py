@@ -225,10 +225,11 @@ def test_what_cannot_be_used_is_refused_in_one_line(own_folder: Path) -> None:
 
 
 def test_a_worker_elsewhere_needs_the_services_public_url_and_secret(own_folder: Path) -> None:
+    command = [sys.executable, "-m", "understudy.cli", "worker", "--data-dir", str(own_folder / "data")]
+    command += ["--database-url", "postgresql://nobody@127.0.0.1:1/none"]
     for flags, word in (((), b"--public-url"), (("--public-url", "http://a"), b"UNDERSTUDY_SECRET_KEY")):
         done = subprocess.run(
-            [sys.executable, "-m", "understudy.cli", "worker", "--data-dir", str(own_folder / "data")]
-            + ["--database-url", "postgresql://nobody@127.0.0.1:1/none", *flags],
+            [*command, *flags],
             capture_output=True,
             check=False,
             env={name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")},

@@ -50,6 +50,10 @@ SERVER_SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    "wal_level": "minimal",  # nothing is replicated
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "io_method": "sync",  # no processes of its own for reading
     "unix_socket_permissions": "0700",
     "listen_addresses": "",
     "timezone": "UTC",
