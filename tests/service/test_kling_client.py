@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import io
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +19,7 @@ from made_clips import make_clip, pattern
 from served import Served, served
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from understudy.commands.opening import opened
 from understudy.sample import character_path, clip_path
-from understudy.tasks import webhooks
-from understudy.tasks.accounts import account_named
 
 RENDER_S = 240  # the most that one video of the sample may take on a busy machine
 EXTERNAL_ID = "order 7/№ 1?#%2F"
@@ -53,13 +50,10 @@ class Stage:
         return caught.value.status, caught.value.code
 
     def rotate(self, account: str) -> str:
-        async def work() -> str:
-            data_dir = self.service.data_dir
-            async with opened(data_dir, None) as service, service.database.begin() as connection:
-                owner = await account_named(connection, account)
-                return await webhooks.rotate(connection, service.secrets, owner.id)
-
-        return asyncio.run(work())
+        secret: str = json.loads(self.service.command("webhooks", "rotate", "--account", account, "--json"))[
+            "secret"
+        ]
+        return secret
 
 
 @pytest.fixture(scope="module")
