@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from understudy.errors import TaskError, UnavailableError
-from understudy.server.native_answers import progress_answer, task_answer
+from understudy.server.native_answers import ProgressAnswer, progress_answer, task_answer
 from understudy.server.service import Service
 from understudy.tasks.standing import Standing
 from understudy.tasks.task import Status, Task
@@ -26,41 +29,74 @@ def already_told(task: Task, last_event_id: str | None) -> bool:
     return task.status.ended and last_event_id == task.status
 
 
-async def task_events(service: Service, account_id: int, task: Task) -> AsyncGenerator[bytes, None]:
+class TaskEvents(StreamingResponse):
     """``status`` with the whole task at once and at each change of status, ``progress`` in between; ends after the
-    task's end, or when the task was deleted. Holds no connection to the database while it waits."""
-    standing = Standing(service.database)
-    yield f"retry: {RETRY_MS}\n\n".encode()
-    told_status: Status | None = None
-    told_progress: BaseModel | None = None
-    began = told_at = time.monotonic()
-    current: Task | None = task
-    position: int | None = None
-    while True:
-        if current is not None:
-            progress = progress_answer(current, position)
-            if current.status is not told_status:
-                answer = task_answer(current, service.links, queue_position=position)
-                yield _event("status", current.status, answer)
-                told_status, told_progress, told_at = current.status, progress, time.monotonic()
-            elif progress != told_progress:
-                yield _event("progress", f"{current.status}-{current.progress:.3f}", progress)
-                told_progress, told_at = progress, time.monotonic()
-            if current.status.ended:
-                return
-        if time.monotonic() - told_at > HEARTBEAT_S:
-            yield b": still here\n\n"
-            told_at = time.monotonic()
-        if time.monotonic() - began > LONGEST_S:
-            return
-        await asyncio.sleep(POLL_S)
+    task's end, when the task was deleted, or when the client has gone.
+
+    Holds no connection to the database while it waits. The client's going is looked for between two queries: one that
+    is cancelled midway costs its connection.
+    """
+
+    def __init__(self, service: Service, account_id: int, task: Task) -> None:
+        self._service = service
+        self._account_id = account_id
+        self._gone = asyncio.Event()
+        super().__init__(
+            self._events(task),
+            media_type=EVENT_STREAM,
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        listener = asyncio.create_task(self._listen(receive))
         try:
-            current = await service.tasks.find(account_id, str(task.id))
-            position = await standing.ahead(current) + 1 if current.status is Status.SUBMITTED else None
-        except UnavailableError:
-            current = None  # the database will be back
-        except TaskError:
-            return
+            await self.stream_response(send)
+        finally:
+            listener.cancel()
+            await asyncio.wait([listener])
+
+    async def _listen(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+
+    async def _events(self, task: Task) -> AsyncGenerator[bytes, None]:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        told_status: Status | None = None
+        told_progress: ProgressAnswer | None = None
+        began = told_at = time.monotonic()
+        while not self._gone.is_set() and time.monotonic() - began < LONGEST_S:
+            try:
+                if told_status is not None:
+                    task = await self._service.tasks.find(self._account_id, str(task.id))
+                position = await queue_position(self._service, task)
+            except UnavailableError:
+                pass  # the database will be back
+            except TaskError:
+                return
+            else:
+                progress = progress_answer(task, position)
+                if task.status is not told_status:
+                    answer = task_answer(task, self._service.links, queue_position=position)
+                    yield _event("status", task.status, answer)
+                    told_status, told_progress, told_at = task.status, progress, time.monotonic()
+                elif progress != told_progress:
+                    yield _event("progress", f"{task.status}-{task.progress:.3f}", progress)
+                    told_progress, told_at = progress, time.monotonic()
+                if task.status.ended:
+                    return
+            if time.monotonic() - told_at > HEARTBEAT_S:
+                yield b": still here\n\n"
+                told_at = time.monotonic()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), POLL_S)
+
+
+async def queue_position(service: Service, task: Task) -> int | None:
+    """1 for the next one to begin; None for one that has begun."""
+    if task.status is not Status.SUBMITTED:
+        return None
+    return await Standing(service.database).ahead(task) + 1
 
 
 def _event(name: str, event_id: str, data: BaseModel) -> bytes:

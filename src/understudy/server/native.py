@@ -15,7 +15,7 @@ from fastapi.security import HTTPBearer
 
 from understudy.engines.registry import engine_capabilities
 from understudy.server import native_form
-from understudy.server.events import EVENT_STREAM, already_told, task_events
+from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, queue_position
 from understudy.server.native_answers import (
     AccountAnswer,
     EnginesAnswer,
@@ -34,7 +34,6 @@ from understudy.tasks.accounts import Account
 from understudy.tasks.prices import units_text
 from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Submission
-from understudy.tasks.task import Status, Task
 
 PREFIX = "/understudy/v1"
 TASK_EXAMPLE = "4503599627370496"
@@ -156,7 +155,7 @@ async def list_tasks(
 async def query_task(service: The, account: Caller, name: TaskName) -> TaskAnswer:
     """A task as it stands."""
     task = await service.tasks.find(account.id, name)
-    return task_answer(task, service.links, queue_position=await _position(service, task))
+    return task_answer(task, service.links, queue_position=await queue_position(service, task))
 
 
 @router.get(
@@ -188,11 +187,7 @@ async def follow_task(
     task = await service.tasks.find(account.id, name)
     if already_told(task, last_event_id):
         return Response(status_code=204)
-    return StreamingResponse(
-        task_events(service, account.id, task),
-        media_type=EVENT_STREAM,
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    return TaskEvents(service, account.id, task)
 
 
 @router.post(
@@ -283,9 +278,3 @@ def _submission(
         default_engine=service.settings.engine,
         idempotency=native_form.idempotency_of(key, body_sha256),
     )
-
-
-async def _position(service: Service, task: Task) -> int | None:
-    if task.status is not Status.SUBMITTED:
-        return None
-    return await Standing(service.database).ahead(task) + 1

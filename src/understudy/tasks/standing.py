@@ -22,7 +22,7 @@ class Standing:
     async def live(self, account_id: int) -> int:
         """How many of the account's tasks have not ended."""
         query = select(func.count()).where(tasks.c.account_id == account_id, tasks.c.ended_at.is_(None))
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             return (await connection.execute(query)).scalar_one()
 
     async def ahead(self, task: Task) -> int:
@@ -37,7 +37,7 @@ class Standing:
             .limit(MOST_COUNTED)
             .subquery()
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             return (await connection.execute(select(func.count()).select_from(earlier))).scalar_one()
 
     async def with_files(self, task_id: int) -> Task | None:
@@ -48,7 +48,7 @@ class Standing:
             tasks.c.deleted_at.is_(None),
             tasks.c.files_deleted_at.is_(None),
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return None if row is None else task_of(row)
 
@@ -57,5 +57,5 @@ class Standing:
         query = text(
             "SELECT max(last_heartbeat) > now() - make_interval(secs => :seconds) FROM procrastinate_workers"
         )
-        async with self._database.begin() as connection:
+        async with self._database.read() as connection:
             return bool(await connection.scalar(query, {"seconds": WORKER_SEEN_S}))
