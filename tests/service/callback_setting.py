@@ -38,6 +38,7 @@ def body_of(task: Task, change: StatusChange) -> bytes:
         "task_status": change.status,
         "message": [change.status_msg, task.status_msg, task.fix],
         "times": [str(task.created_at), str(task.updated_at), str(change.at), str(task.ended_at)],
+        "work": [str(task.started_at), task.attempt, task.crashes],
         "deduction": str(task.deduction),
         "video": task.output.key if task.output else None,
         "gone": task.files_deleted_at is not None,

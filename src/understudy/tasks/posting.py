@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from importlib.metadata import version
 
 import httpx
@@ -46,7 +47,7 @@ async def post(
     answer's head."""
     sent = {
         "Content-Type": "application/json; charset=utf-8",
-        "User-Agent": f"Understudy/{version('understudy')}",
+        "User-Agent": _user_agent(),
         **headers,
     }
     begun = time.monotonic()
@@ -123,6 +124,11 @@ def _in_words(error: httpx.HTTPError) -> str:
     if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
         return "the connection broke off before an answer"
     return f"the request failed ({type(error).__name__})"
+
+
+@cache
+def _user_agent() -> str:
+    return f"Understudy/{version('understudy')}"
 
 
 def _since(begun: float) -> int:
