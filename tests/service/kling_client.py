@@ -106,11 +106,12 @@ class Callback:
 
 @dataclass
 class World:
-    """Serves ``files`` by path, keeps what is posted to it."""
+    """Serves ``files`` by path (what lies under ``/slow`` once ``released`` is set), keeps what is posted to it."""
 
     base_url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     posted: list[Callback] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
 
     def url(self, path: str) -> str:
         return self.base_url + path
@@ -132,6 +133,8 @@ def world(files: dict[str, bytes]) -> Iterator[World]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/slow"):
+                around.released.wait(60)
             content = around.files.get(self.path)
             self.send_response(404 if content is None else 200)
             self.send_header("Content-Length", str(len(content or b"")))
@@ -154,6 +157,7 @@ def world(files: dict[str, bytes]) -> Iterator[World]:
     try:
         yield around
     finally:
+        around.released.set()
         server.shutdown()
         thread.join()
         server.server_close()

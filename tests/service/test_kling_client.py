@@ -315,3 +315,27 @@ def test_pages_are_newest_first_and_empty_past_the_end(stage: Stage) -> None:
     assert listed == made[::-1]
     assert [stage.theirs.page(pageNum=n, pageSize=1)[0]["task_id"] for n in (1, 2, 3)] == listed
     assert stage.theirs.page(pageNum=1000) == []
+
+
+def test_what_an_account_may_not_do(stage: Stage) -> None:
+    client = KlingClient(stage.service.base_url, Keys(**stage.service.keys("small")))
+    fields = stage.fields(video_url=stage.around.url("/slow/nothing.mp4"))
+    with client.http:
+        stage.service.command("accounts", "limit", "small", "--concurrency", "1")
+        live = client.create(**fields)
+        with pytest.raises(KlingError, match="parallel task over resource pack limit") as caught:
+            client.create(**fields)
+        assert (caught.value.status, caught.value.code) == (429, 1303)
+        stage.around.released.set()
+        assert client.wait(live["task_id"], limit_s=60)["task_status"] == "failed"
+        stage.service.command("accounts", "grant", "small", "1.4")  # 3 s of the cheapest cost 1.5
+        with pytest.raises(KlingError, match="Account balance not enough") as caught:
+            client.create(**fields)
+        assert (caught.value.status, caught.value.code) == (429, 1102)
+        stage.service.command("accounts", "grant", "small", "0.1")
+        assert client.wait(client.create(**fields)["task_id"], limit_s=60)["final_unit_deduction"] == "0"
+        client.create(**fields)  # what the failed one held was given back
+        stage.service.command("accounts", "disable", "small")
+        with pytest.raises(KlingError) as caught:
+            client.page()
+        assert (caught.value.status, caught.value.code) == (429, 1100)
