@@ -71,24 +71,27 @@ class Pace:
         return Forecast(self._stage, round(self._share, 4), None if not known else round(left_s, 1))
 
     def _estimate_s(self, now_s: float) -> float:
-        """This stage's rest by its own speed, as far as that is known, and the later stages' by that of all so far."""
+        """This stage's rest, by its own speed as far as that is known, and the later stages' by that of all so far."""
         spent_s = now_s - self._stage_begun_s
-        usual_s = self._usual_s(self._stage)
         slowness = self._slowness(spent_s)
-        rest_s = max(usual_s * slowness * (1 - self._done), 0.0)
-        if self._done >= KNOWN_SHARE:
+        expected_s = self._usual_s(self._stage) * slowness
+        rest_s = expected_s * (1 - self._done)
+        if not FRAME_S[self._stage]:  # its steps are few and uneven
+            rest_s = max(expected_s - spent_s, rest_s / 4)
+        elif self._done >= KNOWN_SHARE:
             rest_s = spent_s * (1 - self._done) / self._done
         later = self._stages[self._stages.index(self._stage) + 1 :]
         return rest_s + slowness * sum(self._usual_s(stage) for stage in later)
 
     def _slowness(self, spent_s: float) -> float:
         """How many times the usual seconds the work takes here, from what is done; 1 before that."""
-        took_s = sum(self._ended_s.values()) + spent_s
-        usual_s = (
-            sum(self._usual_s(stage) for stage in self._ended_s) + self._usual_s(self._stage) * self._done
-        )
+        took_s = sum(self._ended_s.values())
+        usual_s = sum(self._usual_s(stage) for stage in self._ended_s)
+        if FRAME_S[self._stage] and self._done:
+            took_s += spent_s
+            usual_s += self._usual_s(self._stage) * self._done
         weight_s = 1.0  # usual seconds that speak for 1
-        return (max(took_s, 0.0) + weight_s) / (usual_s + weight_s) if usual_s else 1.0
+        return (took_s + weight_s) / (usual_s + weight_s)
 
     def _usual_s(self, stage: str) -> float:
         return (START_S[stage] + FRAME_S[stage] * self._frames) * (PRO[stage] if self._pro else 1.0)

@@ -1,0 +1,77 @@
+"""Share done and time left, from made-up stages whose real course is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from understudy.tasks import pace
+from understudy.tasks.pace import Forecast, Pace
+
+Course = list[tuple[str, float, int]]  # stage, its seconds, its total
+PUPPET: Course = [("read", 1.0, 0), ("tracking", 7.0, 180), ("rig", 6.0, 4), ("drawing", 8.5, 180)]
+
+
+def played(course: Course, *, pro: bool = False) -> Iterator[tuple[float, Forecast]]:
+    """Seconds since the begin, and the forecast then, twice a second."""
+    told = Pace(pace.ALL, pro=pro, now_s=100.0)
+    now_s, next_s = 100.0, 100.0
+    for stage, length_s, total in course:
+        begin_s = now_s
+        for step in range(1001):
+            now_s = begin_s + length_s * step / 1000
+            if total:
+                told.tell(stage, step * total // 1000, total, now_s)
+            while now_s >= next_s:
+                yield next_s - 100.0, told.forecast(next_s)
+                next_s += 0.5
+
+
+@pytest.mark.parametrize("speed", [0.3, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("pro", [False, True])
+def test_shares_rise_and_times_fit(speed: float, pro: bool) -> None:
+    course = [
+        (stage, seconds * speed * (pace.PRO[stage] if pro else 1), total) for stage, seconds, total in PUPPET
+    ]
+    whole_s = sum(seconds for _, seconds, _ in course)
+    told = list(played(course, pro=pro))
+    shares = [each.share for _, each in told]
+    assert shares == sorted(shares)
+    assert shares[0] >= 0
+    assert 0.9 < shares[-1] <= 0.99
+    assert list(dict.fromkeys(each.stage for _, each in told)) == ["read", "tracking", "rig", "drawing"]
+    for at_s, each in told:
+        if at_s > whole_s / 3:
+            assert each.left_s is not None
+            assert abs(each.left_s - (whole_s - at_s)) < 0.3 * whole_s
+            assert abs(each.share - at_s / whole_s) < 0.3
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    first = next(played(PUPPET))[1]
+    assert (first.stage, first.share, first.left_s) == ("read", 0, None)
+
+
+def test_the_time_left_seldom_grows() -> None:
+    left = [each.left_s for _, each in played(PUPPET) if each.left_s is not None]
+    grown = sum(later > earlier for earlier, later in pairwise(left))
+    assert grown <= len(left) / 10
+
+
+def test_an_engine_that_is_far_slower_than_usual_is_believed() -> None:
+    slow: Course = [("read", 1.0, 0), ("tracking", 7.0, 180), ("rig", 6.0, 4), ("drawing", 400.0, 180)]
+    told = dict(played(slow))
+    assert told[200.0].left_s == pytest.approx(214, rel=0.1)
+
+
+def test_stages_that_are_not_known_and_totals_of_none_are_passed_over() -> None:
+    told = Pace(pace.UNFOLLOWED, pro=False, now_s=0.0)
+    told.tell("models", 3, 4, 1.0)
+    told.tell("drawing", 0, 0, 1.0)
+    told.tell("drawing", 500, 100, 2.0)
+    seen = told.forecast(2.0)
+    assert seen.stage == "drawing"
+    assert seen.share == 0.99
+    assert seen.left_s == 0
