@@ -194,7 +194,7 @@ def curl(
             path = path.replace(f"{{{parameter['name']}}}", str(example))
     words = ["curl"]
     if "text/event-stream" in operation["responses"].get("200", {}).get("content", {}):
-        words.append("--no-buffer")
+        words.append("-N")
     content = operation.get("requestBody", {}).get("content", {})
     if method not in ("GET", "POST") or (method == "POST" and not content):
         words += ["-X", method]

@@ -40,7 +40,6 @@ STATUS_OF_CODE: dict[str, int] = {
     "file_missing": 410,
     "file_unknown": 404,
     "range_invalid": 416,
-    "engine_unknown": 422,
 }
 """Every code that the entrance answers has a row; ``status_of`` places the others by their class."""
 
