@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from understudy.commands import SERVER_PACKAGES, accounts, keys, server_missing
+from understudy.commands import SERVER_PACKAGES, accounts, keys, server_missing, tasks, webhooks
 from understudy.commands.serve import serve, worker
 from understudy.errors import UnderstudyError
 from understudy.request import Mode, Orientation
@@ -208,6 +208,8 @@ app.command()(serve)
 app.command()(worker)
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(tasks.app, name="tasks")
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
