@@ -125,6 +125,7 @@ def test_the_test_callback_obeys_the_guard(command: Command, receiver: Receiver)
         result = command("test", url)
         assert result.exit_code == 1
         assert "no answer" in result.stdout
+    assert "UNDERSTUDY_ALLOW_NETWORKS" in command("test", receiver.url).stdout
     assert not receiver.received
 
 

@@ -58,7 +58,8 @@ async def post(
             async with asyncio.timeout(timeout_s):
                 response = await client.send(request, stream=True)
         except FetchError as error:
-            return Answer(None, error.message, _since(begun), denied=error.code in NEVER)
+            told = f"{error.message} {error.fix}"
+            return Answer(None, told, _since(begun), denied=error.code in NEVER)
         except (TimeoutError, httpx.TimeoutException):
             return Answer(None, f"no answer within {timeout_s:g} s", _since(begun))
         except httpx.HTTPError as error:
