@@ -22,8 +22,10 @@ import pytest
 from serving import Serving, ask, serving, until
 
 from understudy.commands import SERVER_PACKAGES
+from understudy.config import Settings
 from understudy.errors import ServiceError, SettingError
 from understudy.server import supervised
+from understudy.server.first_start import first_start
 from understudy.server.supervised import Supervised
 from understudy.server.supervisor import listening
 
@@ -137,11 +139,16 @@ def test_commands_work_on_the_running_service(base_url: str, data_dir: Path) -> 
     assert ask(base_url, TASKS, key=made["api_key"])[0] == 200
 
 
-def test_a_second_start_finds_account_and_keys(own_folder: Path) -> None:
+def test_a_stop_is_quick_and_leaves_nothing_and_the_next_start_finds_the_keys(own_folder: Path) -> None:
     data_dir = own_folder / "data"
     with serving(data_dir) as first:
         first.come_up()
+        assert len(first.processes()) > 4, "supervisor, API, worker, Postgres and its own"
+        start = time.monotonic()
         assert first.end() == 0
+        assert time.monotonic() - start < 5
+        assert first.processes() == {}
+    assert not (data_dir / "postgres" / "postmaster.pid").exists(), "Postgres was stopped in order"
     keys = keys_of(data_dir)
     with serving(data_dir) as second:
         base_url = second.come_up()
@@ -150,17 +157,6 @@ def test_a_second_start_finds_account_and_keys(own_folder: Path) -> None:
         assert second.end(signal.SIGINT) == 0
     assert keys_of(data_dir) == keys
     assert [path.name for path in data_dir.glob("keys*")] == ["keys.json"]
-
-
-def test_a_stop_is_quick_and_leaves_nothing(own_folder: Path) -> None:
-    with serving(own_folder / "data") as service:
-        service.come_up()
-        assert len(service.processes()) > 4, "supervisor, API, worker, Postgres and its own"
-        start = time.monotonic()
-        assert service.end() == 0
-        assert time.monotonic() - start < 5
-        assert service.processes() == {}
-    assert not (own_folder / "data" / "postgres" / "postmaster.pid").exists(), "Postgres was stopped in order"
 
 
 def test_a_stop_in_the_midst_of_the_start_leaves_nothing(own_folder: Path) -> None:
@@ -198,15 +194,24 @@ def test_keys_are_shown_on_a_terminal(own_folder: Path) -> None:
         os.close(ours)
 
 
-def test_keys_of_a_database_that_is_gone_are_put_aside(own_folder: Path) -> None:
-    data_dir = own_folder / "data"
-    data_dir.mkdir(mode=0o700)
-    (data_dir / "keys.json").write_text("of another database")
-    with serving(data_dir) as service:
-        service.come_up()
-        assert "api_key" in keys_of(data_dir)
-        assert (data_dir / "keys.1.json").read_text() == "of another database"
-        assert stat.S_IMODE((data_dir / "keys.json").stat().st_mode) == 0o600
+def test_keys_of_a_database_that_is_gone_are_put_aside(database_url: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    (tmp_path / "keys.json").write_text("of another database")
+    first = first_start(settings)
+    assert first is not None
+    assert keys_of(tmp_path)["api_key"] == first.keys.api_key
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
+    assert (tmp_path / "keys.1.json").read_text() == "of another database"
+    assert first_start(settings) is None
+
+
+def test_without_its_file_the_first_account_is_not_made(database_url: str, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    settings = Settings(data_dir=data_dir, database_url=database_url, secret_key=("a word of the secret",))
+    with pytest.raises(SettingError):
+        first_start(settings)
+    data_dir.mkdir()
+    assert first_start(settings) is not None
 
 
 def test_what_cannot_be_used_is_refused_in_one_line(own_folder: Path) -> None:

@@ -272,7 +272,14 @@ class EmbeddedPostgres:
         # the built-in provider is the same on every system; only it decides about text
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         arguments += ["--username=postgres", f"--pgdata={making}"]
-        if self._launch(arguments, user).wait() != 0:
+        process = self._launch(arguments, user)
+        try:
+            process.wait()
+        except BaseException:  # a stop, in the midst of it
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode != 0:
             raise self._failed("The embedded Postgres cannot be set up")
         with suppress(OSError):
             self._pgdata.rmdir()  # an empty folder may be in the way; a filled one is not ours to touch
