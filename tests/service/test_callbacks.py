@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from understudy.errors import ClipError, TaskError, UnavailableError
 from understudy.media.network import NetworkGuard
-from understudy.tasks import callbacks, delivery_log, posting, webhooks
+from understudy.tasks import callbacks, delivery_log, posting, trial, webhooks
 from understudy.tasks.callbacks import BACK_OFF_S, Deliverer
 from understudy.tasks.database import Database
 from understudy.tasks.seal import Secrets
@@ -496,7 +496,7 @@ def test_the_test_callback(database_url: str) -> None:
     async def story() -> None:
         async with receiving(answer(200, body=b"thanks")) as receiver:
             secret = "whsec_" + "A" * 32
-            told = await callbacks.send_test(NetworkGuard(LOOPBACK), body_of, receiver.url, [secret])
+            told = await trial.send_test(NetworkGuard(LOOPBACK), body_of, receiver.url, [secret])
         assert (told.http_status, told.body) == (200, b"thanks")
         (sent,) = receiver.received
         body = Webhook(secret).verify(sent.body, sent.headers)

@@ -63,7 +63,7 @@ def send(
     from understudy.media.network import NetworkGuard
     from understudy.server.dialects.registry import dialect_named
     from understudy.server.links import Links
-    from understudy.tasks import callbacks, webhooks
+    from understudy.tasks import trial, webhooks
     from understudy.tasks.accounts import account_named
 
     async def work() -> tuple[Answer, int]:
@@ -77,7 +77,7 @@ def send(
                 owner = await account_named(connection, account)
                 secrets = await webhooks.current(connection, service.secrets, owner.id)
             guard = NetworkGuard(service.settings.allow_networks)
-            return await callbacks.send_test(guard, body, url, secrets), len(secrets)
+            return await trial.send_test(guard, body, url, secrets), len(secrets)
 
     answer, signatures = asyncio.run(work())
     signed = {0: "unsigned", 1: "signed"}.get(signatures, f"signed with {signatures} secrets")
