@@ -23,7 +23,8 @@ from understudy.tasks.task import Task
 KINDS = ("video", "watermarked")
 LINK_S = 300  # of a bucket's own address
 MEDIA_TYPE = "video/mp4"
-POLICY = "sandbox; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
+# A browser that opens the link plays it; for that it needs the file's own origin.
+POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
 
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.IGNORECASE)
 
@@ -70,6 +71,7 @@ async def download(
         "Cache-Control": "private, max-age=3600",
         "Content-Disposition": f'{shown_as}; filename="{filename}"',
         "Content-Security-Policy": POLICY,
+        "Access-Control-Allow-Origin": "*",  # the link is the right to read it, from any page
         "Cross-Origin-Resource-Policy": "cross-origin",
         "ETag": tag,
         "Last-Modified": format_datetime(changed, usegmt=True),
