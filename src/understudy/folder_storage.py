@@ -13,6 +13,8 @@ from typing import BinaryIO
 from understudy.errors import SettingError
 from understudy.storage import PIECE_BYTES, checked_key, file_missing, unreachable
 
+DELETED = ".deleted."
+
 
 class FolderStorage:
     """Keeps objects below ``root``, which is made for its owner alone (0700) where it does not exist.
@@ -119,16 +121,18 @@ class FolderStorage:
         except OSError as error:
             raise unreachable(_why(error)) from error
 
-    @staticmethod
-    def _delete(folder: Path) -> None:
-        def go_on(_function: object, path: str, info: tuple[type, BaseException, object]) -> None:
-            if not isinstance(info[1], (FileNotFoundError, NotADirectoryError)):
-                raise info[1]
-
+    def _delete(self, folder: Path) -> None:
+        """Takes the folder out of sight at once, then apart: whoever puts or deletes meanwhile is not in the way. What
+        a killed process left of that is cleared along."""
         try:
-            shutil.rmtree(folder, onerror=go_on)
+            if folder.is_dir():
+                folder.rename(self._root / f"{DELETED}{secrets.token_hex(4)}")
+        except FileNotFoundError:  # somebody else was quicker
+            pass
         except OSError as error:
             raise unreachable(_why(error)) from error
+        for deleted in self._root.glob(f"{DELETED}*"):
+            shutil.rmtree(deleted, ignore_errors=True)
 
 
 def _why(error: OSError) -> str:
