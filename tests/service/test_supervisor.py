@@ -214,6 +214,19 @@ def test_without_its_file_the_first_account_is_not_made(database_url: str, tmp_p
     assert first_start(settings) is not None
 
 
+def test_it_serves_on_where_nobody_reads_what_it_says(own_folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with serving(own_folder / "data", "--port", "0", stdout=writing) as service:
+        os.close(writing)
+        until((own_folder / "data" / "keys.json").exists)
+        until(lambda: answers(keys_of(own_folder / "data")["base_url"]))
+        time.sleep(1)
+        assert service.process.poll() is None
+        assert service.end() == 0
+        assert "Traceback" not in service.complained
+
+
 def test_what_cannot_be_used_is_refused_in_one_line(own_folder: Path) -> None:
     for flags, word in (
         (("--engine", "none-such"), "none-such"),
@@ -253,6 +266,29 @@ def test_without_the_servers_part_it_says_what_to_install(monkeypatch: pytest.Mo
     assert caught.value.code == "server_missing"
     assert caught.value.value == "uvicorn"
     assert "understudy[server]" in caught.value.fix
+
+
+def test_every_group_of_commands_says_so(own_folder: Path) -> None:
+    """Without the server's part, as far as Python can tell."""
+    for group in ("keys list", "accounts list", "tasks list", "webhooks log"):
+        script = (
+            "import sys; sys.modules.update(dict.fromkeys(['sqlalchemy', 'psycopg'])); sys.argv = sys.argv[1:];"
+            "from understudy.cli import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", script, "understudy", *group.split(), "--data-dir", str(own_folder)],
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (1, b""), group
+        assert b"understudy[server]" in done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+def test_the_command_line_itself_needs_no_package_of_the_server() -> None:
+    script = "import sys, understudy.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert not set(SERVER_PACKAGES.values()) & set(loaded.split())
 
 
 def test_a_process_that_ends_again_and_again_is_started_with_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from understudy.server.parent import release
 
@@ -69,4 +70,5 @@ class Supervised:
 
 def log(line: str) -> None:
     """One line for whoever runs the service, on stderr."""
-    print(f"understudy: {line}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # whoever read it has gone
+        print(f"understudy: {line}", file=sys.stderr, flush=True)

@@ -224,7 +224,7 @@ def work(settings: Settings) -> None:
                 with signals.breaking():
                     settings = _with_database(settings, postgres)
                 supervisor.come_up(None)
-                say(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
+                _tell(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
                 supervisor.keep_up()
             finally:
                 supervisor.stop()
@@ -307,15 +307,22 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _welcome(settings: Settings, first: FirstKeys | None) -> None:
-    say(f"Understudy serves at {settings.base_url}")
-    say(f"  API page  {settings.base_url}{API_PAGE_PATH}")
-    say(f"  data      {settings.data_dir}")
+    lines = [
+        f"Understudy serves at {settings.base_url}",
+        f"  API page  {settings.base_url}{API_PAGE_PATH}",
+        f"  data      {settings.data_dir}",
+    ]
     if first is None:
-        say("  keys      `understudy keys create` makes new ones")
+        lines.append("  keys      `understudy keys create` makes new ones")
     else:
-        say(f"  keys      {first.path}")
+        lines.append(f"  keys      {first.path}")
         if sys.stdout.isatty():
-            say(f"            access key {first.keys.access_key}")
-            say(f"            secret key {first.keys.secret_key}")
-            say(f"            API key    {first.keys.api_key}")
-    say("Ctrl-C stops it.")
+            lines.append(f"            access key {first.keys.access_key}")
+            lines.append(f"            secret key {first.keys.secret_key}")
+            lines.append(f"            API key    {first.keys.api_key}")
+    _tell("\n".join([*lines, "Ctrl-C stops it."]))
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError, SystemExit):  # whoever read it has gone, which rich takes for a reason to end
+        say(text)
