@@ -39,6 +39,7 @@ class Database:
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         event.listen(self.engine.sync_engine, "checkout", _refuse_hung_up)
+        event.listen(self.engine.sync_engine, "invalidate", _finish)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -81,6 +82,11 @@ def _refuse_hung_up(connection: Any, *_: object) -> None:
     poller.register(driver.fileno(), select.POLLIN)
     if poller.poll(0):
         raise DisconnectionError
+
+
+def _finish(connection: Any, *_: object) -> None:
+    """Let go of a broken connection at once; the pool would leave that to the garbage collector."""
+    connection.driver_connection.pgconn.finish()
 
 
 def migrate(url: str) -> None:
