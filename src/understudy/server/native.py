@@ -15,6 +15,7 @@ from fastapi.security import HTTPBearer
 
 from understudy.engines.registry import engine_capabilities
 from understudy.server import native_form
+from understudy.server.errors_native import STATUS_OF_CODE
 from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, queue_position
 from understudy.server.native_answers import (
     AccountAnswer,
@@ -38,6 +39,8 @@ from understudy.tasks.submission import Submission
 PREFIX = "/understudy/v1"
 TASK_EXAMPLE = "4503599627370496"
 LARGE_BYTES = 64 * 1024  # from here on a body is decoded beside the event loop
+
+OF_NO_TASK = {"route_unknown", "file_unknown", "file_missing"}  # of any path, of files
 
 _Given = TypeVar("_Given")
 
@@ -81,7 +84,15 @@ def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         429: "As many tasks live as the account may have.",
         503: "A part of the service is away; see Retry-After.",
     }
-    return {status: {"model": ErrorAnswer, "description": told[status]} for status in statuses}
+    return {
+        status: {"model": ErrorAnswer, "description": f"{told[status]} {_codes(status)}"}
+        for status in statuses
+    }
+
+
+def _codes(status: int) -> str:
+    codes = [code for code, its_status in STATUS_OF_CODE.items() if its_status == status]
+    return ", ".join(f"`{code}`" for code in codes if code not in OF_NO_TASK)
 
 
 ALWAYS = (401, 403, 503)

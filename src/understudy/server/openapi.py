@@ -15,7 +15,9 @@ DESCRIPTION = (
     "movements comes out. Create a task, follow it until it has succeeded, download its result.\n\n"
     "Every request but `health` and `ready` needs `Authorization: Bearer` with an API key (`understudy keys create`), "
     "or with a token signed with a key pair. Every answer has an `X-Request-Id`; every error has the same form, a "
-    "stable code, and a hint on what to do."
+    "stable code, and a hint on what to do.\n\n"
+    "Clients written for Kling's Motion Control API use theirs, at `/v1/videos/motion-control`; an account sees the "
+    "same tasks there and here."
 )
 
 NEW_TASK_EXAMPLE = {
