@@ -47,7 +47,7 @@ class BucketStorage:
             "Content-Type": CONTENT_TYPES.get(Path(key).suffix, "application/octet-stream")
         }
         if filename:
-            attributes["Content-Disposition"] = f'attachment; filename="{checked_key(filename)}"'
+            attributes["Content-Disposition"] = f'inline; filename="{checked_key(filename)}"'
         with _translated(key):
             await obstore.put_async(
                 self._store, checked_key(key), path, attributes=attributes, max_concurrency=PARTS_AT_ONCE

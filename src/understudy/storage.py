@@ -30,7 +30,7 @@ class Storage(Protocol):
     """
 
     async def put_file(self, key: str, path: Path, *, filename: str | None = None) -> None:
-        """Keep a copy of the file. ``filename`` is what it is called when it is downloaded by a bucket's own link."""
+        """Keep a copy of the file. ``filename`` is what it is called when it is saved from a bucket's own link."""
         ...
 
     async def put_bytes(self, key: str, content: bytes) -> None: ...

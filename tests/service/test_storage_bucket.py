@@ -45,7 +45,7 @@ def test_a_link_opens_one_file_under_its_name(bucket: SmallBucket, tmp_path: Pat
     answer = httpx.get(link)
     assert answer.content == bytes(size_bytes)
     assert answer.headers["content-type"] == "video/mp4"
-    assert answer.headers["content-disposition"] == 'attachment; filename="understudy-1.mp4"'
+    assert answer.headers["content-disposition"] == 'inline; filename="understudy-1.mp4"'
     assert httpx.get(link.replace("video.mp4", "other.mp4")).status_code == 403
     assert httpx.get(link.split("?")[0]).status_code == 403
     assert httpx.get(asyncio.run(storage.link(KEY, seconds=0)) or "").status_code == 403
