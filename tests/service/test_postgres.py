@@ -18,7 +18,7 @@ from serving import until
 
 from understudy.config import Settings
 from understudy.errors import SettingError, UnavailableError
-from understudy.tasks import postgres
+from understudy.tasks import postgres_programs
 from understudy.tasks.postgres import EmbeddedPostgres, database_url
 
 
@@ -185,7 +185,7 @@ def test_a_data_folder_that_is_a_file_is_refused(own_folder: Path) -> None:
 
 
 def test_without_the_wheel_it_says_what_to_install(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(postgres_programs.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(UnavailableError) as caught:
         EmbeddedPostgres(own_folder).start()
     assert "understudy[server]" in caught.value.fix

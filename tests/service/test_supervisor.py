@@ -26,8 +26,8 @@ from understudy.config import Settings
 from understudy.errors import ServiceError, SettingError
 from understudy.server import supervised
 from understudy.server.first_start import first_start
+from understudy.server.listening import listening
 from understudy.server.supervised import Supervised
-from understudy.server.supervisor import listening
 
 HEALTH = "/understudy/v1/health"
 TASKS = "/v1/videos/motion-control?pageNum=1&pageSize=10"

@@ -8,22 +8,20 @@ refused.
 from __future__ import annotations
 
 import http.client
-import os
-import select
 import signal
-import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from types import FrameType
 
 from understudy.config import Settings
 from understudy.engines.registry import engine_named
 from understudy.errors import RequestError, SettingError, UnavailableError
 from understudy.server.first_start import FirstKeys, first_start
+from understudy.server.listening import listening, reachable
 from understudy.server.parent import start_child
+from understudy.server.signals import Signals, Stop
 from understudy.server.supervised import Supervised, log
 from understudy.storage import open_storage
 from understudy.tasks.database import migrate
@@ -34,65 +32,11 @@ from understudy.terminal import say
 
 HEALTH_PATH = "/understudy/v1/health"
 API_PAGE_PATH = "/understudy/v1/docs"
-BACKLOG = 2048
 TICK_S = 0.5
 COMING_UP_TICK_S = 0.05
 STOP_S = 15.0
 VAIN_STARTS = 5  # short lives of a process, before all has been up once, after which the start has failed
 LATER_S = 1.0  # between two looks at a Postgres that is not ours, and two tries to start ours
-
-
-class Stop(BaseException):
-    """SIGTERM, SIGINT or SIGHUP came in the midst of something long."""
-
-
-class Signals:
-    """How often one was asked to stop, and a wait that any signal ends."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self._breakable = False
-
-    @contextmanager
-    def heeded(self) -> Iterator[Signals]:
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        self._reading = reading
-        numbers = [signal.SIGTERM, signal.SIGINT]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
-            numbers.append(signal.SIGHUP)
-        before = {number: signal.signal(number, self._stop) for number in numbers}
-        before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)  # it ends the wait
-        pipe_before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        try:
-            yield self
-        finally:
-            signal.set_wakeup_fd(pipe_before)
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            os.close(reading)
-            os.close(writing)
-
-    @contextmanager
-    def breaking(self) -> Iterator[None]:
-        """A request to stop breaks off what is within, by raising Stop."""
-        self._breakable = True
-        try:
-            if self.asked:
-                raise Stop
-            yield
-        finally:
-            self._breakable = False
-
-    def wait(self, limit_s: float) -> None:
-        if select.select([self._reading], [], [], limit_s)[0]:
-            os.read(self._reading, 4096)
-
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.asked += 1
-        if self._breakable:
-            self._breakable = False
-            raise Stop
 
 
 class Supervisor:
@@ -189,7 +133,7 @@ def serve(settings: Settings) -> None:
                 with signals.breaking():
                     settings = _with_database(settings, postgres)
                     first = first_start(settings)
-                supervisor.come_up(_reachable(listener))
+                supervisor.come_up(reachable(listener))
                 if not signals.asked:
                     _welcome(settings, first)
                 supervisor.keep_up()
@@ -230,38 +174,6 @@ def work(settings: Settings) -> None:
                 supervisor.stop()
 
 
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens there; port 0: on any free one. Raises SettingError."""
-    shown = f"{host}:{port}"
-    if port > 65535:  # getaddrinfo would take it as another one
-        raise _no_listening(shown, OverflowError("a port is at most 65535"))
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise _no_listening(shown, error) from error
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise _no_listening(shown, error) from error
-        yield listener
-
-
-def _no_listening(shown: str, error: Exception) -> SettingError:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return SettingError(
-        "address_unusable",
-        f"Understudy cannot listen on {shown}: {reason}.",
-        value=shown,
-        fix="Stop what listens there, or choose another --host or --port; port 0 takes any free one.",
-    )
-
-
 def _check(settings: Settings) -> None:
     """What would only fail later, in a child. Raises SettingError."""
     try:
@@ -288,11 +200,6 @@ def _with_database(settings: Settings, postgres: EmbeddedPostgres | None) -> Set
     url = settings.database_url if postgres is None else postgres.start()
     migrate(url)
     return replace(settings, database_url=url)
-
-
-def _reachable(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
 
 
 def _answers(host: str, port: int) -> bool:

