@@ -24,16 +24,24 @@ def data_dir() -> Path:
     ``UNDERSTUDY_DATA_DIR`` moves it.
     """
     chosen = os.environ.get(f"{PREFIX}DATA_DIR")
-    if chosen:
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "understudy"
+    return Path(chosen).expanduser() if chosen else _usual_data_dir()
 
 
 def models_dir() -> Path:
-    """Folder of the tracker's model files. ``UNDERSTUDY_MODELS_DIR`` moves it."""
+    """Folder of the tracker's model files. ``UNDERSTUDY_MODELS_DIR`` moves it.
+
+    Else it is ``models`` in the data folder; where that was moved and holds none, the usual one, which set-up filled.
+    """
     chosen = os.environ.get(f"{PREFIX}MODELS_DIR")
-    return Path(chosen).expanduser() if chosen else data_dir() / "models"
+    if chosen:
+        return Path(chosen).expanduser()
+    own, usual = data_dir() / "models", _usual_data_dir() / "models"
+    return usual if usual.is_dir() and not own.is_dir() else own
+
+
+def _usual_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "understudy"
 
 
 @dataclass(frozen=True)

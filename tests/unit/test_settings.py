@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.config import Settings
+from understudy.config import Settings, models_dir
 from understudy.errors import SettingError
 
 FIELDS = sorted(set(Settings.__dataclass_fields__) - {"data_dir"})
@@ -102,3 +102,18 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
 def test_any_text_is_taken_or_refused(name: str, value: str) -> None:
     with suppress(SettingError):
         Settings.load({name: value}, {"UNDERSTUDY_DATA_DIR": "/nonexistent"})
+
+
+def test_models_lie_in_the_usual_folder_where_a_moved_one_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "usual"))
+    monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / "moved"))
+    monkeypatch.delenv("UNDERSTUDY_MODELS_DIR", raising=False)
+    assert models_dir() == tmp_path / "moved" / "models"  # neither is there: this is where they would go
+    (tmp_path / "usual" / "understudy" / "models").mkdir(parents=True)
+    assert models_dir() == tmp_path / "usual" / "understudy" / "models"
+    (tmp_path / "moved" / "models").mkdir(parents=True)
+    assert models_dir() == tmp_path / "moved" / "models"
+    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path / "chosen"))
+    assert models_dir() == tmp_path / "chosen"
