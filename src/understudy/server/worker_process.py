@@ -8,6 +8,9 @@ import os
 import signal
 from collections.abc import Coroutine
 from datetime import datetime
+from typing import Any
+
+from procrastinate.exceptions import ConnectorException
 
 from understudy import config
 from understudy.config import Settings
@@ -41,6 +44,7 @@ async def work(settings: Settings) -> None:
     """All queues, until SIGTERM or SIGINT; what is being done then goes back into its queue."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with WorkFolders(settings.data_dir / FOLDER_NAME) as folders:
@@ -89,6 +93,15 @@ def _parts(
         for queue, function, at_once in functions
     ]
     return [*queues, Recovery(database, jobs, tasks).run()]
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody waited for: a job whose end the queue could not write down, which recovery sees to, in one line."""
+    error = context.get("exception")
+    if isinstance(error, ConnectorException):
+        logging.getLogger(OUR_LOG).warning("the end of a job could not be written (%s)", type(error).__name__)
+    else:
+        loop.default_exception_handler(context)
 
 
 def main() -> None:

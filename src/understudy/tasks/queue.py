@@ -25,8 +25,8 @@ CONNECT_S = 5.0
 ENDED_JOBS_LIFE_H = 24
 PAUSE_S = 1.0  # between two tries to reach the database
 
-# Each job that is put in and done is told at INFO, with its arguments.
-logging.getLogger("procrastinate").setLevel(logging.WARNING)
+# It tells each job that is put in and done, and a database that is away by many tracebacks; we tell what matters.
+logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
 logging.getLogger("psycopg.pool").setLevel(
     logging.ERROR
 )  # it tells each try to reach a database that is away
