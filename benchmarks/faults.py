@@ -166,7 +166,7 @@ class Service:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = " ".join([*process.cmdline(), process.cwd(), process.environ().get("TMPDIR", "")])
-                if str(self.data_dir.parent) in words and process.pid != os.getpid():
+                if str(self.data_dir) in words or str(self.temporary) in words:
                     found.append(" ".join(process.cmdline()))
         return found
 

@@ -29,6 +29,7 @@ async def patiently(call: Callable[[], Awaitable[T]]) -> T:
         except UnavailableError as error:
             if error.code != "unavailable":
                 raise
-            logger.warning("waiting: %s", error.message)
+            if wait_s == FIRST_WAIT_S:
+                logger.warning("waiting: %s", error.message)
         await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
         wait_s = min(wait_s * 2, LONGEST_WAIT_S)
