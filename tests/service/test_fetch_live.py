@@ -347,6 +347,19 @@ def test_credentials_of_the_machine_do_not_travel(
     assert "authorization" not in heads
 
 
+SIGNS_CERTIFICATES = x509.KeyUsage(  # Python 3.13 and newer insist on it
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Certificates:
     """An authority of its own and a server's certificate for one name."""
 
@@ -365,6 +378,7 @@ class Certificates:
             builder.subject_name(authority)
             .serial_number(1)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(SIGNS_CERTIFICATES, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
