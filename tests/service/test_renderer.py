@@ -340,6 +340,16 @@ def test_work_without_end_is_ended(settings: Settings, folder: Path, pids: list[
     assert is_gone(pids[0])
 
 
+def test_too_much_processor_time_is_a_timeout(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = f"import os; os.kill(os.getpid(), {int(signal.SIGXCPU)})"
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", script))
+    with pytest.raises(EngineError) as caught:
+        render(settings, folder)
+    assert caught.value.code == "render_timeout"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_a_child_that_is_killed_is_told_so(
     settings: Settings, folder: Path, pids: list[int], number: signal.Signals

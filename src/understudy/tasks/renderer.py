@@ -150,7 +150,7 @@ class Renderer:
             verb=verb,
             confinement=Confinement(
                 folder=str(folder),
-                readable=(str(self._models()),),
+                readable=(str(config.models_dir().absolute()),),
                 hidden=(str(self._settings.data_dir),),
                 memory_mb=self._settings.render_memory_mb,
                 cpu_s=self._settings.render_timeout_s * (self._threads + 2),
@@ -165,12 +165,6 @@ class Renderer:
             threads=self._threads,
         )
 
-    def _models(self) -> Path:
-        """Beside the rest of the data where they lie there, else where the command line looks for them."""
-        own = self._settings.data_dir / "models"
-        moved = f"{config.PREFIX}MODELS_DIR" in os.environ
-        return own.absolute() if own.is_dir() and not moved else config.models_dir().absolute()
-
     @asynccontextmanager
     async def _child(self, folder: Path, task: Task, verb: str) -> AsyncIterator[Process]:
         """A child at its work, in a process group of its own that is killed on the way out."""
@@ -182,7 +176,7 @@ class Renderer:
                 stdout=PIPE,
                 stderr=PIPE,
                 cwd=folder,
-                env=environment(folder, self._models(), self._threads),
+                env=environment(folder, config.models_dir().absolute(), self._threads),
                 start_new_session=True,
                 limit=LINE_BYTES,
             )

@@ -28,6 +28,7 @@ from understudy.tasks import landlock, seccomp
 MB = 2**20
 MOST_FILE_BYTES = 4 * 2**30
 MOST_OPEN_FILES = 256
+CPU_GRACE_S = 5
 KEPT_VARIABLES = ("PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH")  # without them Python may not find itself
 
 # What programs and their libraries read of the system. Nix keeps its libraries in a place of its own.
@@ -124,7 +125,9 @@ def _limit(kind: int, most: int) -> None:
     _, hard = resource.getrlimit(kind)
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
-    resource.setrlimit(kind, (most, most))
+    # At the hard limit of time comes SIGKILL, which says less than the soft one's SIGXCPU.
+    last = most + CPU_GRACE_S if kind == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else most
+    resource.setrlimit(kind, (most, last))
 
 
 def _leave_network() -> None:
@@ -172,7 +175,8 @@ def _give_up_capabilities() -> None:
     held = ctypes.create_string_buffer(24)  # twice: effective, permitted, inheritable
     _checked(libc.capget(header, held))
     effective, permitted = struct.unpack("=6I", held.raw)[:2]
-    left = (effective & KEPT_CAPABILITIES, permitted & KEPT_CAPABILITIES, 0, 0, 0, 0)
+    kept = KEPT_CAPABILITIES if os.geteuid() == 0 else 0
+    left = (effective & kept, permitted & kept, 0, 0, 0, 0)
     _checked(libc.capset(header, struct.pack("=6I", *left)))
 
 
