@@ -19,14 +19,14 @@ class WorkFolders:
     """Temporary folders below ``root``, in a folder of this process that is locked as long as the process lives."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._own: Path | None = None
         self._lock = -1
 
     def __enter__(self) -> WorkFolders:
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         while self._own is None:
-            own = Path(tempfile.mkdtemp(prefix="worker-", dir=self._root))
+            own = Path(tempfile.mkdtemp(prefix="worker-", dir=self.root))
             lock = os.open(own, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(lock, fcntl.LOCK_EX)
             if own.exists():  # else another worker took it for a leftover, before it was locked
@@ -58,7 +58,7 @@ class WorkFolders:
 
     def clear_leftovers(self) -> None:
         """Delete the folders of workers that live no more."""
-        for folder in self._root.iterdir():
+        for folder in self.root.iterdir():
             if folder != self._own and folder.is_dir() and not folder.is_symlink():
                 with suppress(OSError):
                     _delete_unlocked(folder)
