@@ -506,6 +506,61 @@ def test_the_end_of_its_errors_is_logged_escaped(
     assert len(said) < 6000
 
 
+ODD_ENGINE = """
+import os
+from understudy.engines import registry
+from understudy.engines.engine import FakeEngine
+from understudy.tasks import child
+
+class Odd(FakeEngine):
+    def perform(self, *arguments, **options):
+        {does}
+        return super().perform(*arguments, **options)
+
+registry.ENGINES["fake"] = lambda threads: Odd()
+child.main()
+"""
+
+
+def test_what_libraries_print_is_no_answer(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does = "print('loading'); os.write(1, b'loaded'); os.system('true')"
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-P", "-c", ODD_ENGINE.format(does=does)))
+    assert render(settings, folder).frames == 91
+
+
+def test_an_engines_own_fault_is_told_in_words(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    does = "return {}['secret']"
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-P", "-c", ODD_ENGINE.format(does=does)))
+    with pytest.raises(EngineError) as caught:
+        render(settings, folder)
+    assert caught.value.code == "engine_failed"
+    assert "KeyError" in caught.value.message
+    assert "secret" not in str(caught.value)
+    assert "Traceback" in caplog.text  # the operator's
+    assert "secret" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        "raise MemoryError",
+        "import cv2, numpy; cv2.resize(numpy.zeros((9, 9), numpy.uint8), (30000, 30000), interpolation=4)",
+        "import av.error; raise ValueError('x') from av.error.MemoryError(12, 'x')",
+    ],
+)
+def test_lack_of_memory_is_seen_behind_other_errors(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, does: str
+) -> None:
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-P", "-c", ODD_ENGINE.format(does=does)))
+    with pytest.raises(EngineError) as caught:
+        render(replace(settings, render_memory_mb=700), folder)
+    assert caught.value.code == "out_of_memory"
+
+
 def test_no_folder_is_no_child(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ChildDied, match="started"):
         render(settings, tmp_path / "nowhere")

@@ -383,6 +383,29 @@ def test_it_dies_with_the_pipe(folder: Path) -> None:
 
 
 @linux
+def test_it_dies_with_its_parent_without_any_pipe(folder: Path) -> None:
+    child = f"""
+import os, time
+from understudy.tasks import sandbox
+sandbox.confine(sandbox.Confinement(**{{**{kept(folder)!r}, "parent": os.getppid()}}))
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+    parent = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-P", "-c", {child!r}])
+"""
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        process.kill()
+        process.wait()
+        assert process.stdout.read() == ""  # its end was the child's, too
+    status = Path(f"/proc/{pid}/status")
+    assert not status.exists() or "zombie" in status.read_text()
+
+
+@linux
 def test_it_does_not_begin_where_its_parent_died_first(folder: Path) -> None:
     script = f"""
 from understudy.tasks import sandbox
