@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stop(BaseException):
-    """SIGTERM, SIGINT or SIGHUP came in the midst of something long."""
+class Stop(KeyboardInterrupt):
+    """SIGTERM, SIGINT or SIGHUP came in the midst of something long. asyncio and psycopg let this kind through."""
 
 
 class Signals:

@@ -91,6 +91,9 @@ class EmbeddedPostgres:
                 return self._url
         try:
             self._url = self._start_own()
+        except OSError as error:
+            self.stop()
+            raise _unusable(self._pgdata, error) from error
         except BaseException:
             self.stop()
             raise
@@ -162,7 +165,7 @@ class EmbeddedPostgres:
     def _find(self, database: str = DATABASE) -> Running | None:
         """The server of this folder, if it lets us in."""
         try:
-            lines = (self._pgdata / "postmaster.pid").read_text().splitlines()
+            lines = os.fsdecode((self._pgdata / "postmaster.pid").read_bytes()).splitlines()
         except OSError:
             return None
         if len(lines) < 8 or lines[7].strip() != "ready" or not lines[0].strip().isdigit():
@@ -230,10 +233,7 @@ class EmbeddedPostgres:
             raise self._failed("The embedded Postgres cannot be set up")
         with suppress(OSError):
             self._pgdata.rmdir()  # an empty folder may be in the way; a filled one is not ours to touch
-        try:
-            making.rename(self._pgdata)
-        except OSError as error:
-            raise _unusable(self._pgdata, error) from error
+        making.rename(self._pgdata)
 
     def _end_leftover(self) -> None:
         """We hold the lock, so a server that still answers was left by a process that was killed."""
@@ -251,10 +251,13 @@ class EmbeddedPostgres:
         return bool(re.search(r"pre-existing shared memory block|lock file .* already exists", self._tail()))
 
     def _make_database(self, sockets: str) -> None:
-        with psycopg.connect(socket_url(sockets, "postgres"), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
-            if known is None:
-                connection.execute(f"CREATE DATABASE {DATABASE}")
+        known = "SELECT 1 FROM pg_database WHERE datname = %s"
+        try:
+            with psycopg.connect(socket_url(sockets, "postgres"), autocommit=True) as connection:
+                if connection.execute(known, (DATABASE,)).fetchone() is None:
+                    connection.execute(f"CREATE DATABASE {DATABASE}")
+        except psycopg.OperationalError as error:
+            raise self._failed("The embedded Postgres broke off its start") from error
 
     def _socket_folder(self, user: pwd.struct_passwd | None) -> Path:
         """The Postgres folder itself, or a private one where its path cannot be a socket's address."""
