@@ -83,8 +83,9 @@ class World:
                 self.answer(200, world.files[self.path.lstrip("/")])
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.answer(world.hear(self.headers["webhook-id"], body), b"")
+                with suppress(ValueError):  # who sends it was killed
+                    body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                    self.answer(world.hear(self.headers["webhook-id"], body), b"")
 
             def answer(self, status: int, content: bytes) -> None:
                 with suppress(OSError):  # who asked was killed
@@ -329,7 +330,9 @@ def made_files() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (picture, clip)}
 
 
-def run(tasks: int, kills: int, engine: str, seed: int, real: bool, folder: Path) -> dict[str, Any]:
+def run(
+    tasks: int, kills: int, pause_s: float, engine: str, seed: int, real: bool, folder: Path
+) -> dict[str, Any]:
     chance = random.Random(seed)
     files = made_files()
     if real:
@@ -345,7 +348,7 @@ def run(tasks: int, kills: int, engine: str, seed: int, real: bool, folder: Path
             service.wait_ready()
             key = json.loads((service.data_dir / "keys.json").read_text())["api_key"]
             with ThreadPoolExecutor(5) as pool:
-                killer = pool.submit(kill_at_random, service, kills, 8.0 if real else 2.0, chance)
+                killer = pool.submit(kill_at_random, service, kills, pause_s, chance)
                 ids = []
                 for number in range(tasks):
                     ids.append(create(service, key, world_url, number))
@@ -393,6 +396,7 @@ def main() -> None:
     )
     parser.add_argument("--tasks", type=int, default=50)
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--pause-s", type=float, default=4.0, help="between two kills, in the mean")
     parser.add_argument("--engine", default="fake")
     parser.add_argument("--real", type=int, default=0, help="so many real renders of the sample instead")
     parser.add_argument("--seed", type=int, default=1)
@@ -403,7 +407,7 @@ def main() -> None:
     tasks = given.real or given.tasks
     engine = "puppet" if given.real else given.engine
     try:
-        told = run(tasks, given.kills, engine, given.seed, bool(given.real), folder)
+        told = run(tasks, given.kills, given.pause_s, engine, given.seed, bool(given.real), folder)
     finally:
         if given.keep is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -169,6 +169,34 @@ def test_an_end_whose_answer_was_lost_keeps_its_video(
     run(database_url, tmp_path, story)
 
 
+def test_a_slow_end_is_not_taken_for_anothers_doing(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task has ended, by us, while we are still at it: its video stays."""
+
+    async def story(its: Setting) -> None:
+        task = await its.taken_in(await its.account())
+        succeed, delete = its.work.succeed, its.storage.delete
+
+        async def succeeded(task: Task, output: Output) -> bool:
+            done = await succeed(task, output)
+            await asyncio.sleep(1.5)
+            return done
+
+        async def deleted(prefix: str) -> None:
+            await asyncio.sleep(1.0)
+            await delete(prefix)
+
+        monkeypatch.setattr(its.work, "succeed", succeeded)
+        monkeypatch.setattr(its.storage, "delete", deleted)
+        await its.rendering.run(task.id)
+        now = await its.now(task)
+        assert now.output is not None
+        assert its.storage.objects == {now.output.key: b"video of attempt 1"}
+
+    run(database_url, tmp_path, story)
+
+
 def test_a_storage_that_is_away_keeps_the_video_waiting(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         task = await its.taken_in(await its.account())

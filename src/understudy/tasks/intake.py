@@ -54,7 +54,8 @@ class Intake:
             watch = Watch(self._work, task, FETCHING)
             try:
                 async with self._folders.new(task.id) as folder:
-                    await watch.over(self._take_in(task, folder, watch))
+                    duration_s = await watch.over(self._take_in(task, folder, watch))
+                await self._fetched(task, duration_s)
             except TaskOverError:
                 logger.info("task %d: it is over, its intake is dropped", task.id)
             except ChildDied as error:
@@ -70,7 +71,8 @@ class Intake:
                 await self._fail(task, failure)
             return None
 
-    async def _take_in(self, task: Task, folder: Path, watch: Watch) -> None:
+    async def _take_in(self, task: Task, folder: Path, watch: Watch) -> float:
+        """The clip's duration in seconds, with both inputs in the storage and found right."""
         begun = time.monotonic()
         try:
             async with asyncio.TaskGroup() as both:
@@ -82,9 +84,9 @@ class Intake:
         async with self._checks:
             watch.tell(CHECKING, 0.0, None)
             duration_s = await self._renderer.check(folder, task)
-        if await patiently(lambda: self._work.fetched(task, duration_s)):
-            took_s = time.monotonic() - here
-            logger.info("task %d: here after %.1f s, checked in %.1f s", task.id, here - begun, took_s)
+        took_s = time.monotonic() - here
+        logger.info("task %d: here after %.1f s, checked in %.1f s", task.id, here - begun, took_s)
+        return duration_s
 
     async def _get(self, task: Task, which: str, source: Link | Stored, path: Path) -> None:
         """Bring one input here; one that comes from elsewhere is kept in the storage as well."""
@@ -117,6 +119,9 @@ class Intake:
         except UnderstudyError:  # there is no such file
             return False
         return True
+
+    async def _fetched(self, task: Task, duration_s: float) -> None:
+        await patiently(lambda: self._work.fetched(task, duration_s))
 
     async def _fail(self, task: Task, error: UnderstudyError) -> None:
         if await patiently(lambda: self._work.fail(task, error)):

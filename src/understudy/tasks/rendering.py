@@ -42,8 +42,11 @@ class Rendering:
                 return None
             watch = Watch(self._work, task, PREPARING)
             try:
+                begun = time.monotonic()
                 async with self._folders.new(task.id) as folder:
-                    await watch.over(self._make(task, folder, watch))
+                    output = await watch.over(self._make(task, folder, watch))
+                # Not under the watch, which would see the task ended and take it for another's doing.
+                await self._succeed(task, output, time.monotonic() - begun)
             except (TaskOverError, Cancelled):
                 logger.info("task %d: it is over, attempt %d is dropped", task.id, task.attempt)
                 await self._drop(task)
@@ -60,8 +63,8 @@ class Rendering:
                 await self._fail(task, failure)
             return None
 
-    async def _make(self, task: Task, folder: Path, watch: Watch) -> None:
-        begun = time.monotonic()
+    async def _make(self, task: Task, folder: Path, watch: Watch) -> Output:
+        """The task's video, in the storage."""
         for which in ("image", "video"):
             await self._get(input_key(task.id, which), folder / which)
 
@@ -71,14 +74,18 @@ class Rendering:
 
         rendered = await self._renderer.render(folder, task, report)
         watch.tell(STORING, 1.0, 0.0)
-        output = await self._keep(task, rendered)
-        if await patiently(lambda: self._work.succeed(task, output)) or await self._is_ours(task):
-            logger.info(
-                "task %d: made in %.1f s, attempt %d", task.id, time.monotonic() - begun, task.attempt
-            )
-            await self._clear(task)
-        else:
+        return await self._keep(task, rendered)
+
+    async def _succeed(self, task: Task, output: Output, took_s: float) -> None:
+        if not await patiently(lambda: self._work.succeed(task, output)) and not await self._is_ours(task):
+            logger.info("task %d: attempt %d came too late", task.id, task.attempt)
             await self._drop(task)
+            return
+        logger.info("task %d: made in %.1f s, attempt %d", task.id, took_s, task.attempt)
+        with suppress(UnavailableError):  # what nobody needs any more; else retention deletes it later
+            await self._storage.delete(f"inputs/{task.id}")
+            for earlier in range(1, task.attempt):
+                await self._storage.delete(f"results/{task.id}/{earlier}")
 
     async def _get(self, key: str, path: Path) -> None:
         await patiently(lambda: self._storage.get_file(key, path))
@@ -116,16 +123,11 @@ class Rendering:
         now = await patiently(lambda: self._work.load(task.id))
         return now is not None and now.output is not None and now.attempt == task.attempt
 
-    async def _clear(self, task: Task) -> None:
-        """Delete what nobody needs any more. What cannot be deleted now, retention deletes later."""
-        with suppress(UnavailableError):
-            await self._storage.delete(f"inputs/{task.id}")
-            for earlier in range(1, task.attempt):
-                await self._storage.delete(f"results/{task.id}/{earlier}")
-
     async def _drop(self, task: Task) -> None:
-        with suppress(UnavailableError):
-            await self._storage.delete(f"results/{task.id}/{task.attempt}")
+        """Delete what this attempt may have put into the storage for nobody."""
+        if not await self._is_ours(task):
+            with suppress(UnavailableError):
+                await self._storage.delete(f"results/{task.id}/{task.attempt}")
 
     async def _fail(self, task: Task, error: UnderstudyError) -> None:
         if await patiently(lambda: self._work.fail(task, error)):
