@@ -144,15 +144,21 @@ class _Handler(BaseHTTPRequestHandler):
             deleted = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
             self._answer(200, f'<DeleteResult xmlns="{NAMESPACE}">{deleted}</DeleteResult>'.encode())
             return
-        after = query.get("continuation-token", "")
-        keys = sorted(
-            key for key in self.bucket.objects if key.startswith(query.get("prefix", "")) and key > after
-        )
+        after, prefix = query.get("continuation-token", ""), query.get("prefix", "")
+        keys = sorted(key for key in self.bucket.objects if key.startswith(prefix) and key > after)
+        common = []
+        if query.get("delimiter") == "/":  # all folders on each page: their listing need not be cut
+            deeper = [key for key in keys if "/" in key.removeprefix(prefix)]
+            common = sorted({prefix + key.removeprefix(prefix).split("/")[0] + "/" for key in deeper})
+            keys = [key for key in keys if key not in deeper]
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         listed = "".join(
             f"<Contents><Key>{escape(key)}</Key><LastModified>{now}</LastModified><ETag>&quot;x&quot;</ETag>"
             f"<Size>{len(self.bucket.objects[key][0])}</Size></Contents>"
             for key in keys[:PAGE]
+        )
+        listed += "".join(
+            f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>" for name in common
         )
         more = f"<NextContinuationToken>{keys[PAGE - 1]}</NextContinuationToken>" if len(keys) > PAGE else ""
         self._answer(

@@ -7,12 +7,18 @@ from contextlib import suppress
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
 
 from understudy.errors import UnavailableError
 from understudy.tasks.database import Database, migrate
+from understudy.tasks.tables import metadata
 
 ONE = text("SELECT 1")
+OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 def test_connections_that_the_server_closed_are_replaced_unnoticed(database_url: str) -> None:
@@ -26,7 +32,9 @@ def test_connections_that_the_server_closed_are_replaced_unnoticed(database_url:
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchone()
-        assert closed == (2,)
+            assert closed == (2,)
+            while other.execute(OTHERS).fetchone() != (0,):  # they end when the signal reaches them
+                await asyncio.sleep(0.01)
         async with database.read() as connection:
             assert (await connection.execute(ONE)).scalar() == 1
         async with database.begin() as connection:
@@ -72,3 +80,15 @@ def test_an_absent_server_is_told_as_unavailable() -> None:
 def test_migrating_twice_changes_nothing(database_url: str) -> None:
     migrate(database_url)
     migrate(database_url)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(database_url: str) -> None:
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_name": _ours})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def _ours(name: str | None, kind: str, parents: object) -> bool:
+    return kind != "table" or not str(name).startswith(("procrastinate_", "alembic_"))

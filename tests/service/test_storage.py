@@ -189,3 +189,15 @@ def test_urls_that_are_refused(url: str, tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_fake_can_be_away() -> None:
     with pytest.raises(UnavailableError):
         asyncio.run(FakeStorage(away=True).size("a"))
+
+
+def test_the_names_below_a_prefix(storage: Storage) -> None:
+    async def run() -> None:
+        assert await storage.names("inputs") == []
+        for key in ("inputs/1/image", "inputs/1/video", "inputs/22/image", "results/3/1/video.mp4"):
+            await storage.put_bytes(key, b"a")
+        assert await storage.names("inputs") == ["1", "22"]
+        await storage.delete("inputs/1")
+        assert await storage.names("inputs") == ["22"]
+
+    asyncio.run(run())

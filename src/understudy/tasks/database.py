@@ -35,6 +35,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
+            hide_parameters=True,  # they hold callback URLs, prompts and hashes of keys, and errors go to the log
             connect_args={"connect_timeout": 5, "application_name": "understudy"},
         )
         self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
@@ -29,6 +30,7 @@ from understudy.tasks.task import Status, Task
 SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
 LEAST_S = 3.0  # the shortest video; its price is reserved until the clip's length is known
 KEY_LIFE = timedelta(hours=24)
+NAME_SHOWN = 256  # characters: as long as an external id may be
 
 
 class Tasks:
@@ -106,13 +108,14 @@ class Tasks:
         stays for the ledger. Raises TaskError (``task_unknown``)."""
         task = await self.find(account_id, str(task_id))
         now = func.clock_timestamp()
+        mine = tasks.c.id == task.id
         async with self._database.begin() as connection:
             await end_badly(connection, self._jobs, task.id, cancelled())
-            await connection.execute(
-                update(tasks).where(tasks.c.id == task.id).values(deleted_at=now, files_deleted_at=now)
-            )
+            await connection.execute(update(tasks).where(mine).values(deleted_at=now))
         await self._storage.delete(f"inputs/{task.id}")
         await self._storage.delete(f"results/{task.id}")
+        async with self._database.begin() as connection:  # told only now: else the purge does it
+            await connection.execute(update(tasks).where(mine).values(files_deleted_at=now))
 
     async def retry(self, account: Account, task_id: int) -> Task:
         """Hand the same request in again, as a new task without an external id. Raises TaskError
@@ -248,7 +251,7 @@ def new_id() -> int:
     return SMALLEST_ID + secrets.randbelow(2**53 - SMALLEST_ID)
 
 
-def _named(account_id: int, name: str) -> Select[object]:  # type: ignore[type-arg]  # a row of many columns
+def _named(account_id: int, name: str) -> Select[Any]:
     query = select(*COLUMNS).where(tasks.c.account_id == account_id, tasks.c.deleted_at.is_(None))
     is_id = name.isascii() and name.isdigit() and len(name) <= 16 and str(int(name)) == name
     if not is_id:
@@ -260,15 +263,17 @@ def _named(account_id: int, name: str) -> Select[object]:  # type: ignore[type-a
 def _unknown(name: str) -> TaskError:
     return TaskError(
         "task_unknown",
-        f"There is no task with the task/external id {name!r} in this account.",
-        value=name,
+        f"There is no task with the task/external id {name[:NAME_SHOWN]!r} in this account.",
+        value=name[:NAME_SHOWN],
         fix="Check the id, and that the key belongs to the account which made the task.",
     )
 
 
 async def _check_concurrency(connection: AsyncConnection, account: Account) -> None:
     """Raise AccountError where as many tasks live as the account may have. Requests at once wait for each other."""
-    await connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
+    await connection.execute(
+        select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True)
+    )
     live = await connection.scalar(
         select(func.count()).where(tasks.c.account_id == account.id, tasks.c.ended_at.is_(None))
     )

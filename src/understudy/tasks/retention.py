@@ -82,7 +82,10 @@ class Retention:
     async def _delete_results(self) -> None:
         query = (
             select(tasks.c.id)
-            .where(tasks.c.files_deleted_at.is_(None), tasks.c.ended_at < func.now() - self._results_life)
+            .where(
+                tasks.c.files_deleted_at.is_(None),
+                (tasks.c.ended_at < func.now() - self._results_life) | tasks.c.deleted_at.is_not(None),
+            )
             .order_by(tasks.c.ended_at)
             .limit(BATCH)
         )

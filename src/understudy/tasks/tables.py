@@ -44,6 +44,7 @@ accounts = Table(
     Column("concurrency_limit", Integer),  # null: none
     Column("balance", UNITS),  # units that can still be reserved; null: unlimited
     _now("created_at"),
+    CheckConstraint("balance >= 0", name="accounts_balance"),
 )
 
 keys = Table(
@@ -157,6 +158,7 @@ deliveries = Table(
     _time("ended_at"),
     CheckConstraint("state IN ('pending', 'delivered', 'given_up', 'refused')", name="deliveries_state"),
     Index("deliveries_log", "account_id", "id"),
+    Index("deliveries_pending", "next_at", postgresql_where=text("state = 'pending'")),
 )
 
 delivery_tries = Table(

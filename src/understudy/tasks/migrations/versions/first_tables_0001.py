@@ -29,6 +29,7 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
             nullable=False,
         ),
+        sa.CheckConstraint("balance >= 0", name="accounts_balance"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
@@ -182,6 +183,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("deliveries_log", "deliveries", ["account_id", "id"], unique=False)
+    op.create_index(
+        "deliveries_pending",
+        "deliveries",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_index(op.f("ix_deliveries_task_id"), "deliveries", ["task_id"], unique=False)
     op.create_table(
         "idempotency",
