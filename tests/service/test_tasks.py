@@ -9,13 +9,13 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select, text, update
-from understudy.tasks.accounts import Account
 
 from understudy.errors import AccountError, ClipError, FormError, TaskError
 from understudy.request import Mode, Orientation
 from understudy.storage import FakeStorage
 from understudy.tasks import accounts as account_records
 from understudy.tasks import ledger
+from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs
 from understudy.tasks.records import Tasks
@@ -53,9 +53,10 @@ class Setting:
         async with self.database.begin() as connection:
             return await account_records.create_account(connection, name)
 
-    async def grant(self, account: Account, units: str) -> None:
+    async def grant(self, account: Account, units: str) -> Account:
         async with self.database.begin() as connection:
             await ledger.grant(connection, account.id, Decimal(units))
+            return await account_records.account_named(connection, account.name)
 
     async def balance(self, account: Account) -> Decimal | None:
         async with self.database.begin() as connection:
@@ -113,8 +114,7 @@ def test_a_task_goes_from_submitted_to_succeed(database_url: str) -> None:
 
 def test_it_ends_once_and_is_settled_once_whoever_comes_first(database_url: str) -> None:
     async def story(its: Setting) -> None:
-        account = await its.account()
-        await its.grant(account, "100")
+        account = await its.grant(await its.account(), "100")
         for _ in range(8):
             task = await its.tasks.submit(account, SUBMISSION)
             await its.work.fetched(task, 5.0)
@@ -182,8 +182,7 @@ def test_three_crashes_end_it(database_url: str) -> None:
 
 def test_a_cancelled_task_costs_nothing_and_stops_its_worker(database_url: str) -> None:
     async def story(its: Setting) -> None:
-        account = await its.account()
-        await its.grant(account, "10")
+        account = await its.grant(await its.account(), "10")
         task = await its.tasks.submit(account, SUBMISSION)
         taken = await its.work.claim(task.id)
         assert taken is not None
@@ -199,8 +198,7 @@ def test_a_cancelled_task_costs_nothing_and_stops_its_worker(database_url: str) 
 
 def test_the_balance_never_goes_below_zero(database_url: str) -> None:
     async def story(its: Setting) -> None:
-        account = await its.account()
-        await its.grant(account, "4")
+        account = await its.grant(await its.account(), "4")
         answers = await asyncio.gather(
             *(its.tasks.submit(account, SUBMISSION) for _ in range(6)), return_exceptions=True
         )

@@ -7,9 +7,8 @@ import tempfile
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +30,28 @@ SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript client
 LEAST_S = 3.0  # the shortest video; its price is reserved until the clip's length is known
 KEY_LIFE = timedelta(hours=24)
 NAME_SHOWN = 256  # characters: as long as an external id may be
+
+# Statements of every request are built once: building one costs as much as its round trip.
+BY_EXTERNAL_ID = select(*COLUMNS).where(
+    tasks.c.account_id == bindparam("account"),
+    tasks.c.deleted_at.is_(None),
+    tasks.c.external_task_id == bindparam("name"),
+)
+BY_EITHER_ID = (
+    select(*COLUMNS)
+    .where(
+        tasks.c.account_id == bindparam("account"),
+        tasks.c.deleted_at.is_(None),
+        (tasks.c.id == bindparam("task")) | (tasks.c.external_task_id == bindparam("name")),
+    )
+    .order_by((tasks.c.id == bindparam("task")).desc())
+    .limit(1)
+)
+INSERT = (
+    insert(tasks)
+    .values(created_at=func.now(), updated_at=func.now(), seen_at=func.clock_timestamp())
+    .returning(*COLUMNS)
+)
 
 
 class Tasks:
@@ -64,7 +85,12 @@ class Tasks:
         if "\0" in name:  # which the database would refuse to look for
             raise _unknown(name)
         async with self._database.read() as connection:
-            row = (await connection.execute(_named(account_id, name))).first()
+            given: dict[str, object] = {"account": account_id, "name": name}
+            if _is_id(name):
+                found = await connection.execute(BY_EITHER_ID, given | {"task": int(name)})
+            else:
+                found = await connection.execute(BY_EXTERNAL_ID, given)
+            row = found.first()
         if row is None:
             raise _unknown(name)
         return task_of(row)
@@ -208,34 +234,30 @@ class Tasks:
         if account.concurrency_limit is not None:
             await _check_concurrency(connection, account)
         reserved = price(submission.model, submission.mode, LEAST_S)
-        now = func.clock_timestamp()
         row = await connection.execute(
-            insert(tasks)
-            .values(
-                id=task_id,
-                account_id=account.id,
-                external_task_id=submission.external_task_id,
-                dialect=submission.dialect,
-                model=submission.model,
-                engine=submission.engine,
-                image=source_json(image),
-                video=source_json(video),
-                orientation=submission.orientation,
-                mode=submission.mode,
-                sound=submission.sound,
-                watermark=submission.watermark,
-                prompt=submission.prompt,
-                callback_url=submission.callback_url,
-                status=Status.SUBMITTED,
-                reserved=reserved,
-                created_at=func.now(),
-                updated_at=func.now(),
-                seen_at=now,
-            )
-            .returning(*COLUMNS)
+            INSERT,
+            {
+                "id": task_id,
+                "account_id": account.id,
+                "external_task_id": submission.external_task_id,
+                "dialect": submission.dialect,
+                "model": submission.model,
+                "engine": submission.engine,
+                "image": source_json(image),
+                "video": source_json(video),
+                "orientation": submission.orientation,
+                "mode": submission.mode,
+                "sound": submission.sound,
+                "watermark": submission.watermark,
+                "prompt": submission.prompt,
+                "callback_url": submission.callback_url,
+                "status": Status.SUBMITTED,
+                "reserved": reserved,
+            },
         )
         task = task_of(row.one())
-        await ledger.reserve(connection, account.id, task.id, reserved)
+        if account.balance is not None:  # else nothing is held
+            await ledger.reserve(connection, account.id, task.id, reserved)
         if submission.idempotency is not None:
             await _remember(connection, account.id, submission.idempotency, task.id)
         await self._jobs.put(connection, INTAKE, task.id)
@@ -251,13 +273,9 @@ def new_id() -> int:
     return SMALLEST_ID + secrets.randbelow(2**53 - SMALLEST_ID)
 
 
-def _named(account_id: int, name: str) -> Select[Any]:
-    query = select(*COLUMNS).where(tasks.c.account_id == account_id, tasks.c.deleted_at.is_(None))
-    is_id = name.isascii() and name.isdigit() and len(name) <= 16 and str(int(name)) == name
-    if not is_id:
-        return query.where(tasks.c.external_task_id == name)
-    same = tasks.c.id == int(name)
-    return query.where(same | (tasks.c.external_task_id == name)).order_by(same.desc()).limit(1)
+def _is_id(name: str) -> bool:
+    """Whether the name can be a task's id: the digits that we render, and no others."""
+    return name.isascii() and name.isdigit() and len(name) <= 16 and str(int(name)) == name
 
 
 def _unknown(name: str) -> TaskError:

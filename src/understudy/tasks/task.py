@@ -63,7 +63,8 @@ class Task:
 
     ``attempt`` counts the times that a worker took it up and fences late writers; ``crashes`` the workers or children
     that died of it. ``deduction`` is set when it ends: units, 0 for a failed one. ``progress`` is the share done
-    (0 to 1) of the whole, ``stage`` what is being done, ``time_left_s`` the worker's estimate for the whole task. Times are aware, UTC.
+    (0 to 1) of the whole, ``stage`` what is being done, ``time_left_s`` the worker's estimate for the whole task.
+    Times are aware, UTC.
     """
 
     id: int
