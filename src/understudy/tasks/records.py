@@ -5,30 +5,23 @@ from __future__ import annotations
 import secrets
 import tempfile
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, func, select, update
 
-from understudy.errors import AccountError, FormError, ServiceError, TaskError
+from understudy.errors import ServiceError, TaskError
 from understudy.storage import Storage
-from understudy.tasks import ledger
+from understudy.tasks.acceptance import accept
 from understudy.tasks.accounts import Account
-from understudy.tasks.changes import announce, cancelled, end_badly
+from understudy.tasks.changes import cancelled, end_badly
 from understudy.tasks.database import Database
-from understudy.tasks.jobs import INTAKE, Jobs
-from understudy.tasks.prices import price
-from understudy.tasks.rows import COLUMNS, input_key, source_json, task_of
-from understudy.tasks.submission import Idempotency, Inline, Link, Source, Stored, Submission, Upload
-from understudy.tasks.tables import accounts, idempotency, tasks
-from understudy.tasks.task import Status, Task
+from understudy.tasks.jobs import Jobs
+from understudy.tasks.rows import COLUMNS, input_key, task_of
+from understudy.tasks.submission import Inline, Link, Source, Stored, Submission, Upload
+from understudy.tasks.tables import tasks
+from understudy.tasks.task import Task
 
 SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
-LEAST_S = 3.0  # the shortest video; its price is reserved until the clip's length is known
-KEY_LIFE = timedelta(hours=24)
 NAME_SHOWN = 256  # characters: as long as an external id may be
 
 # Statements of every request are built once: building one costs as much as its round trip.
@@ -46,11 +39,6 @@ BY_EITHER_ID = (
     )
     .order_by((tasks.c.id == bindparam("task")).desc())
     .limit(1)
-)
-INSERT = (
-    insert(tasks)
-    .values(created_at=func.now(), updated_at=func.now(), seen_at=func.clock_timestamp())
-    .returning(*COLUMNS)
 )
 
 
@@ -73,7 +61,7 @@ class Tasks:
         video = await self._keep(task_id, "video", submission.video)
         accepted: Task | None = None
         try:
-            accepted = await self._accept(account, submission, task_id, image, video)
+            accepted = await accept(self._database, self._jobs, account, submission, task_id, image, video)
         finally:
             if accepted is None or accepted.id != task_id:  # refused, or the same request came before
                 with suppress(ServiceError):
@@ -193,81 +181,6 @@ class Tasks:
                 ) from None
             await self._storage.put_file(target, path)
 
-    async def _accept(
-        self,
-        account: Account,
-        submission: Submission,
-        task_id: int,
-        image: Link | Stored,
-        video: Link | Stored,
-    ) -> Task:
-        try:
-            async with self._database.begin() as connection:
-                if submission.idempotency is not None:
-                    earlier = await _earlier(connection, account.id, submission.idempotency)
-                    if earlier is not None:
-                        return earlier
-                return await self._insert(connection, account, submission, task_id, image, video)
-        except (
-            _OvertakenError
-        ):  # the same key came twice at once: the other one is accepted, and is the answer
-            return await self._accept(account, submission, task_id, image, video)
-        except IntegrityError as error:
-            if "tasks_external" not in str(error.orig):
-                raise
-            raise FormError(
-                "external_id_taken",
-                f"external_task_id {submission.external_task_id!r} already exists in this account.",
-                value=submission.external_task_id,
-                fix="Choose one that was never used, or query the task that has it.",
-            ) from None
-
-    async def _insert(
-        self,
-        connection: AsyncConnection,
-        account: Account,
-        submission: Submission,
-        task_id: int,
-        image: Link | Stored,
-        video: Link | Stored,
-    ) -> Task:
-        if account.concurrency_limit is not None:
-            await _check_concurrency(connection, account)
-        reserved = price(submission.model, submission.mode, LEAST_S)
-        row = await connection.execute(
-            INSERT,
-            {
-                "id": task_id,
-                "account_id": account.id,
-                "external_task_id": submission.external_task_id,
-                "dialect": submission.dialect,
-                "model": submission.model,
-                "engine": submission.engine,
-                "image": source_json(image),
-                "video": source_json(video),
-                "orientation": submission.orientation,
-                "mode": submission.mode,
-                "sound": submission.sound,
-                "watermark": submission.watermark,
-                "prompt": submission.prompt,
-                "callback_url": submission.callback_url,
-                "status": Status.SUBMITTED,
-                "reserved": reserved,
-            },
-        )
-        task = task_of(row.one())
-        if account.balance is not None:  # else nothing is held
-            await ledger.reserve(connection, account.id, task.id, reserved)
-        if submission.idempotency is not None:
-            await _remember(connection, account.id, submission.idempotency, task.id)
-        await self._jobs.put(connection, INTAKE, task.id)
-        await announce(connection, self._jobs, task)
-        return task
-
-
-class _OvertakenError(Exception):
-    """Another request with the same idempotency key was accepted in the meantime."""
-
 
 def new_id() -> int:
     return SMALLEST_ID + secrets.randbelow(2**53 - SMALLEST_ID)
@@ -285,65 +198,3 @@ def _unknown(name: str) -> TaskError:
         value=name[:NAME_SHOWN],
         fix="Check the id, and that the key belongs to the account which made the task.",
     )
-
-
-async def _check_concurrency(connection: AsyncConnection, account: Account) -> None:
-    """Raise AccountError where as many tasks live as the account may have. Requests at once wait for each other."""
-    await connection.execute(
-        select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True)
-    )
-    live = await connection.scalar(
-        select(func.count()).where(tasks.c.account_id == account.id, tasks.c.ended_at.is_(None))
-    )
-    limit = account.concurrency_limit
-    if limit is not None and (live or 0) >= limit:
-        raise AccountError(
-            "too_many_tasks",
-            "parallel task over resource pack limit",  # Kling's words, which its clients may look for
-            value=f"{live} live tasks",
-            limit=f"{limit} at once",
-            fix="Wait until one of them ends, then send it again.",
-        )
-
-
-async def _earlier(connection: AsyncConnection, account_id: int, given: Idempotency) -> Task | None:
-    """The task that this key made within its life. Raises FormError (``idempotency_conflict``)."""
-    kept = (
-        await connection.execute(
-            select(idempotency.c.body_sha256, idempotency.c.task_id).where(
-                idempotency.c.account_id == account_id,
-                idempotency.c.key == given.key,
-                idempotency.c.created_at > func.now() - KEY_LIFE,
-            )
-        )
-    ).first()
-    if kept is None:
-        return None
-    if kept.body_sha256 != given.body_sha256:
-        raise FormError(
-            "idempotency_conflict",
-            f"The idempotency key {given.key!r} was used within the last 24 hours with another body.",
-            value=given.key,
-            fix="Send the same body again, or choose a new key.",
-        )
-    found = await connection.execute(select(*COLUMNS).where(tasks.c.id == kept.task_id))
-    return task_of(found.one())
-
-
-async def _remember(connection: AsyncConnection, account_id: int, given: Idempotency, task_id: int) -> None:
-    new = postgres_insert(idempotency).values(
-        account_id=account_id, key=given.key, body_sha256=given.body_sha256, task_id=task_id
-    )
-    kept = await connection.execute(
-        new.on_conflict_do_update(
-            index_elements=[idempotency.c.account_id, idempotency.c.key],
-            set_={
-                "body_sha256": new.excluded.body_sha256,
-                "task_id": new.excluded.task_id,
-                "created_at": func.now(),
-            },
-            where=idempotency.c.created_at <= func.now() - KEY_LIFE,
-        ).returning(idempotency.c.task_id)
-    )
-    if kept.first() is None:
-        raise _OvertakenError

@@ -11,10 +11,10 @@ from sqlalchemy import delete, func, select, update
 
 from understudy.errors import UnavailableError
 from understudy.storage import Storage
+from understudy.tasks.acceptance import KEY_LIFE
 from understudy.tasks.database import Database
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.queue import delete_ended_jobs
-from understudy.tasks.records import KEY_LIFE
 from understudy.tasks.tables import idempotency, tasks
 from understudy.tasks.task import Status
 
