@@ -46,10 +46,12 @@ from understudy.tasks.postgres import EmbeddedPostgres
 
 KLING = "/v1/videos/motion-control"
 READY = "/understudy/v1/ready"
+POSTGRES, CONNECTION = "postgres", "postgres: "
 VICTIMS = {  # the words that tell a process, and how often it is chosen
     "api": ("understudy.server.api_process", 3),
     "worker": ("understudy.server.worker_process", 3),
-    "postgres": ("postgres", 2),
+    "postgres": (POSTGRES, 2),
+    "connection": (CONNECTION, 1),  # which makes Postgres end all the others as well
     "render": ("understudy.tasks.child", 2),
 }
 ENDS = ("succeed", "failed")
@@ -140,15 +142,19 @@ class Service:
         self.database_url = EmbeddedPostgres(self.data_dir).start()  # it is found running
 
     def victims(self, words: str) -> list[psutil.Process]:
-        """Its processes with these words in their command line; of Postgres only the first, and not its helpers."""
+        """Its processes with these words in their command line; of Postgres the server, or what it does for one
+        client."""
         found = []
         for process in self.root.children(recursive=True):
             with suppress(psutil.Error):
                 command = process.cmdline()
-                if words == "postgres":
-                    if process.name() == "postgres" and process.parent() == self.root:
-                        found.append(process)
-                elif words in command:
+                if words == POSTGRES:
+                    chosen = process.name() == "postgres" and process.parent() == self.root
+                elif words == CONNECTION:
+                    chosen = command[0].startswith(CONNECTION) and "[local]" in command[0]
+                else:
+                    chosen = words in command
+                if chosen:
                     found.append(process)
         return found
 
@@ -206,17 +212,22 @@ def create(service: Service, key: str, world_url: str, number: int) -> str:
 
 
 def kill_at_random(service: Service, kills: int, pause_s: float, chance: random.Random) -> Counter[str]:
-    """Kill as many processes, with pauses between."""
+    """Kill as many processes, with pauses between. Every kind gets its turn; one that is not there waits for it."""
     done: Counter[str] = Counter()
-    names = [name for name, (_, often) in VICTIMS.items() for _ in range(often)]
+    turns: list[str] = []
     while done.total() < kills and service.process.poll() is None:
         time.sleep(chance.uniform(0.3, 1.7) * pause_s)
-        name = chance.choice(names)
-        found = service.victims(VICTIMS[name][0])
-        if found:
-            with suppress(psutil.Error):
-                chance.choice(found).kill()
-                done[name] += 1
+        if not turns:
+            turns = [name for name, (_, often) in VICTIMS.items() for _ in range(often)]
+            chance.shuffle(turns)
+        for name in list(turns):
+            found = service.victims(VICTIMS[name][0])
+            if found:
+                with suppress(psutil.Error):
+                    chance.choice(found).kill()
+                    done[name] += 1
+                    turns.remove(name)
+                break
     return done
 
 
