@@ -13,6 +13,7 @@ from understudy.errors import AccountError, FormError
 from understudy.tasks import ledger
 from understudy.tasks.accounts import Account
 from understudy.tasks.changes import announce
+from understudy.tasks.database import Database
 from understudy.tasks.jobs import INTAKE, Jobs
 from understudy.tasks.prices import price
 from understudy.tasks.rows import COLUMNS, source_json, task_of
