@@ -16,6 +16,11 @@ def upgrade() -> None:
     cursor = op.get_bind().connection.cursor()
     cursor.execute(SchemaManager.get_schema())
     cursor.close()
+    # Fetching a job asks for the earlier ones of its lock. Without an index that took 3.5 s with 10,000 due callbacks.
+    op.execute(
+        "CREATE INDEX understudy_jobs_lock ON procrastinate_jobs (lock) "
+        "WHERE status IN ('todo', 'doing') AND lock IS NOT NULL"
+    )
     op.create_table(
         "accounts",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
