@@ -64,15 +64,15 @@ HEARD = text(
     """
 ).bindparams(bindparam("jobs", expanding=True))
 
+# NOT IN becomes a hash whatever the statistics say; NOT EXISTS took 7 s among 10,000 tasks before the first ANALYZE.
 MISSING_TASKS = text(
     """
     SELECT id, fetched_at IS NULL AS intake
       FROM tasks
      WHERE ended_at IS NULL AND seen_at < clock_timestamp() - make_interval(secs => :silent_s)
-       AND NOT EXISTS (
-           SELECT FROM procrastinate_jobs job
-            WHERE job.status IN ('todo', 'doing') AND job.queue_name IN ('intake', 'render')
-              AND (job.args->>'id')::bigint = tasks.id)
+       AND id NOT IN (
+           SELECT coalesce((args->>'id')::bigint, 0) FROM procrastinate_jobs
+            WHERE status IN ('todo', 'doing') AND queue_name IN ('intake', 'render'))
      LIMIT 100
     """
 )
@@ -81,10 +81,9 @@ MISSING_DELIVERIES = text(
     SELECT id, task_id
       FROM deliveries
      WHERE state = 'pending' AND next_at < clock_timestamp() - make_interval(secs => :silent_s)
-       AND NOT EXISTS (
-           SELECT FROM procrastinate_jobs job
-            WHERE job.status IN ('todo', 'doing') AND job.queue_name = 'deliver'
-              AND (job.args->>'id')::bigint = deliveries.id)
+       AND id NOT IN (
+           SELECT coalesce((args->>'id')::bigint, 0) FROM procrastinate_jobs
+            WHERE status IN ('todo', 'doing') AND queue_name = 'deliver')
      ORDER BY id LIMIT 100
     """
 )
