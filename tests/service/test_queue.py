@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from work_setting import Setting, run, running, until
@@ -146,6 +147,35 @@ def test_a_lost_database_leaves_running_jobs_alone_and_the_queue_goes_on(
                 return done.reached(1, 2) and await its.scalar(JOBS) == 0
 
             await until(all_done, within_s=20)
+
+    run(database_url, tmp_path, story)
+
+
+def test_after_a_longer_outage_the_queue_goes_on_at_once(
+    database_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    async def story(its: Setting) -> None:
+        done = Done()
+        name = await its.scalar("SELECT current_database()")
+        async with running(worker(its, done).run()):
+
+            async def up() -> bool:
+                return bool(await its.scalar("SELECT count(*) FROM procrastinate_workers"))
+
+            await until(up)
+            with psycopg.connect(postgres_url, autocommit=True) as server:
+                server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+                server.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
+                )
+                await asyncio.sleep(14)
+                server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+            await put(its, 1)
+
+            async def went_on() -> bool:
+                return done.reached(1)
+
+            await until(went_on, within_s=4)
 
     run(database_url, tmp_path, story)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,7 +99,7 @@ class QueueWorker:
             await asyncio.sleep(PAUSE_S)
 
     async def _work(self) -> None:
-        async with self._app().open_async() as app:
+        async with opened(self._app(), self._url) as app:
             await app.run_worker_async(
                 queues=[self._queue],
                 name=self._queue,
@@ -166,7 +167,7 @@ def connection_lost(error: ConnectorException) -> bool:
 
 
 def queue_app(url: str, name: str) -> App:
-    """Procrastinate on that database, with a few connections of its own once it is opened."""
+    """Procrastinate on that database, with a few connections of its own once it is opened by ``opened``."""
     connector = PsycopgConnector(
         conninfo=url,
         kwargs={"connect_timeout": int(CONNECT_S), "application_name": f"understudy {name}"},
@@ -178,10 +179,20 @@ def queue_app(url: str, name: str) -> App:
     return App(connector=connector)
 
 
+@asynccontextmanager
+async def opened(app: App, url: str) -> AsyncIterator[App]:
+    """The app with its connections. Raises psycopg.Error at once where the database is away: the pool would wait for
+    half a minute, trying ever more seldom."""
+    connection = await psycopg.AsyncConnection.connect(url, connect_timeout=int(CONNECT_S))
+    await connection.close()
+    async with app.open_async():
+        yield app
+
+
 async def delete_ended_jobs(url: str) -> None:
     """Those that ended a day ago and were kept. Raises UnavailableError."""
     try:
-        async with queue_app(url, UPKEEP).open_async() as app:
+        async with opened(queue_app(url, UPKEEP), url) as app:
             await app.job_manager.delete_old_jobs(
                 nb_hours=ENDED_JOBS_LIFE_H, include_failed=True, include_cancelled=True, include_aborted=True
             )

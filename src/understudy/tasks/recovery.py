@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.errors import UnavailableError
 from understudy.tasks.database import Database
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
-from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, queue_app
+from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, opened, queue_app
 from understudy.tasks.work import Work
 
 EVERY_S = 1.0
@@ -103,7 +103,7 @@ class Recovery:
         """Until it is cancelled."""
         while True:
             try:
-                async with queue_app(self._database.url, "recovery").open_async() as app:
+                async with opened(queue_app(self._database.url, "recovery"), self._database.url) as app:
                     while True:
                         await self.look(app)
                         await asyncio.sleep(EVERY_S)
