@@ -218,6 +218,18 @@ def test_a_storage_that_is_away_keeps_the_video_waiting(database_url: str, tmp_p
     run(database_url, tmp_path, story)
 
 
+def test_inputs_that_are_gone_end_the_task_in_words(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        task = await its.taken_in(await its.account())
+        its.storage.objects.clear()
+        await its.rendering.run(task.id)
+        now = await its.now(task)
+        assert (now.status, now.error_code) == (Status.FAILED, "inputs_gone")
+        assert "inputs/" not in now.status_msg
+
+    run(database_url, tmp_path, story)
+
+
 def test_a_stopped_worker_kills_the_render_and_counts_no_crash(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         task = await its.taken_in(await its.account())

@@ -8,7 +8,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from understudy.errors import UnavailableError, UnderstudyError
+from understudy.errors import ServiceError, TaskError, UnavailableError, UnderstudyError
 from understudy.media.fetch import fetch
 from understudy.media.limits import CLIP_BYTES, PICTURE_BYTES
 from understudy.media.network import NetworkGuard
@@ -30,6 +30,20 @@ DEADLINES_S = {"image": 60.0, "video": 300.0}
 WHAT = {"image": "reference image", "video": "driving video"}
 
 logger = logging.getLogger(__name__)
+
+
+async def get_input(storage: Storage, key: str, path: Path) -> None:
+    """Bring an input out of the storage. Raises TaskError (``inputs_gone``)."""
+    try:
+        await patiently(lambda: storage.get_file(key, path))
+    except ServiceError as error:
+        if error.code != "file_missing":
+            raise
+        raise TaskError(
+            "inputs_gone",
+            "The picture or the video is not there any more.",
+            fix="Create a new task with both.",
+        ) from None
 
 
 class Intake:
@@ -92,9 +106,9 @@ class Intake:
         """Bring one input here; one that comes from elsewhere is kept in the storage as well."""
         key = input_key(task.id, which)
         if isinstance(source, Stored):
-            await patiently(lambda: self._storage.get_file(source.key, path))
+            await get_input(self._storage, source.key, path)
         elif await self._kept(key):  # an earlier try got so far; the source may be gone since
-            await patiently(lambda: self._storage.get_file(key, path))
+            await get_input(self._storage, key, path)
         else:
             await self._fetch(source.url, path, which)
             await patiently(lambda: self._storage.put_file(key, path))

@@ -11,6 +11,7 @@ from pathlib import Path
 from understudy.errors import UnavailableError, UnderstudyError
 from understudy.storage import Storage
 from understudy.tasks.folders import WorkFolders
+from understudy.tasks.intake import get_input
 from understudy.tasks.patience import patiently
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
 from understudy.tasks.rows import input_key, result_key
@@ -66,7 +67,7 @@ class Rendering:
     async def _make(self, task: Task, folder: Path, watch: Watch) -> Output:
         """The task's video, in the storage."""
         for which in ("image", "video"):
-            await self._get(input_key(task.id, which), folder / which)
+            await get_input(self._storage, input_key(task.id, which), folder / which)
 
         async def report(stage: str, progress: float, time_left_s: float | None) -> bool:
             watch.tell(stage, progress, time_left_s)
@@ -86,9 +87,6 @@ class Rendering:
             await self._storage.delete(f"inputs/{task.id}")
             for earlier in range(1, task.attempt):
                 await self._storage.delete(f"results/{task.id}/{earlier}")
-
-    async def _get(self, key: str, path: Path) -> None:
-        await patiently(lambda: self._storage.get_file(key, path))
 
     async def _keep(self, task: Task, rendered: Rendered) -> Output:
         """Put the result where the record will name it; nobody knows of it before the task has ended."""
