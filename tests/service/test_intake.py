@@ -18,6 +18,7 @@ from work_setting import Setting, away, forever, run, until
 from understudy.errors import ClipError
 from understudy.media.network import NetworkGuard
 from understudy.tasks import ledger, trials
+from understudy.tasks.accounts import account_named
 from understudy.tasks.jobs import INTAKE, RENDER
 from understudy.tasks.renderer import ChildDied
 from understudy.tasks.submission import Link
@@ -115,6 +116,7 @@ def test_a_clip_that_the_balance_does_not_reach_ends_the_task(database_url: str,
         account = await its.account()
         async with its.database.begin() as connection:
             await ledger.grant(connection, account.id, Decimal("2.00"))  # three seconds cost 1.50, five 2.50
+            account = await account_named(connection, account.name)
         task = await its.task(account)
         await its.intake.run(task.id)
         assert (await its.now(task)).error_code == "balance_used_up"
