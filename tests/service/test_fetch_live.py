@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from understudy.errors import FetchError
 from understudy.media import network
 from understudy.media.fetch import fetch
 from understudy.media.network import NetworkGuard
+from understudy.tasks.posting import Answer, post
 
 Peer = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 
@@ -443,3 +445,42 @@ def test_certificates_are_checked_for_the_name_not_the_address(
     finally:
         network._ssl_context.cache_clear()
     assert names == [host.removesuffix(".")]
+
+
+@pytest.mark.parametrize("when", ["before its answer", "in its answer"])
+def test_tls_that_a_server_breaks_is_the_servers_fault(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Not a disk of ours that cannot be written, which would be waited for without end."""
+    certificates = Certificates(tmp_path, "media.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.root))
+    network._ssl_context.cache_clear()
+
+    async def broken(head: str, writer: asyncio.StreamWriter) -> None:
+        if when == "in its answer":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nsome")
+            await writer.drain()
+        os.write(writer.get_extra_info("socket").fileno(), b"no record of TLS" * 4)  # past the encryption
+        await asyncio.sleep(1)
+
+    async def resolver(host: str) -> list[str]:
+        return ["127.0.0.1"]
+
+    guard = NetworkGuard(LOOPBACK, resolver=resolver)
+
+    async def fetched() -> Answer:
+        async with Server(broken, tls=certificates.server_context([])) as server:
+            url = f"https://media.example:{server.port}/"
+            with pytest.raises(FetchError) as caught:
+                await fetch(url, path, guard=guard, limit_bytes=LIMIT, deadline_s=5, what="driving video")
+            assert caught.value.code == "fetch_unreachable"
+            return await post(guard, url, b"{}", {}, timeout_s=5)
+
+    try:
+        answer = asyncio.run(fetched())
+    finally:
+        network._ssl_context.cache_clear()
+    if when == "in its answer":  # its status is known by then
+        assert answer.delivered
+    else:
+        assert (answer.http_status, answer.error) == (None, "the connection broke off before an answer")

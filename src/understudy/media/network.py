@@ -231,12 +231,14 @@ class _SystemResolver:
 
 @contextmanager
 def _translated(request: httpx.Request) -> Iterator[None]:
-    """httpcore's errors as httpx's, which have the same names."""
+    """httpcore's errors as httpx's, which have the same names; a broken TLS record comes through it as an OSError."""
     try:
         yield
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
         kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__)
         raise kind(str(error), request=request) from error
+    except OSError as error:
+        raise httpx.NetworkError(type(error).__name__, request=request) from error
 
 
 @cache
