@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from understudy.errors import AccountError, ClipError, FormError, TaskError
+from understudy.errors import AccountError, ClipError, FormError, TaskError, UnavailableError
 from understudy.request import Mode, Orientation
 from understudy.storage import FakeStorage
 from understudy.tasks import accounts as account_records
 from understudy.tasks import ledger
 from understudy.tasks.accounts import Account
-from understudy.tasks.database import Database
+from understudy.tasks.database import Database, unavailable
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs
 from understudy.tasks.records import Tasks
-from understudy.tasks.submission import Idempotency, Inline, Link, Submission
+from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
 from understudy.tasks.tables import deliveries, idempotency, tasks
 from understudy.tasks.tables import ledger as ledger_table
 from understudy.tasks.task import Output, Status
@@ -264,6 +266,51 @@ def test_the_task_id_wins_over_an_external_id_of_the_same_digits(database_url: s
         for name in ("", "9" * 400, "٣", "-1", "7"):
             with pytest.raises(TaskError):
                 await its.tasks.find(account.id, name)
+
+    run(database_url, story)
+
+
+@pytest.mark.parametrize("taken", ["the external id", "the balance", "the place"])
+def test_an_idempotency_key_is_stronger_than_what_the_first_of_the_requests_took(
+    database_url: str, taken: str
+) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        keyed = replace(SUBMISSION, idempotency=Idempotency("key", "a" * 64))
+        if taken == "the external id":
+            keyed = replace(keyed, external_task_id="mine")
+        elif taken == "the balance":
+            account = await its.grant(account, "1.5")
+        else:
+            account = replace(account, concurrency_limit=1)
+        answers = await asyncio.gather(*(its.tasks.submit(account, keyed) for _ in range(6)))
+        assert len({task.id for task in answers}) == 1
+        assert await its.count(tasks) == 1
+
+    run(database_url, story)
+
+
+def test_inputs_stay_where_the_answer_to_the_commit_was_lost(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        begin = its.database.begin
+
+        @asynccontextmanager
+        async def lost() -> AsyncIterator[AsyncConnection]:
+            async with begin() as connection:
+                yield connection
+            raise unavailable()
+
+        keyed = replace(SUBMISSION, idempotency=Idempotency("key", "a" * 64), image=Inline(b"picture"))
+        with monkeypatch.context() as patched:
+            patched.setattr(its.database, "begin", lost)
+            with pytest.raises(UnavailableError):
+                await its.tasks.submit(account, keyed)
+        task = await its.tasks.submit(account, keyed)
+        assert task.image == Stored(f"inputs/{task.id}/image")
+        assert its.storage.objects == {f"inputs/{task.id}/image": b"picture"}
 
     run(database_url, story)
 

@@ -47,15 +47,20 @@ async def accept(
     """
     try:
         async with database.begin() as connection:
-            if submission.idempotency is not None:
-                earlier = await _earlier(connection, account.id, submission.idempotency)
-                if earlier is not None:
-                    return earlier
+            earlier = await _earlier(connection, account.id, submission.idempotency)
+            if earlier is not None:
+                return earlier
             return await _insert(connection, jobs, account, submission, task_id, image, video)
     except _OvertakenError:  # the same key came twice at once: the other one is accepted, and is the answer
         return await accept(database, jobs, account, submission, task_id, image, video)
-    except IntegrityError as error:
-        if "tasks_external" not in str(error.orig):
+    except (IntegrityError, AccountError) as error:
+        async with (
+            database.begin() as connection
+        ):  # it may be the other one that has the external id, or the units
+            earlier = await _earlier(connection, account.id, submission.idempotency)
+        if earlier is not None:
+            return earlier
+        if isinstance(error, AccountError) or "tasks_external" not in str(error.orig):
             raise
         raise FormError(
             "external_id_taken",
@@ -131,8 +136,10 @@ async def _check_concurrency(connection: AsyncConnection, account: Account) -> N
         )
 
 
-async def _earlier(connection: AsyncConnection, account_id: int, given: Idempotency) -> Task | None:
+async def _earlier(connection: AsyncConnection, account_id: int, given: Idempotency | None) -> Task | None:
     """The task that this key made within its life. Raises FormError (``idempotency_conflict``)."""
+    if given is None:
+        return None
     kept = (
         await connection.execute(
             select(idempotency.c.body_sha256, idempotency.c.task_id).where(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, func, select, update
 
-from understudy.errors import ServiceError, TaskError
+from understudy.errors import AccountError, FormError, ServiceError, TaskError
 from understudy.storage import Storage
 from understudy.tasks.acceptance import accept
 from understudy.tasks.accounts import Account
@@ -59,13 +59,14 @@ class Tasks:
         task_id = new_id()
         image = await self._keep(task_id, "image", submission.image)
         video = await self._keep(task_id, "video", submission.video)
-        accepted: Task | None = None
+        # Where the database is lost it may have been accepted: retention deletes inputs that no task has.
         try:
             accepted = await accept(self._database, self._jobs, account, submission, task_id, image, video)
-        finally:
-            if accepted is None or accepted.id != task_id:  # refused, or the same request came before
-                with suppress(ServiceError):
-                    await self._storage.delete(f"inputs/{task_id}")
+        except (FormError, AccountError):
+            await self._forget(task_id)
+            raise
+        if accepted.id != task_id:  # the same request came before
+            await self._forget(task_id)
         return accepted
 
     async def find(self, account_id: int, name: str) -> Task:
@@ -165,6 +166,10 @@ class Tasks:
             case Stored(other):
                 await self._copy(other, key)
         return Stored(key)
+
+    async def _forget(self, task_id: int) -> None:
+        with suppress(ServiceError):
+            await self._storage.delete(f"inputs/{task_id}")
 
     async def _copy(self, source: str, target: str) -> None:
         with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
