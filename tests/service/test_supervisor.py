@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -23,11 +24,14 @@ from serving import Serving, ask, serving, until
 
 from understudy.commands import SERVER_PACKAGES
 from understudy.config import Settings
-from understudy.errors import ServiceError, SettingError
+from understudy.errors import ServiceError, SettingError, UnavailableError
 from understudy.server import supervised
 from understudy.server.first_start import first_start
 from understudy.server.listening import listening
+from understudy.server.signals import Signals
 from understudy.server.supervised import Supervised
+from understudy.server.supervisor import Supervisor
+from understudy.tasks.postgres import EmbeddedPostgres
 
 HEALTH = "/understudy/v1/health"
 TASKS = "/v1/videos/motion-control?pageNum=1&pageSize=10"
@@ -307,6 +311,40 @@ def test_a_process_that_ends_again_and_again_is_started_with_pauses(monkeypatch:
     pauses_s = [later - earlier for earlier, later in itertools.pairwise(starts)]
     assert pauses_s[4] > 0.8, "the fifth pause is 0.05 s times 2 to the fourth"
     assert pauses_s[0] < pauses_s[4]
+
+
+def test_what_cannot_be_started_for_the_moment_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervised, "FIRST_PAUSE_S", 0.01)
+    tries: list[int] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        tries.append(1)
+        if len(tries) < 3:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return subprocess.Popen([sys.executable, "-S", "-c", ""])
+
+    child = Supervised("The child", start)
+    while len(tries) < 3:
+        child.tend()
+        time.sleep(0.002)
+    until(child.gone)
+
+
+@pytest.mark.parametrize("why", ["room", "start"])
+def test_a_postgres_that_cannot_be_started_again_does_not_end_the_service(tmp_path: Path, why: str) -> None:
+    class Away(EmbeddedPostgres):
+        def start(self) -> str:
+            if why == "room":
+                raise SettingError(
+                    "setting_invalid", "The data folder cannot be used: no space left.", fix=""
+                )
+            raise UnavailableError("unavailable", "The embedded Postgres does not start.", fix="")
+
+    with Signals().heeded() as signals:
+        supervisor = Supervisor(signals, Away(tmp_path), [])
+        supervisor.come_up(None)
+        signals.asked = 1
+        supervisor.stop()
 
 
 def test_any_free_port_and_both_families() -> None:

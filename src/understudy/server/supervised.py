@@ -39,7 +39,10 @@ class Supervised:
             self._ended(self._process, code)
         if time.monotonic() >= self._due:
             self._started = time.monotonic()
-            self._process = self._start()
+            try:
+                self._process = self._start()
+            except OSError as error:  # no process or memory is left: for the moment, it may be
+                self._pause(f"{self.name} cannot be started: {error.strerror}")
 
     def send(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -58,14 +61,17 @@ class Supervised:
     def _ended(self, process: subprocess.Popen[bytes], code: int) -> None:
         release(process)
         self._process = None
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        self._pause(f"{self.name} {how}")
+
+    def _pause(self, why: str) -> None:
         now = time.monotonic()
         self.short_lives = self.short_lives + 1 if now - self._started < SHORT_LIFE_S else 0
         pause_s = (
             min(FIRST_PAUSE_S * 2 ** (self.short_lives - 1), LONGEST_PAUSE_S) if self.short_lives else 0.0
         )
         self._due = now + pause_s
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        log(f"{self.name} {how}; it is started again{f' in {pause_s:.1f} s' if pause_s else ''}")
+        log(f"{why}; it is started again{f' in {pause_s:.1f} s' if pause_s else ''}")
 
 
 def log(line: str) -> None:

@@ -100,7 +100,10 @@ class Supervisor:
             try:
                 with self._signals.breaking():
                     postgres.start()
-            except UnavailableError as error:
+            except (
+                UnavailableError,
+                SettingError,
+            ) as error:  # a disk that is full, say: it may have room later
                 log(error.message)
             except Stop:
                 return
