@@ -117,6 +117,23 @@ def test_it_makes_videos_and_stops_when_it_is_asked_to(database_url: str, tmp_pa
     run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
 
 
+def test_a_cancelled_tasks_processes_are_gone_within_two_seconds(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        account, sender = await its.account(), Sender(its, tmp_path)
+        async with working(its, tmp_path) as worker:
+            task = await sender.send(account, "fake-slow")
+            await drawn_at(its, task)
+            children = worker.children()
+            assert children
+            await its.tasks.cancel(account.id, task.id)
+            _, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=2)
+            assert not alive
+            after = await made(its, await sender.send(account, "fake"))  # and the place is free
+            assert after.status == Status.SUCCEED
+
+    run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
+
+
 def test_stopped_in_mid_render_it_puts_the_task_back(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         account, sender = await its.account(), Sender(its, tmp_path)
