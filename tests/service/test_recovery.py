@@ -315,3 +315,30 @@ def test_a_callback_without_a_job_gets_one_before_the_later_ones(
             await until(both)
 
     run(database_url, tmp_path, story)
+
+
+def test_after_a_suspended_machine_or_a_clock_put_forward_workers_have_time_to_speak(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IN_TOUCH_S", 0.3)
+
+    async def story(its: Setting) -> None:
+        task = await put_to_render(its)
+        recovery = recovery_of(its)
+        async with queue_app(its.database.url, "test").open_async() as app:
+            monkeypatch.setattr(module, "UP_S", text("SELECT 1000.0"))
+            await recovery.look(app)
+            await asyncio.sleep(0.4)
+            await recovery.look(app)
+            async with its.database.begin() as connection:  # taken long ago, by now
+                await connection.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+                await connection.execute(text("UPDATE procrastinate_events SET at = at - interval '1 hour'"))
+            await seen(its, task, 3600)
+            monkeypatch.setattr(module, "UP_S", text("SELECT 4600.0"))
+            await recovery.look(app)
+            assert (await its.now(task)).crashes == 0
+            await asyncio.sleep(0.4)
+            await recovery.look(app)  # nobody spoke
+            assert (await its.now(task)).crashes == 1
+
+    run(database_url, tmp_path, story, queue=JOBS)

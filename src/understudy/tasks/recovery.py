@@ -3,7 +3,7 @@
 Every second, one worker at a time (under an advisory lock) looks at all jobs that are being done. A job is lost
 when nothing was heard of it for a while: of its worker, which sends a heartbeat every two seconds, and of its task,
 whose worker tells half a second apart that it is at it. Neither can be heard while the database is away, so nothing is
-judged until it has been there for a while.
+judged until it has been there for a while, nor soon after the machine was suspended or its clock was put forward.
 
 This is a loop and no periodic job of the queue: it watches over the queue, and must not depend on it.
 """
@@ -37,6 +37,7 @@ FORGOTTEN_S = {
 }  # its worker lives, but not for this job
 POSTGRES_UP_S = 15.0  # nothing is judged before it is up for as long,
 IN_TOUCH_S = 10.0  # and before we have reached it for as long
+MOST_GAP_S = 5.0  # between two looks; in a longer one we stood still, and maybe all the workers with us
 MISSING_EVERY_S = 30.0
 MISSING_S = 60.0  # what should have a job, and has none for as long, gets one again
 RECOVERING = 0x756E6467  # the advisory lock under which one worker at a time recovers
@@ -98,6 +99,7 @@ class Recovery:
         self._work = work
         self._in_touch_since: float | None = None
         self._looked_for_missing = 0.0
+        self._looked_up_s = 0.0  # by the database's clock, which a suspended machine's runs ahead with
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -116,12 +118,15 @@ class Recovery:
         """Once, unless another worker does, or it is too early to judge."""
         now = time.monotonic()
         async with self._database.begin() as connection:
-            if self._in_touch_since is None:
+            up_s = float(await connection.scalar(UP_S) or 0)
+            if self._in_touch_since is None or abs(up_s - self._looked_up_s) > MOST_GAP_S:
                 self._in_touch_since = now
-            if now - self._in_touch_since < IN_TOUCH_S or not await connection.scalar(LOCK):
-                return
-            if float(await connection.scalar(UP_S) or 0) < POSTGRES_UP_S:
-                return
+            if up_s >= POSTGRES_UP_S and now - self._in_touch_since >= IN_TOUCH_S:
+                await self._judge(app, connection, now)
+            self._looked_up_s = up_s + (time.monotonic() - now)
+
+    async def _judge(self, app: App, connection: AsyncConnection, now: float) -> None:
+        if await connection.scalar(LOCK):
             for job, needed in await self._lost(connection, app):
                 await self._put_back(app, job, needed=needed)
             if now - self._looked_for_missing >= MISSING_EVERY_S:
