@@ -151,6 +151,10 @@ def _grabcut(rgb: Frame) -> Mask | None:
     labels[:, :ring_x] = cv2.GC_BGD
     labels[:, -ring_x:] = cv2.GC_BGD
     cv2.setRNGSeed(1)
+    if len(np.unique(small.reshape(-1, 3), axis=0)) < 0.02 * h * w:
+        # Its cut takes minutes where colours are few and flat: every way round is as cheap as the next.
+        grain = np.random.default_rng(1).normal(0, 2, small.shape)
+        small = np.clip(small + grain, 0, 255).astype(np.uint8)
     try:
         cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
     except cv2.error:
