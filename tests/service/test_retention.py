@@ -112,6 +112,22 @@ def test_idempotency_keys_go_after_a_day(database_url: str, tmp_path: Path) -> N
     run(database_url, tmp_path, story)
 
 
+def test_what_a_worker_puts_after_its_task_was_deleted_is_purged(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.taken_in(account)
+        assert await its.work.claim(task.id) is not None
+        await its.tasks.delete(account.id, task.id)
+        await its.storage.put_bytes(f"results/{task.id}/1/video.mp4", b"a late one")  # and then it was killed
+        await retention_of(its).run(0)
+        await ended(its, task, "11 minutes")
+        await retention_of(its).run(0)
+        assert its.storage.objects == {}
+        assert (await its.now(task)).files_deleted_at is not None
+
+    run(database_url, tmp_path, story)
+
+
 def test_a_storage_that_is_away_is_left_for_the_next_time(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         task = await its.taken_in(await its.account())

@@ -125,10 +125,12 @@ class Tasks:
         now = func.clock_timestamp()
         mine = tasks.c.id == task.id
         async with self._database.begin() as connection:
-            await end_badly(connection, self._jobs, task.id, cancelled())
+            was_live = await end_badly(connection, self._jobs, task.id, cancelled())
             await connection.execute(update(tasks).where(mine).values(deleted_at=now))
         await self._storage.delete(f"inputs/{task.id}")
         await self._storage.delete(f"results/{task.id}")
+        if was_live:  # its worker may be about to put something more there: the purge looks again
+            return
         async with self._database.begin() as connection:  # told only now: else the purge does it
             await connection.execute(update(tasks).where(mine).values(files_deleted_at=now))
 

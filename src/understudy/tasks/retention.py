@@ -19,6 +19,7 @@ from understudy.tasks.tables import idempotency, tasks
 from understudy.tasks.task import Status
 
 INPUTS_LIFE = timedelta(hours=1)  # after the end, so that a failed task can be tried again
+STOPPING = timedelta(minutes=10)  # after which no worker puts anything more into a task that ended
 ORPHANS_LIFE_S = 3600.0  # of inputs that no task has; handing a task in takes seconds
 BATCH = 500
 
@@ -84,7 +85,8 @@ class Retention:
             select(tasks.c.id)
             .where(
                 tasks.c.files_deleted_at.is_(None),
-                (tasks.c.ended_at < func.now() - self._results_life) | tasks.c.deleted_at.is_not(None),
+                (tasks.c.ended_at < func.now() - self._results_life)
+                | (tasks.c.deleted_at.is_not(None) & (tasks.c.ended_at < func.now() - STOPPING)),
             )
             .order_by(tasks.c.ended_at)
             .limit(BATCH)
