@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
+import pytest
 from fastapi import FastAPI
+from kling_examples import LEAST, LINKS, SUBMITTED, SUCCEEDED
 
-from understudy.errors import SERVICE_CODES
+from understudy.errors import SERVICE_CODES, FormError, TaskError
 from understudy.server.api_page import STYLE, api_page
+from understudy.server.dialects.kling_answers import created, envelope, queried
+from understudy.server.dialects.kling_errors import kling_error
+from understudy.server.dialects.kling_form import FIELDS as KLING_FIELDS
+from understudy.server.dialects.kling_form import PATH as KLING_PATH
+from understudy.server.dialects.kling_form import decode_create
 from understudy.server.errors_native import STATUS_OF_CODE
 from understudy.server.native import router
 from understudy.server.native_answers import ResultAnswer, TaskAnswer
@@ -41,7 +50,61 @@ def test_every_field_is_told() -> None:
 def test_every_route_is_told() -> None:
     words = {word.split("?")[0] for line in TEXT.splitlines() for word in re.split(r"[\s`]+", line)}
     told = {re.sub(r"^\$SERVICE", "", word).replace("4503599627370496", "{id}") for word in words}
-    assert set(DOCUMENT["paths"]) <= told
+    assert {path for path in DOCUMENT["paths"] if path.startswith("/understudy")} <= told
+    assert KLING_PATH in TEXT
+
+
+def fits(value: Any, schema: Any) -> None:
+    """The value has the keys and types that the schema tells, and no others; an enumeration has its word."""
+    if "$ref" in schema:
+        schema = DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+    assert type(value) is kinds[schema["type"]], schema
+    assert value in schema.get("enum", [value])
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= set(value) <= set(schema["properties"])
+        for name, each in value.items():
+            fits(each, schema["properties"][name])
+    if isinstance(value, list):
+        for each in value:
+            fits(each, schema["items"])
+
+
+def test_klings_routes_are_described_as_they_are() -> None:
+    one = DOCUMENT["paths"][f"{KLING_PATH}/{{task_id}}"]["get"]
+    listed, create = (DOCUMENT["paths"][KLING_PATH][method] for method in ("get", "post"))
+    for operation, data in (
+        (create, created(SUBMITTED)),
+        (one, queried(SUBMITTED, LINKS)),
+        (one, queried(SUCCEEDED, LINKS)),
+        (listed, [queried(SUCCEEDED, LINKS)]),
+    ):
+        answers = operation["responses"]
+        fits(envelope(data, "id"), answers["200"]["content"]["application/json"]["schema"])
+        error = kling_error(TaskError("task_unknown", "There is none.", fix="Look."), "id")
+        fits(error[1], answers[str(error[0])]["content"]["application/json"]["schema"])
+        assert operation["security"]
+    assert {"400", "401", "404", "413", "429", "500", "503"} <= set(create["responses"])
+    body = DOCUMENT["components"]["schemas"]["KlingNewTask"]
+    assert tuple(body["properties"]) == KLING_FIELDS
+    decode_create(body["examples"][0], engine="puppet")
+    for name in body["required"]:
+        with pytest.raises(FormError, match=name):
+            decode_create({key: value for key, value in LEAST.items() if key != name}, engine="puppet")
+    for name, field in body["properties"].items():
+        for word in field.get("enum", ()):
+            decode_create(LEAST | {name: word}, engine="puppet")
+        if "enum" in field:
+            with pytest.raises(FormError, match=name):
+                decode_create(LEAST | {name: "another"}, engine="puppet")
+        if "maxLength" in field:
+            with pytest.raises(FormError, match=name):
+                decode_create(LEAST | {name: "x" * (field["maxLength"] + 1)}, engine="puppet")
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(DOCUMENT)))
+    assert names <= set(DOCUMENT["components"]["schemas"])
 
 
 def test_the_page_has_every_operation_and_a_line_for_the_shell() -> None:

@@ -180,7 +180,21 @@ def test_idempotency_takes_the_key_and_the_body_s_hash() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["867000000000000001", "a/b", "a//b/", "/a", "ünï 码", "..", "a?b#c%", "x" * 256, "data: {}", "%2F", " "],
+    [
+        "867000000000000001",
+        "a/b",
+        "a//b/",
+        "/a",
+        "ünï 码",
+        "..",
+        "a?b#c%",
+        "x" * 256,
+        "data: {}",
+        "%2F",
+        " ",
+        "a\nb",
+        "a\n",
+    ],
 )
 def test_the_rest_of_the_path_is_the_name(name: str) -> None:
     server = Server()
@@ -236,10 +250,18 @@ def test_every_error_comes_as_an_envelope(error: Exception, status: int, code: i
         ("DELETE", f"{PATH}/1", 405, 1202),
         ("PUT", PATH, 405, 1202),
         ("POST", "/v1/%00%ff\u2028", 404, 1203),
+        ("POST", "http://test//v1/videos/motion-control", 404, 1203),
     ],
 )
 def test_what_is_not_there_comes_as_an_envelope(method: str, path: str, status: int, code: int) -> None:
     assert refused(Server().ask(method, path)) == (status, code)
+
+
+@pytest.mark.parametrize(("path", "methods"), [(PATH, "GET, HEAD, POST"), (f"{PATH}/1", "GET, HEAD")])
+def test_a_wrong_method_is_told_all_the_right_ones(path: str, methods: str) -> None:
+    response, body = Server().ask("PUT", path)
+    assert response.headers.get_list("allow") == [methods]
+    assert body["message"].endswith(f"Use {methods}.")
 
 
 def test_results_as_data() -> None:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from understudy.errors import FormError, UnavailableError, UnderstudyError
@@ -73,6 +74,8 @@ def error_response(scope: Scope, error: Exception) -> Response:
     encode = errors_native.encode_error if dialect is None else dialect.encode_error
     answer = encode(known, request_id)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if known.code == "method_unknown":
+        headers["Allow"] = known.limit or ""
     if isinstance(known, UnavailableError) and known.code == "unavailable":
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if answer.status == 401:
@@ -120,13 +123,13 @@ def _understood(scope: Scope, error: Exception) -> UnderstudyError:
             fix="See /understudy/v1/docs for what there is.",
         )
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow")
+        allowed = _allowed(scope)
         return FormError(
             "method_unknown",
             f"{path!r} does not know the method {method!r}.",
             value=method,
             limit=allowed,
-            fix=f"Use {allowed}." if allowed else "See /understudy/v1/docs for what there is.",
+            fix=f"Use {allowed}.",
         )
     if error.status_code == 413:
         return body_too_large(_body_limit(scope))
@@ -135,6 +138,16 @@ def _understood(scope: Scope, error: Exception) -> UnderstudyError:
             "body_unreadable", "The request's body cannot be read.", fix="Send what its Content-Type says."
         )
     return internal_error()
+
+
+def _allowed(scope: Scope) -> str:
+    """The methods of every route at that path: Starlette tells those of the first."""
+    routes = scope["app"].router.routes
+    return ", ".join(
+        method
+        for method in sorted(METHODS)
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    )
 
 
 def _invalid(error: RequestValidationError) -> FormError:

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from understudy.server.dialects.registry import DIALECTS
 from understudy.server.native_form import FILE_BYTES, NewTask
 
 REFERENCE = "#/components/schemas/"
@@ -14,8 +15,8 @@ DESCRIPTION = (
     "One image of a character and one video of somebody moving go in, a video of that character making those "
     "movements comes out. Create a task, follow it until it has succeeded, download its result.\n\n"
     "Every request but `health` and `ready` needs `Authorization: Bearer` with an API key (`understudy keys create`), "
-    "or with a token signed with a key pair. Every answer has an `X-Request-Id`; every error has the same form, a "
-    "stable code, and a hint on what to do.\n\n"
+    "or with a token signed with a key pair. Every answer has an `X-Request-Id`; every error under "
+    "`/understudy` has the same form, a stable code, and a hint on what to do.\n\n"
     "Clients written for Kling's Motion Control API use theirs, at `/v1/videos/motion-control`; an account sees the "
     "same tasks there and here."
 )
@@ -44,6 +45,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.update(new_task.pop("$defs", {}))
         schemas["NewTask"] = {**new_task, "examples": [NEW_TASK_EXAMPLE]}
         schemas["NewTaskForm"] = _form(new_task)
+        for dialect in DIALECTS.values():
+            described = dialect.description()
+            document["paths"].update(described.paths)
+            schemas.update(described.schemas)
         app.openapi_schema = document
     return app.openapi_schema
 

@@ -7,7 +7,7 @@ shape of every error on its paths, and the worker asks it for the bodies of its 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from understudy.errors import UnderstudyError
@@ -38,6 +38,15 @@ class Decoded:
     notes: tuple[Note, ...] = ()
 
 
+@dataclass(frozen=True)
+class Description:
+    """A part of an OpenAPI document: ``paths`` and the ``schemas`` that they refer to. Names of schemas are the
+    dialect's own: no two dialects share one."""
+
+    paths: Mapping[str, Any] = field(default_factory=dict)
+    schemas: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Dialect(Protocol):
     """A pure translation, both ways, and the routes that speak it. Only ``router`` touches the service."""
 
@@ -52,6 +61,11 @@ class Dialect(Protocol):
 
     def router(self, service: Service) -> APIRouter:
         """The dialect's routes. They raise UnderstudyErrors, which the app answers by ``encode_error``."""
+        ...
+
+    def description(self) -> Description:
+        """Its routes for the API's page, where FastAPI cannot tell them from the router. Their security scheme is
+        ``key``."""
         ...
 
     def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import UnderstudyError
-from understudy.server.dialects.dialect import Answer, Decoded
+from understudy.server.dialects.dialect import Answer, Decoded, Description
 from understudy.server.dialects.kling_answers import called_back
 from understudy.server.dialects.kling_errors import kling_error
 from understudy.server.dialects.kling_form import DIALECT, decode_create
@@ -25,12 +25,18 @@ class Kling:
     name = DIALECT
 
     def owns(self, path: str) -> bool:
-        return path == "/v1" or path.startswith("/v1/")
+        named = "/" + path.lstrip("/")  # a base URL that ends with a slash makes it two
+        return named == "/v1" or named.startswith("/v1/")
 
     def router(self, service: Service) -> APIRouter:
         from understudy.server.dialects.kling_routes import router
 
         return router(service)
+
+    def description(self) -> Description:
+        from understudy.server.dialects.kling_description import description
+
+        return description()
 
     def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:
         return decode_create(body, engine=engine)

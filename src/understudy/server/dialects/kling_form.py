@@ -24,6 +24,7 @@ from understudy.server.dialects.notes import UNKNOWN_KEY, UNKNOWN_PARAMETER, Not
 from understudy.tasks.submission import Inline, Link, Source, Submission
 
 DIALECT = "kling"
+PATH = "/v1/videos/motion-control"
 MODELS = ("kling-v2-6", "kling-v3")
 FIELDS = (
     "model_name",

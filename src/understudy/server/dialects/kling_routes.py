@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fastapi import APIRouter
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,17 +22,31 @@ from understudy.server.dialects.body import json_object
 from understudy.server.dialects.dialect import Decoded
 from understudy.server.dialects.fields import invalid, shown
 from understudy.server.dialects.kling_answers import created, envelope, queried, told, written
-from understudy.server.dialects.kling_form import decode_create, decode_page
+from understudy.server.dialects.kling_form import PATH, decode_create, decode_page
 from understudy.server.dialects.notes import LEFT_OUT, Note, notes_header
 from understudy.server.service import Service
 from understudy.storage import Storage
 from understudy.tasks.submission import Idempotency
 from understudy.tasks.task import Task
 
-PATH = "/v1/videos/motion-control"
 IDEMPOTENCY_CHARACTERS = 256
 LARGE_BYTES = 64 * 1024  # from here on a body is decoded beside the event loop
 JSON = "application/json; charset=utf-8"
+
+
+class _Rest(Convertor[str]):
+    """The rest of a path, whatever it holds: Starlette's own ``path`` ends at a line break."""
+
+    regex = r"[\s\S]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("rest", _Rest())
 
 
 def router(service: Service) -> APIRouter:
@@ -72,7 +87,7 @@ def router(service: Service) -> APIRouter:
     routes = APIRouter()
     routes.add_route(PATH, create, methods=["POST"])
     routes.add_route(PATH, page, methods=["GET"])
-    routes.add_route(f"{PATH}/{{name:path}}", query, methods=["GET"])
+    routes.add_route(f"{PATH}/{{name:rest}}", query, methods=["GET"])
     return routes
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.engines.registry import engine_capabilities
 from understudy.errors import UnderstudyError
 from understudy.server import errors_native, native_form
-from understudy.server.dialects.dialect import Answer, Decoded
+from understudy.server.dialects.dialect import Answer, Decoded, Description
 from understudy.server.links import Links
 from understudy.server.native_answers import callback_body
 from understudy.tasks.task import StatusChange, Task
@@ -31,6 +31,9 @@ class Native:
         from understudy.server.native import router
 
         return router
+
+    def description(self) -> Description:
+        return Description()  # its router tells all
 
     def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:
         engines = [known.name for known in engine_capabilities()]
