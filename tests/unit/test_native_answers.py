@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from kling_examples import END, LINKS, MADE, OUTPUT, SUBMITTED
 
 from understudy.server.dialects.registry import dialect_named
-from understudy.server.native_answers import task_answer
+from understudy.server.native_answers import progress_answer, task_answer
 from understudy.server.native_form import NAME
 from understudy.tasks.task import Status, StatusChange, Task
 
@@ -75,3 +75,10 @@ def test_deleted_files_have_no_links() -> None:
 def test_notes_of_what_is_not_acted_on() -> None:
     assert not task_answer(SUBMITTED, LINKS).notes
     assert [note.what for note in task_answer(replace(SUBMITTED, prompt="rain"), LINKS).notes] == ["prompt"]
+
+
+def test_nothing_is_being_done_to_a_task_that_has_ended() -> None:
+    task = replace(DONE, stage="drawing")
+    assert task_answer(replace(task, status=Status.PROCESSING), LINKS).stage == "drawing"
+    assert task_answer(task, LINKS).stage is None
+    assert progress_answer(task, None).stage is None

@@ -183,7 +183,7 @@ def task_answer(task: Task, links: Links, *, queue_position: int | None = None) 
         id=str(task.id),
         external_task_id=task.external_task_id,
         status=task.status,
-        stage=task.stage,
+        stage=None if task.status.ended else task.stage,
         progress=task.progress,
         time_left_s=task.time_left_s,
         queue_position=queue_position,
@@ -210,7 +210,7 @@ def task_answer(task: Task, links: Links, *, queue_position: int | None = None) 
 def progress_answer(task: Task, queue_position: int | None) -> ProgressAnswer:
     return ProgressAnswer(
         status=task.status,
-        stage=task.stage,
+        stage=None if task.status.ended else task.stage,
         progress=task.progress,
         time_left_s=task.time_left_s,
         queue_position=queue_position,
