@@ -89,7 +89,7 @@ def test_only_the_default_account_is_made_by_itself(command: Command) -> None:
         command("keys", "create", "--account", "team")
     assert caught.value.code == "account_unknown"
     assert "understudy accounts create" in caught.value.fix
-    said(command("accounts", "create", "team"))
+    assert "`understudy keys create --account team`" in said(command("accounts", "create", "team"))
     said(command("keys", "create", "--account", "team"))
     listed = json.loads(said(command("keys", "list", "--json")))
     assert [record["account"] for record in listed] == ["team"]

@@ -89,6 +89,25 @@ def test_list_shows_the_newest_first(command: Command, three: list[Task]) -> Non
     assert len(said(command("list", "--limit", "1")).splitlines()) == 2
 
 
+def test_a_long_external_id_does_not_widen_the_list(command: Command, database_url: str) -> None:
+    name = "order-" + "7" * 250
+
+    async def story(its: Setting) -> None:
+        request = Submission(
+            dialect="kling",
+            model="kling-v3",
+            engine="fake",
+            image=Link("https://example.com/hero.png"),
+            video=Link("https://example.com/dance.mp4"),
+            external_task_id=name,
+        )
+        await its.tasks.submit(await its.account("mine"), request)
+
+    made(database_url, story)
+    assert max(map(len, said(command("list")).splitlines())) < 150
+    assert json.loads(said(command("list", "--json")))[0]["external_task_id"] == name
+
+
 def test_list_of_one_account_or_status(command: Command, three: list[Task]) -> None:
     good, bad, live = three
 

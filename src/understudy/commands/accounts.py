@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -33,7 +34,9 @@ def create(name: NameArgument, data_dir: DataDirOption = None, database_url: Dat
     from understudy.tasks.accounts import create_account
 
     _run(data_dir, database_url, lambda connection: create_account(connection, name))
-    say(f"The account {name!r} is made; `understudy keys create --account` makes its keys.")
+    say(
+        f"The account {name!r} is made; `understudy keys create --account {shlex.quote(name)}` makes its keys."
+    )
 
 
 @app.command("list")

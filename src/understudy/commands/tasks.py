@@ -28,6 +28,7 @@ NameArgument = Annotated[
     str, typer.Argument(metavar="ID", help="A task's id; or its external id, with --account.")
 ]
 AnyAccountOption = Annotated[str | None, typer.Option("--account", help="Only this account's.")]
+EXTERNAL_ID_CHARACTERS = 36  # a UUID
 MESSAGE_CHARACTERS = 60
 
 app = typer.Typer(help="Tasks of all accounts.", no_args_is_help=True, rich_markup_mode=None)
@@ -161,14 +162,19 @@ def _on_task(
 def _row(account: str, task: Task) -> tuple[str, ...]:
     return (
         str(task.id),
-        one_line(task.external_task_id or ""),
+        _cut(one_line(task.external_task_id or ""), EXTERNAL_ID_CHARACTERS),
         one_line(account),
         f"{task.model} {task.mode.value}",
         task.status.value,
         moment(task.created_at),
         f"{(task.ended_at - task.created_at).total_seconds():.1f} s" if task.ended_at else "",
-        one_line(task.status_msg)[:MESSAGE_CHARACTERS],
+        _cut(one_line(task.status_msg), MESSAGE_CHARACTERS),
     )
+
+
+def _cut(text: str, most: int) -> str:
+    """``show`` and ``--json`` have the whole."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _json(account: str, task: Task) -> dict[str, object]:
