@@ -92,6 +92,7 @@ def test_klings_routes_are_described_as_they_are() -> None:
         with pytest.raises(FormError, match=name):
             decode_create({key: value for key, value in LEAST.items() if key != name}, engine="puppet")
     for name, field in body["properties"].items():
+        assert field["description"], name
         for word in field.get("enum", ()):
             decode_create(LEAST | {name: word}, engine="puppet")
         if "enum" in field:

@@ -106,7 +106,7 @@ def _operation(
     body: str | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "tags": ["Kling's API"],
+        "tags": ["Kling"],
         "summary": summary,
         "description": words,
         "operationId": name,
@@ -220,7 +220,7 @@ def _new_task() -> dict[str, Any]:
         "keep_original_sound": _choice("Keep the driving video's sound.", ("yes", "no"), default="yes"),
         "character_orientation": _choice("Whose facing the output follows.", tuple(map(str, Orientation))),
         "mode": _choice("`std`: the short side has 720 pixels; `pro`: 1080.", tuple(map(str, Mode))),
-        "watermark_info": _ref("KlingWatermark"),
+        "watermark_info": {**_ref("KlingWatermark"), "description": "Left out: no watermarked video."},
         "callback_url": url | _text("Gets a POST at every change of status. Empty counts as left out."),
         "external_task_id": _text(
             "A name of your own, unique in the account for ever. Empty counts as left out.",
