@@ -280,6 +280,37 @@ def test_a_dripping_answer_ends_with_the_deadline(path: Path, drip: bytes) -> No
     assert (error.code, error.limit) == ("fetch_timeout", "0.4 s")
 
 
+def test_a_dripping_source_loses_its_place_long_before_the_deadline(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def peer(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    monkeypatch.setattr("understudy.media.fetch.PIECE_S", 0.3)
+    error = refused(peer, path, deadline_s=60)
+    assert (error.code, error.limit) == ("fetch_timeout", "256 KB in 0.3 s")
+
+
+def test_a_steady_source_may_take_its_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    piece = bytes(LIMIT // 8)
+
+    async def peer(head: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (8 * len(piece)))
+        for _ in range(8):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.2)
+
+    monkeypatch.setattr("understudy.media.fetch.PIECE_BYTES", len(piece))
+    monkeypatch.setattr("understudy.media.fetch.PIECE_S", 1.0)
+    run(peer, path)
+    assert path.stat().st_size == 8 * len(piece)
+
+
 def test_silence_ends_with_the_deadline(path: Path) -> None:
     async def peer(head: str, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(2)

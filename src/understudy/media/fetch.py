@@ -17,6 +17,9 @@ from understudy.media.whole_file import part_beside
 REDIRECTS = 3
 STEP_TIMEOUT_S = 20.0  # to connect, and between two pieces
 PIECE_BYTES = 256 * 1024
+PIECE_S = (
+    20.0  # for the answer's head, then for each piece: a source that drips must not keep a place for long
+)
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 OPENED = "Make sure that the URL can be opened without login from this server"
 
@@ -99,12 +102,12 @@ class _Source:
         """Save the answer, or tell where it redirects to."""
         host = url.host
         try:
-            async with self._answer(url) as response:
+            async with asyncio.timeout(PIECE_S) as slow, self._answer(url) as response:
                 location = response.headers.get("location")
                 if response.status_code in REDIRECT_STATUSES and location:
                     return self._joined(url, location)
                 self._check_answer(response, host)
-                await self._save_body(response, path)
+                await self._save_body(response, path, slow)
                 return None
         except httpx.TimeoutException:
             raise self._error(
@@ -113,6 +116,16 @@ class _Source:
                 value=host,
                 limit=f"{STEP_TIMEOUT_S:g} s",
                 fix=f"{OPENED}, and fast enough.",
+            ) from None
+        except TimeoutError:
+            if not slow.expired():  # the deadline of the whole
+                raise
+            raise self._error(
+                "fetch_timeout",
+                f"comes too slowly from {host!r}",
+                value=host,
+                limit=f"{PIECE_BYTES // 1024} KB in {PIECE_S:g} s",
+                fix="Use a faster host.",
             ) from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             trust = "CERTIFICATE_VERIFY_FAILED" in str(error)
@@ -145,10 +158,11 @@ class _Source:
         if told.isascii() and told.isdigit() and int(told[:18]) > self._limit_bytes:
             raise self._too_large()
 
-    async def _save_body(self, response: httpx.Response, path: Path) -> None:
+    async def _save_body(self, response: httpx.Response, path: Path, slow: asyncio.Timeout) -> None:
         size_bytes = 0
         with path.open("xb") as file:
             async for piece in response.aiter_raw(PIECE_BYTES):
+                slow.reschedule(asyncio.get_running_loop().time() + PIECE_S)
                 size_bytes += len(piece)
                 if size_bytes > self._limit_bytes:
                     raise self._too_large()

@@ -34,7 +34,7 @@ from understudy.tasks.seal import Secrets
 from understudy.tasks.task import StatusChange, Task
 from understudy.tasks.work import Work
 
-INTAKES_AT_ONCE = 8
+INTAKES_AT_ONCE = 32  # most wait for a source; two checks run at once
 DELIVERIES_AT_ONCE = 64  # most of them wait for their receiver
 OUR_LOG = "understudy"
 STOP_S = 10.0  # the supervisor kills a little later
