@@ -365,6 +365,12 @@ def test_a_retry_is_a_new_task_with_the_same_inputs(database_url: str) -> None:
         assert again.id != task.id
         assert (again.status, again.external_task_id, again.model) == (Status.SUBMITTED, None, task.model)
         assert its.storage.objects[f"inputs/{again.id}/image"] == b"picture"
+        assert again.video == task.video
+        await its.storage.put_bytes(
+            f"inputs/{task.id}/video", b"fetched"
+        )  # by its intake; the link may expire
+        third = await its.tasks.retry(account, task.id)
+        assert its.storage.objects[f"inputs/{third.id}/video"] == b"fetched"
         await its.storage.delete(f"inputs/{task.id}")
         with pytest.raises(TaskError) as caught:
             await its.tasks.retry(account, task.id)

@@ -144,8 +144,8 @@ class Tasks:
                 dialect=task.dialect,
                 model=task.model,
                 engine=task.engine,
-                image=task.image,
-                video=task.video,
+                image=await self._again(task, "image", task.image),
+                video=await self._again(task, "video", task.video),
                 orientation=task.orientation,
                 mode=task.mode,
                 sound=task.sound,
@@ -154,6 +154,17 @@ class Tasks:
                 callback_url=task.callback_url,
             ),
         )
+
+    async def _again(self, task: Task, which: str, source: Link | Stored) -> Link | Stored:
+        """What was fetched for the task, while it is kept: its link may have expired."""
+        key = input_key(task.id, which)
+        try:
+            await self._storage.size(key)
+        except ServiceError as error:
+            if error.code != "file_missing":
+                raise
+            return source
+        return Stored(key)
 
     async def _keep(self, task_id: int, which: str, source: Source) -> Link | Stored:
         """Put what came with the request where the worker finds it."""
