@@ -149,6 +149,32 @@ def test_it_ends_once_and_is_settled_once_whoever_comes_first(database_url: str)
     run(database_url, story)
 
 
+def test_many_tasks_end_over_one_connection(database_url: str) -> None:
+    """Statements that are run often are prepared, and then planned for any value."""
+
+    async def story() -> None:
+        database = Database(database_url, pool_size=1)
+        its = Setting(database)
+        account = await its.grant(await its.account(), "1000")
+        keyed = [replace(SUBMISSION, idempotency=Idempotency(str(n), "a" * 64)) for n in range(30)]
+        for submission in keyed:
+            task = await its.tasks.submit(account, submission)
+            assert await its.tasks.find(account.id, str(task.id)) == await its.tasks.submit(
+                account, submission
+            )
+            await its.work.fetched(task, 5.0)
+            taken = await its.work.claim(task.id)
+            assert taken is not None
+            assert await its.work.report(taken, "drawing", 0.5, 1.0)
+            assert await its.work.succeed(taken, OUTPUT)
+            assert not await its.work.fail(taken, TOO_SHORT)
+        assert len(await its.tasks.page(account.id, 1, 100)) == 30
+        assert await its.balance(account) == Decimal(1000) - 30 * Decimal("2.5")
+        await database.close()
+
+    asyncio.run(story())
+
+
 def test_a_worker_that_was_taken_over_can_no_longer_write(database_url: str) -> None:
     async def story(its: Setting) -> None:
         account = await its.account()

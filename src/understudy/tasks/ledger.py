@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Text, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Text, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,8 @@ from understudy.tasks.prices import units_text
 from understudy.tasks.tables import UNITS, accounts, ledger
 
 NOTHING = Decimal(0)
+# Spelled out: as a parameter, Postgres could not tell the index by it once it plans the statement for any value.
+SETTLE = text("kind = 'settle'")
 MOST = Decimal(1_000_000_000)  # of one grant, and of a balance
 SMALLEST = Decimal("0.01")
 
@@ -71,7 +73,7 @@ async def settle(connection: AsyncConnection, account_id: int, task_id: int, uni
     settled = await connection.execute(
         postgres_insert(ledger)
         .values(account_id=account_id, task_id=task_id, kind="settle", units=-units)
-        .on_conflict_do_nothing(index_elements=[ledger.c.task_id], index_where=ledger.c.kind == "settle")
+        .on_conflict_do_nothing(index_elements=[ledger.c.task_id], index_where=SETTLE)
         .returning(ledger.c.id)
     )
     if settled.one_or_none() is None:
