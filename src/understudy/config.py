@@ -14,6 +14,13 @@ from understudy.errors import SettingError
 
 PREFIX = "UNDERSTUDY_"
 FILE_NAME = "understudy.toml"
+LEAST = {
+    "result_days": 1,
+    "render_timeout_s": 1,
+    "render_memory_mb": 1024,
+}  # of settings that are numbers; else 0
+MOST = 1_000_000
+SECRET = ("secret_key", "database_url")  # never shown: the one is, the other may hold, a password
 
 Network = IPv4Network | IPv6Network
 
@@ -53,7 +60,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = ""  # what links are built on; empty: http://host:port
-    database_url: str = ""  # empty: the embedded Postgres
+    database_url: str = field(default="", repr=False)  # empty: the embedded Postgres
     storage_url: str = ""  # empty: a folder in data_dir; else s3://bucket/prefix, gs://..., az://...
     secret_key: tuple[str, ...] = field(
         default=(), repr=False
@@ -135,20 +142,22 @@ def _parsed(name: str, value: Any) -> Any:
     try:
         return _typed(name, kind, value)
     except (TypeError, ValueError) as error:
-        shown = "" if name == "secret_key" else f" {str(value)!r}"
+        shown = "" if name in SECRET else f" {str(value)!r}"
         raise SettingError(
             "setting_invalid",
             f"The setting {name}{shown} cannot be used: {error}.",
-            value=None if name == "secret_key" else str(value),
+            value=None if name in SECRET else str(value),
             fix=f"Correct {PREFIX}{name.upper()}, the flag --{name.replace('_', '-')} or the settings file.",
         ) from error
 
 
 def _typed(name: str, kind: str, value: Any) -> Any:
     if kind == "int":
-        number = int(value)
-        if not 0 <= number <= 1_000_000_000:
-            raise ValueError("it is below zero or too large")
+        if isinstance(value, bool):
+            raise ValueError("it is no whole number")
+        number, least = int(value), LEAST.get(name, 0)
+        if not least <= number <= MOST:
+            raise ValueError(f"{least} to {MOST} is allowed")
         return number
     if kind.startswith("tuple"):
         words = value.split(",") if isinstance(value, str) else list(value)
@@ -159,6 +168,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     text = str(value).strip()
     if name == "result_links" and text not in ("signed", "data"):
         raise ValueError("it is neither 'signed' nor 'data'")
+    if name == "database_url" and text and not text.startswith(("postgresql://", "postgres://")):
+        raise ValueError("it does not begin with postgresql://")
     if name == "public_url" and text and not text.startswith(("http://", "https://")):
         raise ValueError("it does not begin with http:// or https://")
     return text

@@ -67,6 +67,8 @@ def test_links_are_built_on_the_public_url(tmp_path: Path, host: str, public_url
         ("result_links", "short"),
         ("public_url", "motion.example.com"),
         ("render_timeout_s", "1e3"),
+        ("result_days", "0"),
+        ("render_memory_mb", "10"),
     ],
 )
 def test_a_wrong_value_names_setting_and_value(tmp_path: Path, name: str, value: str) -> None:
@@ -74,6 +76,19 @@ def test_a_wrong_value_names_setting_and_value(tmp_path: Path, name: str, value:
         Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path), f"UNDERSTUDY_{name.upper()}": value})
     assert name in caught.value.message
     assert value in caught.value.message
+
+
+def test_another_database_than_postgres_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.load({"database_url": "mysql://me:hidden@host/name"}, {"UNDERSTUDY_DATA_DIR": str(tmp_path)})
+    assert "postgresql://" in caught.value.message
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_truth_value_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "understudy.toml").write_text("port = true\n")
+    with pytest.raises(SettingError):
+        Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path)})
 
 
 def test_a_secret_is_never_shown(tmp_path: Path) -> None:
