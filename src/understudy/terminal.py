@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as TimeLeft
-from rich.text import Text
+from functools import cache
+from typing import TYPE_CHECKING
 
 from understudy.errors import UnderstudyError
 from understudy.progress import Progress as Report
 from understudy.request import Result
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+
+
+@cache
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console  # loaded when something is shown: a command's help needs it not
+
+    return Console(stderr=stderr, highlight=False)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
     """A bar for each stage, on stderr; where that is no terminal, nothing is drawn."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
     bars: dict[str, TaskID] = {}
+    console = _console(stderr=True)
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
@@ -30,7 +39,7 @@ def progress_bar() -> Iterator[Report]:
         TextColumn("left"),
         TimeLeft(),
     )
-    with Progress(*columns, console=_err, disable=not _err.is_terminal, refresh_per_second=5) as bar:
+    with Progress(*columns, console=console, disable=not console.is_terminal, refresh_per_second=5) as bar:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in bars:
@@ -47,7 +56,7 @@ def plain(text: str) -> str:
 
 
 def say(text: str) -> None:
-    _out.print(plain(text), markup=False, emoji=False, soft_wrap=True)
+    _console(stderr=False).print(plain(text), markup=False, emoji=False, soft_wrap=True)
 
 
 def show_result(result: Result) -> None:
@@ -71,6 +80,9 @@ def show_result(result: Result) -> None:
 
 def complain(error: UnderstudyError) -> None:
     """One error: what is wrong, then what to do."""
+    from rich.text import Text
+
+    console = _console(stderr=True)
     wrong = Text.assemble(("error", "bold red"), " ", plain(error.message), (f" [{error.code}]", "dim"))
-    _err.print(wrong, soft_wrap=True)
-    _err.print(Text.assemble(("do", "bold"), "    ", plain(error.fix)), soft_wrap=True)
+    console.print(wrong, soft_wrap=True)
+    console.print(Text.assemble(("do", "bold"), "    ", plain(error.fix)), soft_wrap=True)
