@@ -88,7 +88,8 @@ def test_nothing_is_drawn_where_nobody_looks(capsys: pytest.CaptureFixture[str])
 
 def test_a_bar_for_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(terminal, "_err", Console(file=screen, force_terminal=True, width=100))
+    console = Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(terminal, "_console", lambda **_: console)
     with terminal.progress_bar() as report:
         report("tracking", 0, 0)  # as long as the total is not known
         report("tracking", 12, 10)  # a clip may hold more frames than it says
@@ -99,7 +100,8 @@ def test_a_bar_for_each_stage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_error_passes_through_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "_err", Console(file=io.StringIO(), force_terminal=True))
+    console = Console(file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr(terminal, "_console", lambda **_: console)
 
     def fails() -> None:
         with terminal.progress_bar() as report:
