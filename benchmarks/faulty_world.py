@@ -190,6 +190,8 @@ def kill_at_random(service: Service, kills: int, pause_s: float, chance: random.
                     done[name] += 1
                     turns.remove(name)
                 break
+        else:
+            turns = []  # what is left of them may never come again: without work there is no render to kill
     return done
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from work_setting import Setting, run, running, until
 
 from understudy.tasks import recovery as module
+from understudy.tasks.intake import CHECKING, FETCHING
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
 from understudy.tasks.queue import ProcrastinateJobs, QueueWorker, queue_app
 from understudy.tasks.recovery import Recovery
@@ -213,15 +214,17 @@ def test_the_third_lost_worker_ends_the_task(
     run(database_url, tmp_path, story)
 
 
-def test_an_intake_that_kills_its_workers_ends(
+def test_an_intake_whose_files_kill_its_workers_ends(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(its: Setting) -> None:
         task = await its.task(await its.account())
-        for _ in range(3):
+        for stage, crashes in ((FETCHING, 0), (CHECKING, 1), (CHECKING, 2), (FETCHING, 2), (CHECKING, 3)):
             await begin(its, INTAKE, heartbeat_s=60, begun_s=60)
+            await its.work.report(task, stage, 0.0, None)
             await seen(its, task, 60)
             await look(its, monkeypatch)
+            assert (await its.now(task)).crashes == crashes
         assert (await its.now(task)).error_code == "worker_lost"
 
     run(database_url, tmp_path, story, queue=JOBS)

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import UnavailableError
 from understudy.tasks.database import Database
+from understudy.tasks.intake import CHECKING
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
 from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, opened, queue_app
 from understudy.tasks.work import Work
@@ -150,7 +151,11 @@ class Recovery:
 
     async def _put_back(self, app: App, job: Job, *, needed: bool) -> None:
         if needed:
-            await self._count_crash(int(str(job.task_kwargs["id"])))
+            task_id = int(str(job.task_kwargs["id"]))
+            task = await self._work.load(task_id)
+            # While its sources were waited for, nothing of the task was open that could have killed the worker.
+            if job.queue != INTAKE or (task is not None and task.stage == CHECKING):
+                await self._count_crash(task_id)
         logger.warning("recovery: %s job %s was lost and is put back", job.queue, job.id)
         try:
             await app.job_manager.retry_job(job)
