@@ -167,8 +167,6 @@ def test_both_files_are_signed_by_the_parent(settings: Settings, folder: Path) -
 
 
 def test_a_real_render_and_its_forecast(settings: Settings, tmp_path: Path) -> None:
-    if not config.models_dir().joinpath("pose_detection.tflite").is_file():
-        pytest.skip("the tracker's models are not here")
     folder = tmp_path / "work"
     folder.mkdir()
     shutil.copy(character_path(), folder / "image")
