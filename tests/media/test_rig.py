@@ -12,8 +12,9 @@ from PIL import Image
 
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.engine import Puppet, PuppetEngine
+from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.order import drawing_order
-from understudy.engines.puppet.rig import Rig, RiggedLimb
+from understudy.engines.puppet.rig import Rig
 from understudy.engines.puppet.sheet import rest_frame, rest_poses, write_rig_sheet
 from understudy.engines.puppet.warp import rotation
 from understudy.errors import CharacterError

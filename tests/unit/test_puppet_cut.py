@@ -20,8 +20,10 @@ from capsule_figure import (
 )
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.cut import Corridor, corridors, distance_to_polyline, extended, soft
+from understudy.engines.puppet.areas import distance_to_polyline
+from understudy.engines.puppet.cut import Corridor, corridors, extended
 from understudy.engines.puppet.labels import label_pixels
+from understudy.engines.puppet.layer import soft
 from understudy.engines.puppet.parts import HIPS, LIMBS, centre, moving_limbs
 from understudy.tracking.motion import Floats
 

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened
 from understudy.engines.puppet.layer import Layer, cropped
+from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.parts import LIMBS
-from understudy.engines.puppet.rig import Rig, RiggedLimb, build_rig
+from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.engines.puppet.sheet import rest_frame
 from understudy.engines.puppet.warp import rotation
 from understudy.tracking.motion import Floats

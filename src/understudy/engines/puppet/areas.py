@@ -65,3 +65,18 @@ def falls_in(area: NDArray[np.bool_], points: Floats) -> NDArray[np.bool_]:
 
 def pixel_of(point: Floats) -> tuple[int, int]:
     return round(float(point[0])), round(float(point[1]))
+
+
+def disc(shape: tuple[int, ...], point: Floats, radius: float) -> NDArray[np.bool_]:
+    """(H, W) within ``radius`` pixels of a point."""
+    area = np.zeros(shape[:2], np.uint8)
+    cv2.circle(area, (round(float(point[0])), round(float(point[1]))), max(round(radius), 1), 1, -1)
+    return area.astype(bool)
+
+
+def grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    """(H, W) a mask grown by ``by`` pixels to all sides."""
+    if not mask.any():
+        return mask
+    square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), square), np.bool_)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
 from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import DrawingOrder
 from understudy.engines.puppet.pose import Poses
-from understudy.engines.puppet.rig import Rig, RiggedLimb, joint_radius
+from understudy.engines.puppet.rig import Rig
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
@@ -140,6 +141,8 @@ class Painter:
         _paint(canvas, layer, lambda grid: pose.field(grid, blends), self._trunk_box(layer, pose))
         for limb in before:
             self._limb(canvas, limb, limbs[limb.limb.name])
+        if rig.front is not None:
+            _paint(canvas, rig.front, lambda grid: pose.field(grid, blends), self._trunk_box(rig.front, pose))
         return canvas
 
     def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import distance_to_polyline, head_area, trunk_outline
 from understudy.engines.puppet.cut import Corridor
+from understudy.engines.puppet.leg_labels import share_between_legs
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
@@ -30,33 +31,11 @@ def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> ND
         for i, corridor in enumerate(corridors):
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
-    _fill_between_legs(labels, core, corridors, joints)
+    share_between_legs(labels, core, corridors, joints)
     _adopt_near_arms(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
     return _spread(labels, core)
-
-
-def _fill_between_legs(
-    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
-) -> None:
-    """What no limb claims below the crotch belongs to the nearer leg: a strip of it would hang from the trunk."""
-    legs = [(i + 1, c) for i, c in enumerate(corridors) if not c.limb.arm]
-    if len(legs) != 2:
-        return
-    hips = centre(joints, HIPS)
-    down = hips - centre(joints, SHOULDERS)
-    down = down / max(float(np.hypot(*down)), 1.0)
-    ys, xs = np.nonzero(core & (labels == TRUNK))
-    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
-    below = (pixels - hips) @ down > 0.7 * min(float(c.radii[0]) for _, c in legs)
-    pixels = pixels[below]
-    away = np.stack([distance_to_polyline(pixels, c.polyline) for _, c in legs])
-    reach = 1.6 * max(float(c.radii[0]) for _, c in legs)
-    near = away.max(axis=0) < reach + float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2
-    numbers = np.array([i for i, _ in legs], np.uint8)
-    x, y = pixels[near].astype(int).T
-    labels[y, x] = numbers[away.argmin(axis=0)[near]]
 
 
 def _adopt_near_arms(

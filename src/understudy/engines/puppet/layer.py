@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from understudy.tracking.motion import Floats
 
+FEATHER_PX = 2.5  # half width of a soft inner cut
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -33,3 +35,9 @@ def cropped(name: str, rgb: NDArray[np.uint8], alpha: Floats, pad: int = 0) -> L
     a = alpha[y0:y1, x0:x1, None]
     texture = np.concatenate([rgb[y0:y1, x0:x1] * a, a * 255], axis=2)
     return Layer(name, np.rint(texture).astype(np.uint8), (x0 - pad, y0 - pad))
+
+
+def soft(mask: NDArray[np.bool_] | NDArray[np.uint8], feather: float = FEATHER_PX) -> Floats:
+    """A mask with a soft edge: 0..1 float32, half at the mask's border."""
+    blurred: Floats = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), feather * 0.6)
+    return blurred

@@ -1,0 +1,126 @@
+"""A limb's three layers, cut out of the picture and filled where something hides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.areas import below_hips, disc, distance_to_polyline, grown
+from understudy.engines.puppet.cut import Corridor
+from understudy.engines.puppet.fill import fill_hidden
+from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
+from understudy.engines.puppet.layer import Layer, cropped, soft
+from understudy.engines.puppet.parts import Limb
+from understudy.tracking.motion import Floats
+
+OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
+ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
+LEG_ROOT = 0.95
+# Pixels that a limb takes along beyond its cut, from the trunk and from the other leg.
+ARM_EDGE, LEG_EDGE = 2, 5
+HAND_RIM = 4  # pixels about a hand on a leg that show the hand's edge and are filled with it
+
+
+@dataclass(frozen=True)
+class RiggedLimb:
+    """A limb: its three layers from root to far point, where each bone ``starts`` (3, 2) in the rest pose, the
+    ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's."""
+
+    limb: Limb
+    layers: tuple[Layer, Layer, Layer]
+    starts: Floats
+    bones: Floats
+    radii: Floats
+    made: bool = False
+
+
+def joint_radius(radii: Floats, joint: int) -> float:
+    """Half width of a limb at its root (0), middle (1) or end joint (2)."""
+    return float(radii[0]) if joint == 0 else float((radii[joint - 1] + radii[joint]) / 2)
+
+
+def rig_limb(
+    index: int,
+    alpha: Floats,
+    rgb: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    cut: list[Corridor],
+    joints: Floats,
+    pad: int,
+) -> RiggedLimb:
+    """Cut limb ``index`` of ``cut`` out of ``rgb`` by ``labels``; ``pad`` continues a figure that the edge cuts."""
+    corridor = cut[index]
+    line, radii = corridor.polyline, corridor.radii
+    mine = labels == index + 1
+    root = disc(alpha.shape, line[0], joint_radius(radii, 0) * (ARM_ROOT if corridor.limb.arm else LEG_ROOT))
+    core = alpha > 0.5
+    above = np.zeros_like(mine)
+    if not corridor.limb.arm:  # a hand that lies on this leg, and what the trunk hides of its root
+        arms = [other + 1 for other, c in enumerate(cut) if c.limb.arm]
+        hands = np.isin(labels, arms) & core
+        on_leg = corridor.mask | (
+            _near(hands, line, 1.1 * float(radii[0])) & below_hips(joints, alpha.shape, 0.0)
+        )
+        above = grown(hands & on_leg, HAND_RIM) & (mine | on_leg) & core
+        above |= root & core & ~mine
+    colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
+    # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
+    beside = grown(mine & core, ARM_EDGE if corridor.limb.arm else LEG_EDGE) & core
+    if not corridor.limb.arm:
+        beside &= np.isin(labels, [other + 1 for other, c in enumerate(cut) if not c.limb.arm])
+    zone = mine | above | root | beside
+    nearest = _nearest_segment(zone, line)
+    bones = np.diff(line, axis=0)
+    made = corridor.limb.arm and foreshortened(bones)
+    if made:  # what lies about the hand is the hand's, the rest belongs to the sleeve
+        hand = _near(zone, line[2:], 1.5 * float(radii[2]))
+        nearest[nearest == 1] = np.where(hand[nearest == 1], 2, 0)
+    room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
+    layers = []
+    for k, name in enumerate(corridor.limb.segments):
+        if made and k == 1:
+            bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
+            layers.append(made_forearm(name, colours, mine & core, line, bones[1], radii))
+            continue
+        part = zone & (nearest == k)
+        for joint in (k, k + 1):
+            if joint < 3 and not (made and k == 2):
+                part |= zone & disc(
+                    alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
+                )
+        # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
+        layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
+    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
+
+
+def _hinge(room: Floats, point: Floats, radius: float) -> float:
+    """Radius of the round end of a segment: no more than the limb has room for, or its corners stick out of a bend.
+
+    ``room`` (H, W) is every pixel's distance to the limb's edge; joints lie off the middle by a little.
+    """
+    reach = max(round(0.35 * radius), 1)
+    x, y = round(float(point[0])), round(float(point[1]))
+    about = room[max(y - reach, 0) : max(y + reach + 1, 0), max(x - reach, 0) : max(x + reach + 1, 0)]
+    widest = float(about.max()) if about.size else radius
+    return float(np.clip(widest * OVERLAP, 0.5 * radius, OVERLAP * radius))
+
+
+def _near(zone: NDArray[np.bool_], line: Floats, reach: float) -> NDArray[np.bool_]:
+    """(H, W) the zone's pixels within ``reach`` of a polyline."""
+    ys, xs = np.nonzero(zone)
+    near = np.zeros_like(zone)
+    near[ys, xs] = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), line) < reach
+    return near
+
+
+def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
+    """(H, W) number of the nearest of the polyline's three bones, -1 outside ``zone``."""
+    ys, xs = np.nonzero(zone)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    away = [distance_to_polyline(pixels, line[k : k + 2]) for k in range(len(line) - 1)]
+    nearest = np.full(zone.shape, -1, np.int8)
+    nearest[ys, xs] = np.argmin(away, axis=0) if len(xs) else 0
+    return nearest
