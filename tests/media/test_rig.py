@@ -14,8 +14,9 @@ from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.engine import Puppet, PuppetEngine
 from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.order import drawing_order
+from understudy.engines.puppet.rest import rest_frame, rest_poses
 from understudy.engines.puppet.rig import Rig
-from understudy.engines.puppet.sheet import rest_frame, rest_poses, write_rig_sheet
+from understudy.engines.puppet.sheet import write_rig_sheet
 from understudy.engines.puppet.warp import rotation
 from understudy.errors import CharacterError
 from understudy.media.picture import load_picture

@@ -27,8 +27,8 @@ from understudy.engines.puppet.layer import Layer, cropped
 from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.parts import LIMBS
+from understudy.engines.puppet.rest import rest_frame
 from understudy.engines.puppet.rig import Rig, build_rig
-from understudy.engines.puppet.sheet import rest_frame
 from understudy.engines.puppet.warp import rotation
 from understudy.tracking.motion import Floats
 

@@ -16,7 +16,7 @@ from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.expression import Expression, Look, expressions
 from understudy.engines.puppet.face_rig import FaceRig
 from understudy.engines.puppet.layer import Layer
-from understudy.engines.puppet.matte import Matter, matte
+from understudy.engines.puppet.matte import Matte, Matter, matte
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.retarget import retarget
 from understudy.engines.puppet.rig import Rig, build_rig
@@ -41,6 +41,12 @@ class Puppet:
     character: Character
     rig: Rig
     face: FaceRig | None
+    matte: Matte
+
+    @property
+    def reference(self) -> NDArray[np.uint8]:
+        """(H, W, 3) the reference image as it is drawn upon: on white where it is transparent."""
+        return _over_white(self.picture)
 
 
 class PuppetEngine:
@@ -74,7 +80,7 @@ class PuppetEngine:
         )
         face = _face(rig, character)
         progress("rig", 4, steps)
-        return Puppet(small, character, rig, face)
+        return Puppet(small, character, rig, face, cut)
 
     def perform(
         self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
