@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import below_hips, distance_to_polyline
+from understudy.engines.puppet.inseam import leg_side
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.seam import (
     disc_into,
@@ -61,10 +62,14 @@ def leg_mask(
             disc_into(area, stop, max(min(radii[k], radii[k + 1]), 2))
     disc_into(area, line[3], max(radii[2] * 0.9, 3))
     disc_into(area, line[2], max(radii[2] * 1.3, 3))  # heel and sole
-    mask = area.astype(bool) & below_hips(joints, inside.shape, 0.25 * float(radii[0]))
-    if others:
+    mask = area.astype(bool)
+    sides = leg_side(line, others[0], radii, inside, edges) if others else None
+    if sides is not None:
+        between, side = sides
+        mask = (mask | between) & side
+    elif others:
         mask &= nearer(line, others, mask)
-    return mask
+    return mask & below_hips(joints, inside.shape, 0.25 * float(radii[0]))
 
 
 def behind(reach: Floats, seen: Floats, target: Floats) -> Floats:

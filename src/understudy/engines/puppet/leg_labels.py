@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ TRUNK = 0
 def share_between_legs(
     labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
 ) -> None:
-    """What no limb claims below the crotch belongs to the nearer leg: a strip of it would hang from the trunk."""
+    """What no limb claims below the crotch goes with the leg beside it: a strip of it would hang from the trunk."""
     legs = [(i + 1, c) for i, c in enumerate(corridors) if not c.limb.arm]
     if len(legs) != 2:
         return
@@ -27,9 +28,20 @@ def share_between_legs(
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
     below = (pixels - hips) @ down > 0.7 * min(float(c.radii[0]) for _, c in legs)
     pixels = pixels[below]
-    away = np.stack([distance_to_polyline(pixels, c.polyline) for _, c in legs])
     reach = 1.6 * max(float(c.radii[0]) for _, c in legs)
-    near = away.max(axis=0) < reach + float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2
-    numbers = np.array([i for i, _ in legs], np.uint8)
+    away = np.max([distance_to_polyline(pixels, c.polyline) for _, c in legs], axis=0)
+    near = away < reach + float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2
     x, y = pixels[near].astype(int).T
-    labels[y, x] = numbers[away.argmin(axis=0)[near]]
+    labels[y, x] = _nearest(labels, core & np.isin(labels, [i for i, _ in legs]))[y, x]
+
+
+def _nearest(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(H, W) the label of the nearest pixel of ``among``."""
+    if not among.any():
+        return labels
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~among).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
+    of_index[nearest[among]] = labels[among]
+    return np.asarray(of_index[nearest], np.uint8)
