@@ -7,6 +7,7 @@ import pytest
 from capsule_figure import standing
 
 from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import LIMBS
 from understudy.engines.puppet.trunk import (
     MIN_WIDTH,
@@ -16,7 +17,7 @@ from understudy.engines.puppet.trunk import (
     hip_parent,
     similarity,
 )
-from understudy.engines.puppet.warp import Joint, bone_map, rotation
+from understudy.engines.puppet.warp import bone_map, rotation
 from understudy.tracking.motion import Floats
 
 MIRROR = [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9, *(j + 1 if j % 2 else j - 1 for j in range(11, 33))]

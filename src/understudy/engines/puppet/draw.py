@@ -9,25 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.joint import HIP, SHOULDER, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import DrawingOrder
+from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
-from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent
+from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent, shoulder_parent
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
     MAX_STRETCH,
     BoneMap,
-    Joint,
     bone_map,
     limited_turn,
     rotation,
-    segment_field,
 )
 from understudy.tracking.motion import Floats
 
-CELL = 8  # pixels between two nodes of a warp field
+CELL = 4  # pixels between two nodes of a warp field
 
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
 
@@ -39,7 +39,7 @@ class PosedLimb:
     """One limb in one frame: the maps of its bones and the joints between them."""
 
     def __init__(
-        self, limb: RiggedLimb, line: Floats, across: float, trunk: BoneMap | None, spine: Floats
+        self, limb: RiggedLimb, line: Floats, across: float, trunk: BoneMap | None, towards: Floats
     ) -> None:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across = limb, across
@@ -65,7 +65,10 @@ class PosedLimb:
         self.joints: list[Joint | None] = [None]
         if trunk is not None:
             reach = joint_radius(limb.radii, 0) * across
-            self.joints[0] = Joint.between(rest[0], self.line[0], spine, posed[0], reach, trunk, self.maps[0])
+            bend = SHOULDER if limb.limb.arm else HIP
+            self.joints[0] = Joint.between(
+                rest[0], self.line[0], towards, posed[0], reach, trunk, self.maps[0], bend
+            )
         for k in (1, 2):
             reach = joint_radius(limb.radii, k) * across
             if limb.made:  # layers that show different things do not bend into each other
@@ -89,6 +92,14 @@ class PosedLimb:
         radius = 1.6 * float(self._limb.radii.max()) * self._across
         ends = self.line[k : k + 2]
         return _bounds(np.concatenate([points, ends - radius, ends + radius]))
+
+
+def _towards(limb: Limb, pose: TrunkPose) -> Floats:
+    """(2,) the direction in which the trunk comes to a limb's root: along the spine, or along the collarbone."""
+    if limb.arm:
+        across = pose.shoulders.axes[:, 0]
+        return across if limb.side == 0 else -across
+    return pose.hips.origin - pose.shoulders.origin
 
 
 def _longest(lengths: Floats, k: int) -> float:
@@ -121,28 +132,37 @@ class Painter:
         canvas = rig.background.copy()
         across = float(self._poses.scale[t])
         pose = TrunkPose(self._rest, joints)
-        parent = hip_parent(self._rest, pose)
-        spine = pose.hips.origin - pose.shoulders.origin
+        parents = {True: shoulder_parent(self._rest, pose), False: hip_parent(self._rest, pose)}
         limbs = {
             limb.limb.name: PosedLimb(
-                limb, extended(limb.limb, joints), across, None if limb.limb.arm else parent, spine
+                limb,
+                pose.lifted(limb.limb, extended(limb.limb, joints), extended(limb.limb, rig.joints)),
+                across,
+                parents[limb.limb.arm],
+                _towards(limb.limb, pose),
             )
             for limb in rig.limbs
         }
-        blends = tuple(
-            HipBlend(posed.joints[0], 1.0 if limb.limb.side == 0 else -1.0)
-            for limb in rig.limbs
-            if (posed := limbs[limb.limb.name]).joints[0] is not None
+        roots = [(limb.limb, limbs[limb.limb.name].joints[0]) for limb in rig.limbs]
+        hips = tuple(
+            HipBlend(joint, 1.0 if limb.side == 0 else -1.0)
+            for limb, joint in roots
+            if joint and not limb.arm
         )
+        shoulders = tuple(joint for limb, joint in roots if joint and limb.arm)
+
+        def trunk_field(grid: Floats) -> Floats:
+            return pose.field(grid, hips, shoulders)
+
         behind, before = self._sorted(t)
         for limb in behind:
             self._limb(canvas, limb, limbs[limb.limb.name])
         layer = trunk or rig.trunk
-        _paint(canvas, layer, lambda grid: pose.field(grid, blends), self._trunk_box(layer, pose))
+        _paint(canvas, layer, trunk_field, self._trunk_box(layer, pose))
         for limb in before:
             self._limb(canvas, limb, limbs[limb.limb.name])
         if rig.front is not None:
-            _paint(canvas, rig.front, lambda grid: pose.field(grid, blends), self._trunk_box(rig.front, pose))
+            _paint(canvas, rig.front, trunk_field, self._trunk_box(rig.front, pose))
         return canvas
 
     def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:

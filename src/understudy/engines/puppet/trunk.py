@@ -6,12 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, centre
-from understudy.engines.puppet.warp import BoneMap, Joint, smoothstep
+from understudy.engines.puppet.joint import Joint
+from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
+from understudy.engines.puppet.warp import BoneMap, smoothstep
 from understudy.tracking.motion import Floats
 
 MIN_WIDTH = 0.4  # a torso seen from the side is not drawn narrower than this
 NECK_START, NECK_END = 0.12, 0.62  # of the way from the shoulders to the mouth
+# A raised arm takes its shoulder along, from this elevation over the collarbone's line in degrees up to straight up, by
+# these shares of the shoulders' width upwards and towards the neck: the collarbone turns up by about 25 degrees then.
+RAISED_DEG = (-30.0, 80.0)
+RISE, INWARDS = 0.12, 0.05
+LIFT_REACH = 0.4  # of the shoulders' width: how far about a lifted shoulder the trunk follows
 HEAD_POINTS = (0, 2, 5, 7, 8, 9, 10)
 
 
@@ -80,6 +86,15 @@ def similarity(source: Floats, target: Floats) -> tuple[Floats, Floats]:
     return matrix, (b - matrix @ a).astype(np.float32)
 
 
+def _raised(line: Floats, inwards: Floats, up: Floats) -> float:
+    """0 for a hanging arm, 1 for one that points up."""
+    arm = line[1] - line[0]
+    arm = arm / max(float(np.hypot(*arm)), 1.0)
+    elevation = np.degrees(np.arctan2(float(arm @ up), abs(float(arm @ inwards))))
+    share = (elevation - RAISED_DEG[0]) / (RAISED_DEG[1] - RAISED_DEG[0])
+    return float(smoothstep(np.asarray(share, np.float32)))
+
+
 @dataclass(frozen=True)
 class HipBlend:
     """Where a thigh bends away from the trunk, and where its hip rests across the trunk (-1 right .. 1 left)."""
@@ -105,9 +120,41 @@ class TrunkPose:
         self.head_matrix, self.head_shift = matrix, shift
         self._head_back = np.linalg.inv(matrix).astype(np.float32)
         self.mouth = matrix @ rest.mouth + shift
+        self._lifts: list[tuple[Floats, Floats]] = []
 
-    def field(self, grid: Floats, hips: tuple[HipBlend, ...]) -> Floats:
-        """(..., 2) source of every grid point."""
+    def lifted(self, limb: Limb, line: Floats, rest: Floats) -> Floats:
+        """(4, 2) a limb's ``line`` with its shoulder where raising the arm brings it; the trunk follows.
+
+        ``rest`` is the arm's line in the rest pose: an arm that is raised there has lifted its shoulder already.
+        """
+        if not limb.arm:
+            return line
+        towards = self.shoulders.axes[:, 0] * (-1.0 if limb.side == 0 else 1.0)
+        up = self.shoulders.axes[:, 1]
+        width = float(np.hypot(*towards))
+        inwards, up = towards / max(width, 1.0), up / max(float(np.hypot(*up)), 1.0)
+        was = np.stack(
+            [
+                self._rest.shoulders.axes[:, 0] * (-1.0 if limb.side == 0 else 1.0),
+                self._rest.shoulders.axes[:, 1],
+            ]
+        )
+        was = was / np.maximum(np.hypot(was[:, 0], was[:, 1]), 1.0)[:, None]
+        raised = _raised(line, inwards, up) - _raised(rest, was[0], was[1])
+        lift = (raised * width * (RISE * up + INWARDS * inwards)).astype(np.float32)
+        if float(np.hypot(*lift)) < 0.1:
+            return line
+        self._lifts.append((line[0] + lift, lift))
+        moved = line.copy()
+        moved[0] = line[0] + lift
+        return moved
+
+    def field(self, grid: Floats, hips: tuple[HipBlend, ...], shoulders: tuple[Joint, ...] = ()) -> Floats:
+        """(..., 2) source of every grid point; ``hips`` and ``shoulders`` are where limbs bend away."""
+        for at, lift in self._lifts:
+            reach = LIFT_REACH * float(np.hypot(*self.shoulders.axes[:, 0]))
+            away = np.hypot(grid[..., 0] - at[0], grid[..., 1] - at[1]) / max(reach, 1.0)
+            grid = grid - (1 - smoothstep(away))[..., None] * lift
         down = self._through(grid, self.hips, self._rest.hips)
         up = self._through(grid, self.shoulders, self._rest.shoulders)
         spine = self.shoulders.origin - self.hips.origin
@@ -116,6 +163,8 @@ class TrunkPose:
         torso = down + share * (up - down)
         for hip in hips:
             torso = torso + self._hip(grid, hip)
+        for shoulder in shoulders:
+            torso = torso + shoulder.correction(grid, shoulder.parent)
         head = (grid - self.head_shift) @ self._head_back.T
         field: Floats = torso + self._head_share(grid)[..., None] * (head - torso)
         return field
@@ -150,7 +199,16 @@ class TrunkPose:
 
 def hip_parent(rest: TrunkRest, pose: TrunkPose) -> BoneMap | None:
     """The trunk's own linear map at the hips, as the parent of a thigh; None while the trunk is mirrored."""
-    matrix = (rest.hips.axes @ np.linalg.inv(pose.hips.axes)).astype(np.float32)
+    return _as_bone(rest.hips, pose.hips)
+
+
+def shoulder_parent(rest: TrunkRest, pose: TrunkPose) -> BoneMap | None:
+    """The trunk's own linear map at the shoulders, as the parent of an arm; None while the trunk is mirrored."""
+    return _as_bone(rest.shoulders, pose.shoulders)
+
+
+def _as_bone(rest: Frame2D, posed: Frame2D) -> BoneMap | None:
+    matrix = (rest.axes @ np.linalg.inv(posed.axes)).astype(np.float32)
     if float(np.linalg.det(matrix)) <= 0:
         return None
     u, s, vt = np.linalg.svd(matrix)
