@@ -1,60 +1,146 @@
-"""Cutting an arm: its corridor from what the picture shows on its free side and along its edges."""
+"""Cutting an arm: the band along its bones first, then its border to the pixel, by place, colours and edges."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from understudy.engines.puppet.areas import falls_in, trunk_outline
-from understudy.engines.puppet.parts import Limb
-from understudy.engines.puppet.seam import (
-    disc_into,
-    expected_widths,
-    extent,
-    fill_between,
-    normal_outwards,
-    seam,
-    smooth,
-    stations,
-)
+from understudy.engines.puppet.areas import distance_to_polyline, trunk_outline
+from understudy.engines.puppet.band import find_band
+from understudy.engines.puppet.colours import Colours, seen_along
+from understudy.engines.puppet.parts import Limb, figure_size
+from understudy.engines.puppet.seam import disc_into, fill_between
+from understudy.engines.puppet.strip import Strip
+from understudy.engines.puppet.walker import links, walk
 from understudy.tracking.motion import Floats
 
+# Half widths of upper arm, forearm and hand over the figure's size (`figure_size`), as seen on dressed adults; what the
+# picture shows decides, these only tell plausible from not.
+ARM_WIDTHS = (0.085, 0.065, 0.065)
 # At the armpit an arm is narrower on its inner side, and so up to this share of the upper arm: what is cut wider there
 # sticks out below a raised arm.
-ARMPIT = (0.7, 0.5)
+ARMPIT = (0.6, 0.3)
+# Half widths about the band's border within which colours may move it: an arm's shape is known well, a hand's is not.
+UNSURE = (0.25, 0.7)
+LOOSE = 2.6  # half widths beside an arm, off the trunk, that may be its wide sleeve or a big glove
+LOOSE_ODDS, TIP_ODDS = (
+    0.5,
+    0.5,
+)  # log-odds by place of what lies there, and of the tips of fingers that may be bent
+PLACE = 3.0  # log-odds that place alone can give
+HOLD, FIRM = (
+    0.05,
+    0.55,
+)  # weight of a pixel's own evidence against that of its neighbours, and where place is sure
+ROUNDS = 2
 
 
 def arm_mask(
-    limb: Limb, line: Floats, radii: Floats, inside: NDArray[np.bool_], edges: Floats, joints: Floats
-) -> NDArray[np.bool_]:
-    """(H, W) the pixels of an arm along ``line`` (4, 2) with half widths ``radii`` (3,)."""
-    area = np.zeros(inside.shape, np.uint8)
-    trunk = trunk_outline(joints, inside.shape)
+    limb: Limb,
+    line: Floats,
+    figure: NDArray[np.bool_],
+    lab: Floats,
+    head: NDArray[np.bool_],
+    joints: Floats,
+) -> tuple[NDArray[np.bool_], Floats]:
+    """((H, W), (3,)) the pixels of an arm along ``line`` (4, 2) and its half widths at the three segments.
+
+    ``figure`` (H, W) the matte, ``lab`` (H, W, 3) the picture, ``head`` (H, W) where only a hand can be the arm's.
+    """
+    guess = (np.array(ARM_WIDTHS) * figure_size(joints)).astype(np.float32)
+    head = head & ~_near(line, head, 0.8 * float(guess[2]))
+    strip = Strip(limb, line, guess, joints, 3.2 * float(guess.max()))
+    outer, inner = find_band(strip, lab, figure, head)
+    root = np.interp(strip.along, (0.0, ARMPIT[1], ARMPIT[1] + 0.1), (ARMPIT[0], 1.0, np.inf))
+    inner = np.minimum(inner, strip.widths * root)
+    outer, inner = (ndimage.gaussian_filter1d(side, 1.5, mode="nearest") for side in (outer, inner))
+    area = np.zeros(figure.shape, np.uint8)
+    one = strip.points + (outer + 2.0)[:, None] * strip.normals
+    other = strip.points - inner[:, None] * strip.normals
+    for i in range(len(one) - 1):
+        fill_between(area, one[i : i + 2], other[i : i + 2])
+    disc_into(area, line[3], float(outer[-1] + inner[-1]) / 2)
+    mask = _to_the_pixel(area.astype(bool), line, float(guess[1]), figure & ~head, lab, joints)
+    return mask, _half_widths(strip, (outer + inner) / 2, guess)
+
+
+def _half_widths(strip: Strip, half: Floats, guess: Floats) -> Floats:
+    """(3,) the middle of what the band shows along each bone."""
+    middles = []
     for k in range(3):
-        start, stop = line[k], line[k + 1]
-        if float(np.linalg.norm(stop - start)) < 2:
-            continue
-        outwards = normal_outwards(limb, start, stop, joints)
-        points, share = stations(start, stop)
-        target = expected_widths(share, radii, k)
-        limit = 2.6 * float(target.max())
-        reach = extent(inside, points, outwards, limit)
-        # A wide sleeve ends at the background; where the trunk lies behind, the limb has its own border.
-        loose = (reach < 2.4 * target) & ~falls_in(trunk, points + reach[:, None] * 0.9 * outwards)
-        outer = np.where((reach < 1.45 * target) | loose, reach, seam(edges, points, outwards, target))
-        # What the free side shows of the width is no longer to be found on this side.
-        rest = np.clip(2 * target - outer, 0.6 * target, 1.3 * target)
-        if k == 0:
-            rest = rest * np.interp(share, (0.0, ARMPIT[1]), (ARMPIT[0], 1.0))
-        found = seam(edges, points, -outwards, rest.astype(np.float32))
-        reach = extent(inside, points, -outwards, limit)
-        inner = smooth(np.where(reach < 1.25 * rest, reach + 1, found))
-        fill_between(
-            area,
-            points + (np.maximum(outer, 2.0) + 2.0)[:, None] * outwards,
-            points - np.maximum(inner, 2.0)[:, None] * outwards,
-        )
-        if k < 2:
-            disc_into(area, stop, max(min(radii[k], radii[k + 1]), 2))
-    disc_into(area, line[3], max(radii[2] * 0.9, 3))
-    return area.astype(bool)
+        along = (strip.along > k + 0.2) & (strip.along < k + 0.8)
+        middles.append(float(np.median(half[along])) if along.any() else float(guess[k]))
+    return np.clip(np.array(middles, np.float32), 0.4 * guess, 2.2 * guess).astype(np.float32)
+
+
+def _to_the_pixel(
+    band: NDArray[np.bool_],
+    line: Floats,
+    width: float,
+    figure: NDArray[np.bool_],
+    lab: Floats,
+    joints: Floats,
+) -> NDArray[np.bool_]:
+    """(H, W) the ``band`` with its border moved to where colours change, as far as its place is unsure."""
+    ys, xs = np.nonzero(band)
+    if not len(xs):
+        return band
+    reach = round((LOOSE + 0.4) * width)
+    y0, x0 = max(int(ys.min()) - reach, 0), max(int(xs.min()) - reach, 0)
+    box = (slice(y0, int(ys.max()) + reach + 1), slice(x0, int(xs.max()) + reach + 1))
+    mine = band[box].astype(np.uint8)
+    away = cv2.distanceTransform(1 - mine, cv2.DIST_L2, 5)
+    depth = (cv2.distanceTransform(mine, cv2.DIST_L2, 5) - away) / width
+    near = figure[box] & (depth > -LOOSE - 0.4)
+    x, y = np.meshgrid(
+        np.arange(mine.shape[1], dtype=np.float32) + x0, np.arange(mine.shape[0], dtype=np.float32) + y0
+    )
+    along = _along(x, y, line)
+    place = np.clip(depth / np.interp(along, (1.9, 2.1), UNSURE), -1, 1) * PLACE
+    off = cv2.distanceTransform((~trunk_outline(joints, band.shape)).astype(np.uint8), cv2.DIST_L2, 5)[box]
+    bone = line[1] - line[0]
+    # Beside a hanging arm's shoulder is the cheek, or hair.
+    below = (x - line[0][0]) * bone[0] + (y - line[0][1]) * bone[1] > 0
+    loose = (off > away) & (depth > -LOOSE) & below
+    place = np.where(loose, np.maximum(place, LOOSE_ODDS), place)
+    place = np.minimum(place, np.interp(along, (2.4, 2.6), (PLACE, TIP_ODDS)))
+    sure = np.abs(place) >= PLACE
+    colours = Colours(lab[box], seen_along(along))
+    right, down = links(lab[box], figure[box])
+    chance = 1 / (1 + np.exp(-place))
+    for _ in range(ROUNDS):
+        ours = np.where(near & (depth > -0.3), chance**2, 0)
+        # What may be the arm's sleeve tells less about the others' colours.
+        theirs = np.where(near, (1 - chance) ** 2 * np.where(loose, 0.3, 1.0), 0)
+        alone = 1 / (1 + np.exp(-(place + colours.odds(ours, theirs))))
+        alone = np.where(sure, place > 0, alone)
+        hold = np.where(sure, FIRM, HOLD)
+        chance = walk(right, down, hold * alone * near, np.where(near, hold * (1 - alone), 1.0))
+    out = np.zeros_like(band)
+    out[box] = near & (chance > 0.5)
+    return out
+
+
+def _along(x: Floats, y: Floats, line: Floats) -> Floats:
+    """(h, w) number of the nearest bone plus the share of the way along it, at the pixels ``x``, ``y`` (h, w)."""
+    best = np.full(x.shape, np.inf, np.float32)
+    along = np.zeros_like(best)
+    for k in range(3):
+        bone = line[k + 1] - line[k]
+        share = ((x - line[k][0]) * bone[0] + (y - line[k][1]) * bone[1]) / max(float(bone @ bone), 1.0)
+        share = np.clip(share, 0, 1)
+        away = np.hypot(x - line[k][0] - share * bone[0], y - line[k][1] - share * bone[1])
+        along = np.where(away < best, k + share, along)
+        best = np.minimum(best, away)
+    return along.astype(np.float32)
+
+
+def _near(line: Floats, area: NDArray[np.bool_], reach: float) -> NDArray[np.bool_]:
+    """(H, W) the area's pixels within ``reach`` of the line."""
+    ys, xs = np.nonzero(area)
+    near = np.zeros_like(area)
+    if len(xs):
+        near[ys, xs] = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), line) < reach
+    return near

@@ -1,29 +1,26 @@
 """Cutting the character into parts: which pixels of the matte move with which bone.
 
-A limb is a corridor about its bones. Its width is measured where the matte ends; where the limb touches another part
-the border is the path of strongest picture edges near the expected width (dynamic programming over stations along the
-limb, as in intelligent scissors and live-wire cutting, Mortensen and Barrett 1995), and the expected width itself where
-there is no edge. What no limb claims is the trunk.
+A limb is a corridor about its bones. An arm's is the band of plausible width that the picture's edges and colours show
+best (`band`), a leg's is measured where the matte ends. What no limb claims is the trunk.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import falls_in, head_area, trunk_outline
 from understudy.engines.puppet.arm_cut import arm_mask
-from understudy.engines.puppet.hand_cut import hand_by_colour, skin_tone
 from understudy.engines.puppet.leg_cut import leg_mask
 from understudy.engines.puppet.parts import FINGER_REACH, TOE_REACH, Limb, figure_size
 from understudy.engines.puppet.seam import edge_strength, extent, normal_outwards
 from understudy.tracking.motion import Floats
 
-# Half widths of upper arm, forearm, hand and of thigh, shin, foot over the figure's size (`figure_size`), as seen on
-# dressed adults; what the matte shows decides, these only tell plausible from not.
-ARM_WIDTHS = (0.12, 0.085, 0.085)
+# Half widths of thigh, shin, foot over the figure's size (`figure_size`), as seen on dressed adults; what the matte
+# shows decides, these only tell plausible from not.
 LEG_WIDTHS = (0.17, 0.11, 0.09)
 
 
@@ -51,26 +48,23 @@ def corridors(
     """The limbs' areas in the picture. ``alpha`` (H, W) 0..1, ``joints`` (33, 2) pixels."""
     inside = alpha > 0.5
     edges = edge_strength(rgb)
-    size = figure_size(joints)
+    lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+    head = head_area(joints, inside.shape)
     lines = {limb.name: extended(limb, joints) for limb in limbs}
     found: dict[str, Corridor] = {}
     hidden = np.zeros_like(inside)  # what the arms hide of the legs
-    skin = skin_tone(rgb, joints)
-    for group in ([limb for limb in limbs if limb.arm], [limb for limb in limbs if not limb.arm]):
-        radii = _tied_radii(group, lines, inside, hidden, joints, size)
-        for limb in group:
-            line, widths = lines[limb.name], radii[limb.name]
-            if limb.arm:
-                mask = arm_mask(limb, line, widths, inside, edges, joints)
-                mask = hand_by_colour(
-                    rgb, mask, line, widths, inside & ~head_area(joints, inside.shape), skin
-                )
-            else:
-                others = [lines[o.name] for o in group if o is not limb]
-                mask = leg_mask(limb, line, widths, inside, edges, joints, others, hidden)
-            found[limb.name] = Corridor(limb, mask, line, widths)
-        for limb in group:
-            hidden |= found[limb.name].mask & inside
+    for limb in limbs:
+        if limb.arm:
+            mask, radii = arm_mask(limb, lines[limb.name], inside, lab, head, joints)
+            found[limb.name] = Corridor(limb, mask, lines[limb.name], radii)
+            hidden |= mask & inside
+    legs = [limb for limb in limbs if not limb.arm]
+    tied = _tied_radii(legs, lines, inside, hidden, joints, figure_size(joints))
+    for limb in legs:
+        line, radii = lines[limb.name], tied[limb.name]
+        others = [lines[o.name] for o in legs if o is not limb]
+        mask = leg_mask(limb, line, radii, inside, edges, joints, others, hidden)
+        found[limb.name] = Corridor(limb, mask, line, radii)
     return [found[limb.name] for limb in limbs]
 
 
@@ -82,8 +76,7 @@ def _tied_radii(
     joints: Floats,
     size: float,
 ) -> dict[str, Floats]:
-    """Half widths (3,) of every limb, measured on the free side, left and right tied by the smaller plausible one."""
-    expected = {True: np.array(ARM_WIDTHS), False: np.array(LEG_WIDTHS)}
+    """Half widths (3,) of every leg, measured on the free side, left and right tied by the smaller plausible one."""
     measured: dict[str, Floats] = {}
     trunk = trunk_outline(joints, inside.shape)
     for limb in limbs:
@@ -92,7 +85,7 @@ def _tied_radii(
             start, stop = lines[limb.name][k], lines[limb.name][k + 1]
             normal = normal_outwards(limb, start, stop, joints)
             points = start + np.linspace(0.25, 0.8, 9, dtype=np.float32)[:, None] * (stop - start)
-            guess = expected[limb.arm][k] * size
+            guess = LEG_WIDTHS[k] * size
             both = [extent(inside, points, n, 2.5 * guess) for n in (normal, -normal)]
             # The free side tells the width; a joint that lies off the limb's middle is evened out by the other side
             # where that is free as well.
@@ -108,6 +101,6 @@ def _tied_radii(
         measured[limb.name] = np.array(values, np.float32)
     tied = {}
     for limb in limbs:
-        twins = [measured[o.name] for o in limbs if o.arm == limb.arm]
+        twins = [measured[o.name] for o in limbs]
         tied[limb.name] = np.minimum(measured[limb.name], 1.25 * np.min(twins, axis=0)).astype(np.float32)
     return tied

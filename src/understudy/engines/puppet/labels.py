@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import distance_to_polyline, head_area, trunk_outline
+from understudy.engines.puppet.areas import trunk_outline
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.leg_labels import share_between_legs
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
-ARM_REACH = 2.2  # half widths of an arm about its bones
 SLIVER = 0.045  # half width of a strip, in figure sizes
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
@@ -32,33 +31,9 @@ def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> ND
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
     share_between_legs(labels, core, corridors, joints)
-    _adopt_near_arms(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
     return _spread(labels, core)
-
-
-def _adopt_near_arms(
-    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
-) -> None:
-    """What lies outside the trunk's outline, close to an arm and farther from the outline, is the arm's: a thick
-    drawn arm, a big glove, spread fingers."""
-    outline = trunk_outline(joints, labels.shape)
-    head = head_area(joints, labels.shape)
-    away = cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 5)
-    ys, xs = np.nonzero(core & (labels == TRUNK) & ~outline & ~head)
-    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
-    limit = away[ys, xs]
-    up = centre(joints, SHOULDERS) - centre(joints, HIPS)
-    up = up / max(float(np.hypot(*up)), 1.0)
-    for i, corridor in enumerate(corridors):
-        if corridor.limb.arm and len(pixels):
-            reach = ARM_REACH * float(corridor.radii.max())
-            near = distance_to_polyline(pixels, corridor.polyline) < np.minimum(limit, reach)
-            above = (pixels - corridor.polyline[0]) @ up > 0.5 * float(corridor.radii[0])
-            if float((corridor.polyline[1] - corridor.polyline[0]) @ up) < 0:
-                near &= ~above  # beside a hanging arm's shoulder is the cheek, or hair
-            labels[ys[near], xs[near]] = i + 1
 
 
 def _adopt_slivers(
