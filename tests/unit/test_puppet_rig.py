@@ -210,7 +210,7 @@ def test_a_hand_taken_off_a_thigh_leaves_the_thigh_whole() -> None:
     hand = capsule(made.alpha.shape, made.joints[15] + (0, 12), made.joints[19], 10)
     on_leg = hand & capsule(made.alpha.shape, made.joints[23], made.joints[25], 0.8 * LEG_RADII[0])
     assert on_leg.sum() > 100
-    assert float(coverage(rig, joints)[on_leg].min()) >= 0.97
+    assert float(coverage(rig, joints)[on_leg].min()) >= 0.95
     skin = np.abs(painted(rig, joints)[on_leg].astype(int) - SKIN).max(axis=1) < 30
     assert float(skin.mean()) < 0.05
 

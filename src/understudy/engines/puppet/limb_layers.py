@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import below_hips, disc, distance_to_polyline, grown
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown
+from understudy.engines.puppet.bare_body import NOTHING, BareBody
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
@@ -20,8 +21,7 @@ OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show
 ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
 LEG_ROOT = 0.95
 # Pixels that a limb takes along beyond its cut, from the trunk and from the other leg.
-ARM_EDGE, LEG_EDGE = 2, 5
-HAND_RIM = 4  # pixels about a hand on a leg that show the hand's edge and are filled with it
+ARM_EDGE, LEG_EDGE = 2, 3
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,30 @@ def rig_limb(
     index: int,
     alpha: Floats,
     rgb: NDArray[np.uint8],
-    labels: NDArray[np.uint8],
+    body: BareBody,
     cut: list[Corridor],
     joints: Floats,
     pad: int,
 ) -> RiggedLimb:
-    """Cut limb ``index`` of ``cut`` out of ``rgb`` by ``labels``; ``pad`` continues a figure that the edge cuts."""
+    """Cut limb ``index`` of ``cut`` out of the picture ``rgb``, a leg out of the ``body``; ``pad`` continues a figure
+    that the edge cuts."""
     corridor = cut[index]
     line, radii = corridor.polyline, corridor.radii
-    mine = labels == index + 1
+    mine = (body.labels == index + 1) | (body.behind == index + 1)
     root = disc(alpha.shape, line[0], joint_radius(radii, 0) * (ARM_ROOT if corridor.limb.arm else LEG_ROOT))
     core = alpha > 0.5
-    above = np.zeros_like(mine)
-    if not corridor.limb.arm:  # a hand that lies on this leg, and what the trunk hides of its root
-        arms = [other + 1 for other, c in enumerate(cut) if c.limb.arm]
-        hands = np.isin(labels, arms) & core
-        on_leg = corridor.mask | (
-            _near(hands, line, 1.1 * float(radii[0])) & below_hips(joints, alpha.shape, 0.0)
-        )
-        above = grown(hands & on_leg, HAND_RIM) & (mine | on_leg) & core
-        above |= root & core & ~mine
-    colours = fill_hidden(rgb, mine & core & ~above, above) if above.any() else rgb
+    hidden = np.zeros_like(mine)
+    colours = rgb
+    if not corridor.limb.arm:  # what the trunk hides of its root
+        hidden = root & core & ~mine
+        covered = hidden & (body.behind == NOTHING)
+        colours = fill_hidden(body.rgb, mine & core, covered, (line[0], line[1]))
     # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
     beside = grown(mine & core, ARM_EDGE if corridor.limb.arm else LEG_EDGE) & core
     if not corridor.limb.arm:
-        beside &= np.isin(labels, [other + 1 for other, c in enumerate(cut) if not c.limb.arm])
-    zone = mine | above | root | beside
+        legs = [other + 1 for other, c in enumerate(cut) if not c.limb.arm]
+        beside &= np.isin(body.labels, legs) | (body.behind != NOTHING)
+    zone = mine | hidden | root | beside
     nearest = _nearest_segment(zone, line)
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.bare_body import bare_body
 from understudy.engines.puppet.cut import corridors
 from understudy.engines.puppet.labels import label_pixels
 from understudy.engines.puppet.layer import Layer
@@ -48,9 +49,10 @@ def build_rig(
     """Cut the character (``alpha`` (H, W) 0..1 over ``foreground`` (H, W, 3)) into layers about ``joints`` (33, 2)."""
     cut = corridors(foreground, alpha, joints, moving_limbs(shown))
     labels = label_pixels(alpha, cut, joints)
+    body = bare_body(alpha, foreground, labels, cut, joints)
     pad = _padding(alpha)
-    limbs = tuple(rig_limb(i, alpha, foreground, labels, cut, joints, pad) for i in range(len(cut)))
-    trunk = rig_trunk(alpha, foreground, labels, cut, joints, pad)
+    limbs = tuple(rig_limb(i, alpha, foreground, body, cut, joints, pad) for i in range(len(cut)))
+    trunk = rig_trunk(alpha, foreground, body, cut, joints, pad)
     return Rig(joints.astype(np.float32), shown, trunk, limbs, background)
 
 

@@ -1,0 +1,71 @@
+"""The body without its arms: trunk, head and legs, with what the arms hide of them filled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.areas import grown
+from understudy.engines.puppet.body_outline import body_outline
+from understudy.engines.puppet.cut import Corridor
+from understudy.engines.puppet.fill import fill_hidden
+from understudy.engines.puppet.parts import HIPS, SHOULDERS, centre, figure_size
+from understudy.tracking.motion import Floats
+
+Mask = NDArray[np.bool_]
+
+NOTHING = 255  # the label of no part
+RIM_PX = 3  # beside an arm, that show its edge and are filled anew
+MIRROR_FROM = (
+    0.1  # figure sizes from what is seen, where the trunk's other half is likelier than the same part on
+)
+SOFT_PX = 4  # beyond the outline of what is filled, so that its soft edge holds nothing of the arm
+
+
+@dataclass(frozen=True)
+class BareBody:
+    """``labels`` (H, W): whose pixel it is; ``behind`` (H, W): the part that an arm hides there, or `NOTHING`;
+    ``rgb`` (H, W, 3): the picture as it would be without the arms, right wherever the body is."""
+
+    labels: NDArray[np.uint8]
+    behind: NDArray[np.uint8]
+    rgb: NDArray[np.uint8]
+
+
+def bare_body(
+    alpha: Floats, rgb: NDArray[np.uint8], labels: NDArray[np.uint8], cut: list[Corridor], joints: Floats
+) -> BareBody:
+    """Take the arms off. Remainders of the cut that stick out of the body beside an arm become that arm's."""
+    core = alpha > 0.5
+    arms = arm_pixels(labels, cut) & core
+    outline = body_outline(core, arms, joints)
+    behind = np.full_like(labels, NOTHING)
+    if not outline.hidden.any() or not (core & ~arms).any():
+        return BareBody(labels, behind, rgb)
+    size = figure_size(joints)
+    if outline.loose.any():
+        labels = np.where(outline.loose, _nearest(labels, arms), labels)
+    body = core & ~arms & ~outline.loose
+    behind[outline.hidden] = _nearest(labels, body)[outline.hidden]
+    rim = grown(outline.hidden, RIM_PX) & body
+    area = (grown(outline.hidden, SOFT_PX) & arm_pixels(labels, cut)) | rim
+    axis = (centre(joints, HIPS), centre(joints, SHOULDERS))
+    return BareBody(labels, behind, fill_hidden(rgb, body & ~rim, area, axis, MIRROR_FROM * size))
+
+
+def arm_pixels(labels: NDArray[np.uint8], cut: list[Corridor]) -> NDArray[np.bool_]:
+    """(H, W) what is an arm's."""
+    return np.isin(labels, [i + 1 for i, c in enumerate(cut) if c.limb.arm])
+
+
+def _nearest(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(H, W) the label of the nearest pixel of ``among``."""
+    _, nearest = cv2.distanceTransformWithLabels(
+        (~among).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
+    of_index[nearest[among]] = labels[among]
+    return np.asarray(of_index[nearest], np.uint8)
