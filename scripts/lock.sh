@@ -19,7 +19,7 @@ END
 if [ -f requirements.txt ]; then cp requirements.txt "$work/lock.txt"; fi
 "$work/venv/bin/uv" --no-config pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
     --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-    --constraints "$work/constraints.txt" --extra server --group dev --output-file "$work/lock.txt" ${2:+"$2"} pyproject.toml
+    --constraints "$work/constraints.txt" --extra server --extra matting --group dev --output-file "$work/lock.txt" ${2:+"$2"} pyproject.toml
 if grep -n '://' "$work/lock.txt"; then
     echo "lock: the lock holds an address" >&2
     exit 1
@@ -47,7 +47,7 @@ for version in 3.11 3.12 3.13 3.14; do
         macosx_11_0_universal2 macosx_10_9_universal2
 done
 {
-    echo "# Pinned by 'make lock'. Base install, the server's extra, tests and build tool; hashes for every platform, no addresses."
+    echo "# Pinned by 'make lock'. Base install, the extras of server and matting, tests and build tool; hashes for every platform, no addresses."
     cat "$work/lock.txt"
 } > requirements.txt.new
 mv requirements.txt.new requirements.txt

@@ -19,7 +19,7 @@ if ! { [ -x "$venv/bin/python" ] && new_enough "$venv/bin/python" && "$venv/bin/
         exit 1
     fi
 fi
-echo "setup: installing the pinned packages (about 275 MB to download, once)"
+echo "setup: installing the pinned packages (about 300 MB to download, once)"
 "$venv/bin/python" -m pip install --quiet --require-hashes --only-binary=:all: -r requirements.txt
 # The project itself comes from this folder; its build tool is pinned among the packages above.
 "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UnderstudyError,
     )
     from understudy.evaluation.evaluate import evaluate
-    from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
+    from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
     from understudy.tracking.motion import Motion
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "EngineError",
     "InputError",
     "LeftOut",
+    "Matting",
     "Mode",
     "ModelError",
     "Motion",
@@ -54,7 +55,9 @@ _HOMES = {
     "animate": "understudy.animate",
     "evaluate": "understudy.evaluation.evaluate",
     "Motion": "understudy.tracking.motion",
-    **dict.fromkeys(("LeftOut", "Mode", "MotionRequest", "Orientation", "Result"), "understudy.request"),
+    **dict.fromkeys(
+        ("LeftOut", "Matting", "Mode", "MotionRequest", "Orientation", "Result"), "understudy.request"
+    ),
 }
 
 

@@ -24,7 +24,7 @@ from understudy.media.picture import load_picture
 from understudy.media.watermark import Watermark
 from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
-from understudy.request import LeftOut, Mode, MotionRequest, Orientation, Result
+from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
 from understudy.tracking.motion import Motion, Shot, untracked
 from understudy.tracking.performance import choose_performance
 
@@ -32,7 +32,7 @@ TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks
 SHORTEST_S = 3.0
 MATCH_S = 0.5  # by which a motion and the video beside it may differ in length
 
-E = TypeVar("E", Orientation, Mode)
+E = TypeVar("E", Orientation, Mode, Matting)
 
 
 def animate(
@@ -53,13 +53,15 @@ def animate(
     engine: str = "puppet",
     provenance: bool = True,
     threads: int | None = None,
+    matting: Matting | str = Matting.OWN,
     progress: Progress = silent,
 ) -> Result:
     """Make the character of ``image`` perform what happens in ``video``, and write an mp4 to ``output``.
 
     ``orientation`` "video" follows the performer's facing and path, "image" keeps the reference's facing. ``mode``
     "std" gives a short side of 720 pixels, "pro" of 1080. ``motion`` is a motion file to use instead of tracking the
-    video. Raises an UnderstudyError that says what is wrong and what to do.
+    video. ``matting`` "learned" cuts the character out with a network (`understudy models pull matting`). Raises an
+    UnderstudyError that says what is wrong and what to do.
     """
     request = MotionRequest(
         image=Path(image),
@@ -78,6 +80,7 @@ def animate(
         sheet=_path(sheet),
         provenance=provenance,
         threads=threads,
+        matting=_choice(Matting, "matting", matting),
     )
     return fulfil(request, progress)
 
@@ -88,7 +91,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     threads = request.threads or min(os.cpu_count() or 1, 4)
     clock = _Clock()
     with clock.stage("read"):
-        engine = engine_named(request.engine, threads=threads)
+        engine = engine_named(request.engine, threads=threads, matting=request.matting)
         name = engine.capabilities.name
         picture = load_picture(request.image, limits=request.limits)
         clip = None if request.video is None else probe(request.video)

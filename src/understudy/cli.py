@@ -10,10 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from understudy.commands import SERVER_PACKAGES, accounts, keys, server_missing, tasks, webhooks
+from understudy.commands import SERVER_PACKAGES, accounts, keys, models, server_missing, tasks, webhooks
 from understudy.commands.serve import serve, worker
+from understudy.config import PREFIX
 from understudy.errors import UnderstudyError
-from understudy.request import Mode, Orientation
+from understudy.request import Matting, Mode, Orientation
 
 app = typer.Typer(
     name="understudy",
@@ -23,8 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-models_app = typer.Typer(help="The tracker's model files.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(models_app, name="models")
 
 ImageOption = Annotated[Path, typer.Option("--image", help="The reference image: JPEG or PNG.")]
 MotionOption = Annotated[
@@ -35,6 +34,13 @@ JointsOption = Annotated[
 ]
 LimitsOption = Annotated[
     bool, typer.Option("--limits/--no-limits", help="The API's limits on size and duration.")
+]
+MattingOption = Annotated[
+    Matting,
+    typer.Option(
+        envvar=f"{PREFIX}MATTING",
+        help="How the character is cut out: learned needs understudy[matting] and `models pull matting`.",
+    ),
 ]
 
 
@@ -66,6 +72,7 @@ def animate(
     threads: Annotated[
         int | None, typer.Option(min=1, max=64, help="Processor threads; default: all, at most 4.")
     ] = None,
+    matting: MattingOption = Matting.OWN,
 ) -> None:
     """Make the character of IMAGE perform what happens in VIDEO."""
     from understudy.animate import animate as run
@@ -89,6 +96,7 @@ def animate(
             engine=engine,
             provenance=provenance,
             threads=threads,
+            matting=matting,
             progress=progress,
         )
     show_result(result)
@@ -97,17 +105,24 @@ def animate(
 @app.command()
 def rig(
     image: ImageOption,
-    sheet: Annotated[Path, typer.Option(help="The PNG to write: matte, parts, rest pose, background.")],
+    sheet: Annotated[Path, typer.Option(help="The PNG to write.")],
     mode: Annotated[Mode, typer.Option()] = Mode.STD,
     joints: JointsOption = None,
     limits: LimitsOption = True,
+    matting: MattingOption = Matting.OWN,
 ) -> None:
-    """Look inside: how the character of IMAGE is cut out, without any video."""
+    """Look inside: how the character of IMAGE is cut out, without any video.
+
+    The sheet shows its matte, its parts, the rest pose, the background behind it, six exercises that take every joint
+    far, and each part turned by 60 degrees on magenta.
+    """
     from understudy.engines.puppet.sheet import write_rig_sheet
     from understudy.terminal import progress_bar, say
 
     with progress_bar() as progress:
-        found_by = write_rig_sheet(image, sheet, mode=mode, joints=joints, limits=limits, progress=progress)
+        found_by = write_rig_sheet(
+            image, sheet, mode=mode, joints=joints, limits=limits, matting=matting, progress=progress
+        )
     say(f"{sheet}  (character found by: {found_by})")
 
 
@@ -184,28 +199,9 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-@models_app.command()
-def pull(name: Annotated[str, typer.Argument(help="Which: tracker.")] = "tracker") -> None:
-    """Download a set of model files and check them."""
-    from understudy.errors import RequestError
-    from understudy.terminal import progress_bar, say
-    from understudy.tracking.models import pull_tracker
-
-    if name != "tracker":
-        raise RequestError(
-            "models_unknown",
-            f"There are no models {name!r}.",
-            value=name,
-            limit="tracker",
-            fix="Pull tracker.",
-        )
-    with progress_bar() as progress:
-        paths = pull_tracker(progress)
-    say(f"{len(paths)} model files in {paths[0].parent}")
-
-
 app.command()(serve)
 app.command()(worker)
+app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(webhooks.app, name="webhooks")

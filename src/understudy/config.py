@@ -69,6 +69,7 @@ class Settings:
     result_links: str = "signed"  # or data: the query answers data: URLs
     result_days: int = 30
     engine: str = "puppet"
+    matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
     concurrency: int = 0  # renders at once; 0: one for every two cores
     threads: int = 0  # of one render; 0: as the command line has it
     render_timeout_s: int = 3600
@@ -168,6 +169,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     text = str(value).strip()
     if name == "result_links" and text not in ("signed", "data"):
         raise ValueError("it is neither 'signed' nor 'data'")
+    if name == "matting" and text not in ("own", "learned"):
+        raise ValueError("it is neither 'own' nor 'learned'")
     if name == "database_url" and text and not text.startswith(("postgresql://", "postgres://")):
         raise ValueError("it does not begin with postgresql://")
     if name == "public_url" and text and not text.startswith(("http://", "https://")):

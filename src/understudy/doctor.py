@@ -16,6 +16,7 @@ from pathlib import Path
 from understudy import config
 from understudy.commands import SERVER_PACKAGES, server_missing
 from understudy.errors import UnderstudyError
+from understudy.request import Matting
 
 OLDEST_PYTHON = (3, 11)
 SET_UP = "Run `make setup`, or install the package again."
@@ -48,7 +49,7 @@ class Check:
 
 def examine() -> tuple[Check, ...]:
     """Every check, in the order in which things depend on each other. Nothing is asked of the network."""
-    return (python(), packages(), data_folder(), models(), video(), provenance(), server())
+    return (python(), packages(), data_folder(), models(), matting(), video(), provenance(), server())
 
 
 def python(current: tuple[int, int, int] = sys.version_info[:3]) -> Check:
@@ -98,6 +99,21 @@ def models() -> Check:
     except UnderstudyError as error:
         return Check("models", error.message, error.fix)
     return Check("models", f"{len(MODELS)} of {len(MODELS)} in {config.models_dir()}")
+
+
+def matting() -> Check:
+    """Whether ``--matting learned`` can run. An installation without it is a good one; damaged weights are not."""
+    from understudy.engines.puppet.learned_matte import matter_for
+    from understudy.engines.puppet.matting_weights import WEIGHTS
+
+    try:
+        matter_for(Matting.LEARNED)
+    except UnderstudyError as error:
+        if error.code != "matting_missing":
+            return Check("matting", error.message, error.fix)
+        return Check("matting", f"own; what only `--matting learned` needs is not here: {error.fix}")
+    check = packages({"onnxruntime": "onnxruntime"})
+    return Check("matting", f"own, or learned by {WEIGHTS.name}; {check.found}", check.fix)
 
 
 def video() -> Check:

@@ -7,7 +7,7 @@
     │   ├── CharacterError      nobody to animate in the reference image
     │   ├── PerformerError      nobody to follow in the driving video
     │   └── RequestError        an option or a file that goes with it
-    ├── ModelError              a tracker's model file is missing or wrong
+    ├── ModelError              a network's file, or what runs it, is missing or wrong
     ├── EngineError             the engine could not make the video
     └── ServiceError            the service cannot do what was asked of it
         ├── FormError           a request to the service has the wrong form
@@ -71,7 +71,7 @@ class RequestError(InputError):
 
 
 class ModelError(UnderstudyError):
-    """A model file of the tracker is missing, or its checksum is wrong."""
+    """A network's file is missing or wrong, or what runs it is not installed: the tracker's, the learned matte's."""
 
 
 class EngineError(UnderstudyError):

@@ -25,6 +25,13 @@ class Mode(StrEnum):
         return 720 if self is Mode.STD else 1080
 
 
+class Matting(StrEnum):
+    """How the character is cut out: by the engine's ``own`` means, or by a ``learned`` network that was installed."""
+
+    OWN = "own"
+    LEARNED = "learned"
+
+
 @dataclass(frozen=True)
 class MotionRequest:
     """One character, one motion, and how to bring them together.
@@ -50,6 +57,7 @@ class MotionRequest:
     sheet: Path | None = None
     provenance: bool = True
     threads: int | None = None
+    matting: Matting = Matting.OWN
 
 
 @dataclass(frozen=True)

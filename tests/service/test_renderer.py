@@ -515,7 +515,7 @@ class Odd(FakeEngine):
         {does}
         return super().perform(*arguments, **options)
 
-registry.ENGINES["fake"] = lambda threads: Odd()
+registry.ENGINES["fake"] = lambda *_: Odd()
 child.main()
 """
 

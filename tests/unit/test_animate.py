@@ -72,7 +72,7 @@ def tracked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tracked:
     fake = Tracked()
     monkeypatch.setattr(tracking, "track_clip", fake)
     monkeypatch.setattr(networks, "MediaPipeTracker", lambda **_: None)
-    monkeypatch.setitem(ENGINES, "fake", lambda threads: Following())
+    monkeypatch.setitem(ENGINES, "fake", lambda *_: Following())
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / ".data"))
     return fake
 
@@ -301,7 +301,7 @@ def test_an_engines_own_words_come_after(
 
             return replace(super().perform(*args, **options), left_out=(LeftOut("prompt", "Not read."),))
 
-    monkeypatch.setitem(ENGINES, "talks", lambda threads: Talks())
+    monkeypatch.setitem(ENGINES, "talks", lambda *_: Talks())
     result = made(inputs, out, engine="talks")
     assert [part.what for part in result.left_out] == ["prompt"]
 
@@ -444,7 +444,7 @@ class Breaks(Following):
 def test_a_failure_in_the_middle_leaves_nothing(
     inputs: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, after: int
 ) -> None:
-    monkeypatch.setitem(ENGINES, "breaks", lambda threads: Breaks(error, after))
+    monkeypatch.setitem(ENGINES, "breaks", lambda *_: Breaks(error, after))
     with pytest.raises(type(error)):
         made(inputs, out, engine="breaks", watermark=True, provenance=True)
     assert names(out) == []
@@ -455,7 +455,7 @@ def test_a_failure_leaves_an_older_result_alone(
 ) -> None:
     path = made(inputs, out).path
     before = path.read_bytes()
-    monkeypatch.setitem(ENGINES, "breaks", lambda threads: Breaks(EngineError("x", "X.", fix="Y.")))
+    monkeypatch.setitem(ENGINES, "breaks", lambda *_: Breaks(EngineError("x", "X.", fix="Y.")))
     with pytest.raises(EngineError):
         made(inputs, out, engine="breaks")
     assert path.read_bytes() == before

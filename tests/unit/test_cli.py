@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from made_clips import make_clip, pattern
 from made_motion import performance
 from PIL import Image
 
-from understudy import EngineError, ModelError, Result, cli
+from understudy import EngineError, Matting, ModelError, Result, cli
+from understudy.engines.puppet import matting_weights as weights
 from understudy.engines.registry import ENGINES
 from understudy.media.clip import probe
 
@@ -80,7 +82,7 @@ def no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(tracking, "track_clip", follow)
     monkeypatch.setattr(networks, "MediaPipeTracker", lambda **_: None)
-    monkeypatch.setitem(ENGINES, "fake", lambda threads: Following())
+    monkeypatch.setitem(ENGINES, "fake", lambda *_: Following())
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / ".data"))
 
 
@@ -115,7 +117,16 @@ def is_one_error(said: Said, code: str) -> None:
 
 
 def test_the_commands_are_these() -> None:
-    wanted = {(), ("animate",), ("rig",), ("evaluate",), ("demo",), ("models",), ("models", "pull")}
+    wanted = {
+        (),
+        ("animate",),
+        ("rig",),
+        ("evaluate",),
+        ("demo",),
+        ("models",),
+        ("models", "pull"),
+        ("models", "list"),
+    }
     assert wanted <= set(commands())
 
 
@@ -381,9 +392,16 @@ def test_rig_says_how_the_character_was_found(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sheets = importlib.import_module("understudy.engines.puppet.sheet")
-    monkeypatch.setattr(sheets, "write_rig_sheet", lambda image, sheet, **_: "silhouette")
+    asked: dict[str, Any] = {}
+
+    def write(image: Path, sheet: Path, **options: Any) -> str:
+        asked.update(options)
+        return "silhouette"
+
+    monkeypatch.setattr(sheets, "write_rig_sheet", write)
     said = run("rig", "--image", "a.png", "--sheet", tmp_path / "s.png")
     assert said.code == 0
+    assert asked["matting"] is Matting.OWN
     assert said.out == f"{tmp_path / 's.png'}  (character found by: silhouette)\n"
 
 
@@ -391,6 +409,38 @@ def test_rig_of_nothing_is_one_error(run: Run, tmp_path: Path) -> None:
     said = run("rig", "--image", tmp_path / "nowhere.png", "--sheet", tmp_path / "s.png")
     assert said.code == 2
     is_one_error(said, "picture_unreadable")
+
+
+def test_matting_is_chosen_by_option_before_variable(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Matting] = []
+
+    def write(image: Path, sheet: Path, *, matting: Matting, **_: Any) -> str:
+        asked.append(matting)
+        return "tracker"
+
+    monkeypatch.setattr(importlib.import_module("understudy.engines.puppet.sheet"), "write_rig_sheet", write)
+    command = ("rig", "--image", "a.png", "--sheet", tmp_path / "s.png")
+    monkeypatch.setenv("UNDERSTUDY_MATTING", "learned")
+    run(*command)
+    run(*command, "--matting", "own")
+    assert asked == [Matting.LEARNED, Matting.OWN]
+    monkeypatch.setenv("UNDERSTUDY_MATTING", "magic")
+    said = run(*command)
+    assert said.code == 2
+    assert "magic" in said.err
+
+
+def test_a_learned_matte_that_is_not_here_is_told_before_any_work(
+    run: Run, pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path))
+    monkeypatch.setattr(tracking, "track_clip", lambda *_: pytest.fail("tracked"))
+    said = animate(run, pair, tmp_path / "made.mp4", "--engine", "puppet", "--matting", "learned")
+    assert said.code == 1
+    is_one_error(said, "matting_missing")
+    assert "understudy models pull matting" in said.err
 
 
 def test_evaluate_without_files_is_one_error(run: Run) -> None:
@@ -404,6 +454,38 @@ def test_models_that_are_unknown(run: Run) -> None:
     assert said.code == 2
     is_one_error(said, "models_unknown")
     assert "[bold]everything" in said.err
+
+
+def test_the_list_of_models_says_what_is_here(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path))
+    lines = run("models", "list").out.splitlines()
+    assert [line.split()[:2] for line in lines] == [["tracker", "missing"], ["matting", "missing"]]
+    assert all("Apache-2.0" in line for line in lines)
+    assert "understudy models pull tracker" in lines[0]
+    assert "understudy models pull matting" in lines[1]
+    (tmp_path / "isnet-general-use.onnx.part").write_bytes(bytes(2 * 10**6))
+    (tmp_path / "isnet-general-use.onnx").write_bytes(b"x")
+    line = run("models", "list").out.splitlines()[1]
+    assert line.split()[1] == "damaged"
+    assert "2 MB are here" in line
+
+
+def test_pulling_the_matte_says_what_comes_and_from_where(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b"a network"
+    known = replace(weights.WEIGHTS, size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(weights, "WEIGHTS", known)
+    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path))
+    known.path.write_bytes(content)
+    said = run("models", "pull", "matting")
+    assert (said.code, said.err) == (0, "")
+    assert "github.com/danielgatis/rembg" in said.out
+    assert "licence: Apache-2.0" in said.out
+    assert str(known.path) in said.out
+    assert "--matting learned" in said.out
 
 
 def test_a_real_process_ends_with_the_code_and_no_traceback(tmp_path: Path) -> None:

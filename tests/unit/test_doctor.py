@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from understudy import doctor
+from understudy.engines.puppet import matting_weights
 from understudy.tracking.models import MODELS
 
 
@@ -67,6 +70,23 @@ def test_missing_and_damaged_models_are_told_apart(tmp_path: Path) -> None:
     damaged = doctor.models()
     assert not damaged.good
     assert damaged.found != missing.found
+
+
+def test_an_installation_without_the_learned_matte_is_a_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = doctor.matting()
+    assert without.good
+    assert "understudy models pull matting" in without.found
+    path = tmp_path / "data" / "models" / "isnet-general-use.onnx"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half of it")
+    assert not doctor.matting().good
+    known = replace(matting_weights.WEIGHTS, sha256=hashlib.sha256(b"half of it").hexdigest())
+    monkeypatch.setattr(matting_weights, "WEIGHTS", known)
+    whole = doctor.matting()
+    assert whole.good
+    assert "onnxruntime" in whole.found
 
 
 def test_a_clip_is_written_and_signed() -> None:

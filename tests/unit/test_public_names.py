@@ -28,6 +28,7 @@ NAMES = {
     "LeftOut",
     "Orientation",
     "Mode",
+    "Matting",
     "MotionRequest",
     "Motion",
     "evaluate",
@@ -54,7 +55,7 @@ def test_these_names_and_no_others_are_public() -> None:
         ("Motion", "understudy.tracking.motion"),
         *(
             (name, "understudy.request")
-            for name in ("Result", "LeftOut", "Orientation", "Mode", "MotionRequest")
+            for name in ("Result", "LeftOut", "Orientation", "Mode", "Matting", "MotionRequest")
         ),
         *((name, "understudy.errors") for name in sorted(ERRORS)),
     ],

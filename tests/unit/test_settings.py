@@ -27,6 +27,12 @@ def test_flags_win_over_variables_and_those_over_the_file(tmp_path: Path) -> Non
     assert settings.data_dir == tmp_path
 
 
+def test_matting_is_our_own_unless_another_is_asked_for(tmp_path: Path) -> None:
+    environ = {"UNDERSTUDY_DATA_DIR": str(tmp_path)}
+    assert Settings.load({}, environ).matting == "own"
+    assert Settings.load({}, {**environ, "UNDERSTUDY_MATTING": "learned"}).matting == "learned"
+
+
 def test_an_empty_variable_counts_as_absent(tmp_path: Path) -> None:
     settings = Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_PORT": ""})
     assert settings.port == 8000
@@ -65,6 +71,7 @@ def test_links_are_built_on_the_public_url(tmp_path: Path, host: str, public_url
         ("allow_networks", "127.0.0.1/8"),  # host bits: a slip, not a network
         ("allow_networks", "everything"),
         ("result_links", "short"),
+        ("matting", "magic"),
         ("public_url", "motion.example.com"),
         ("render_timeout_s", "1e3"),
         ("result_days", "0"),

@@ -18,6 +18,7 @@ OUT_OF_REACH = {
     "motion_video_mismatch",
     "sheet_without_video",
     "model_pull_failed",
+    "matting_pull_failed",
     "provenance_failed",  # the parent's, as what follows
     "unavailable",
 }

@@ -21,6 +21,9 @@ NetworksOption = Annotated[
     typer.Option("--allow-networks", help="Networks to fetch from besides the public ones: 10.0.0.0/8,..."),
 ]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="How videos are made.")]
+MattingOption = Annotated[
+    str | None, typer.Option("--matting", help="How characters are cut out: own, or learned by a network.")
+]
 ConcurrencyOption = Annotated[
     int | None, typer.Option("--concurrency", help="Videos made at once; 0: one for every two cores.")
 ]
@@ -50,6 +53,7 @@ def serve(
     ] = None,
     result_days: DaysOption = None,
     engine: EngineOption = None,
+    matting: MattingOption = None,
     concurrency: ConcurrencyOption = None,
     threads: ThreadsOption = None,
     render_timeout_s: TimeoutOption = None,
@@ -74,6 +78,7 @@ def worker(
     allow_networks: NetworksOption = None,
     result_days: DaysOption = None,
     engine: EngineOption = None,
+    matting: MattingOption = None,
     concurrency: ConcurrencyOption = None,
     threads: ThreadsOption = None,
     render_timeout_s: TimeoutOption = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from understudy.engines.capabilities import FAKE, PUPPET, SLOW_FAKE, Capabilities
 from understudy.errors import RequestError
+from understudy.request import Matting
 
 if TYPE_CHECKING:
     from understudy.engines.engine import Engine
@@ -14,35 +15,37 @@ if TYPE_CHECKING:
 SLOW_S = 3.0
 
 
-def _puppet(threads: int) -> Engine:
+def _puppet(threads: int, matting: Matting) -> Engine:
     from understudy.engines.puppet.engine import PuppetEngine
+    from understudy.engines.puppet.learned_matte import matter_for
 
-    return PuppetEngine(threads=threads)
+    return PuppetEngine(matter=matter_for(matting, threads=threads), threads=threads)
 
 
-def _fake(threads: int) -> Engine:
+def _fake(threads: int, matting: Matting) -> Engine:
     from understudy.engines.engine import FakeEngine
 
-    del threads
+    del threads, matting
     return FakeEngine()
 
 
-def _slow_fake(threads: int) -> Engine:
+def _slow_fake(threads: int, matting: Matting) -> Engine:
     from understudy.engines.engine import FakeEngine
 
-    del threads
+    del threads, matting
     return FakeEngine(slow_s=SLOW_S)
 
 
-ENGINES: dict[str, Callable[[int], Engine]] = {
+ENGINES: dict[str, Callable[[int, Matting], Engine]] = {
     PUPPET.name: _puppet,
     FAKE.name: _fake,
     SLOW_FAKE.name: _slow_fake,
 }
 
 
-def engine_named(name: str, *, threads: int = 2) -> Engine:
-    """The engine of that name. Raises RequestError (``engine_unknown``)."""
+def engine_named(name: str, *, threads: int = 2, matting: Matting = Matting.OWN) -> Engine:
+    """The engine of that name. Raises RequestError (``engine_unknown``), and ModelError where ``matting`` asks for a
+    network that is not here."""
     make = ENGINES.get(name)
     if make is None:
         known = ", ".join(sorted(ENGINES))
@@ -53,7 +56,7 @@ def engine_named(name: str, *, threads: int = 2) -> Engine:
             limit=known,
             fix=f"Use one of: {known}.",
         )
-    return make(threads)
+    return make(threads, matting)
 
 
 def engine_capabilities() -> tuple[Capabilities, ...]:

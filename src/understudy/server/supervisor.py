@@ -18,6 +18,7 @@ from dataclasses import replace
 from understudy.config import Settings
 from understudy.engines.registry import engine_named
 from understudy.errors import RequestError, SettingError, UnavailableError
+from understudy.request import Matting
 from understudy.server.first_start import FirstKeys, first_start
 from understudy.server.listening import listening, reachable
 from understudy.server.parent import start_child
@@ -180,7 +181,7 @@ def work(settings: Settings) -> None:
 def _check(settings: Settings) -> None:
     """What would only fail later, in a child. Raises SettingError."""
     try:
-        engine_named(settings.engine)
+        engine_named(settings.engine, matting=Matting(settings.matting))
     except RequestError as error:
         raise SettingError(
             error.code, error.message, value=error.value, limit=error.limit, fix=error.fix

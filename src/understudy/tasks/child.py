@@ -41,6 +41,7 @@ class Job:
     watermark: bool
     prompt: str
     engine: str
+    matting: str
     threads: int
 
     def to_line(self) -> bytes:
@@ -146,7 +147,7 @@ def _render(job: Job, answers: Answers) -> Mapping[str, object]:
 
 def _request(job: Job) -> MotionRequest:
     """Unsigned: the key is the parent's, and stays away from a stranger's file."""
-    from understudy.request import Mode, MotionRequest, Orientation
+    from understudy.request import Matting, Mode, MotionRequest, Orientation
 
     return MotionRequest(
         image=Path(IMAGE),
@@ -160,6 +161,7 @@ def _request(job: Job) -> MotionRequest:
         engine=job.engine,
         provenance=False,
         threads=job.threads,
+        matting=Matting(job.matting),
     )
 
 

@@ -162,6 +162,7 @@ class Renderer:
             watermark=task.watermark,
             prompt=task.prompt,
             engine=task.engine,
+            matting=self._settings.matting,
             threads=self._threads,
         )
 

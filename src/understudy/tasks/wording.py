@@ -5,6 +5,7 @@ from __future__ import annotations
 from understudy.errors import ClipError, PictureError, UnderstudyError
 
 OPERATOR = "If it happens again, tell whoever runs this service."
+MATTING_FIX = "Tell whoever runs this service to run `understudy models pull matting`, or to matte without."
 MODELS_FIX = "Tell whoever runs this service to run `understudy models pull tracker`."
 CANNOT_WRITE = (
     "The video could not be written.",
@@ -21,6 +22,9 @@ MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix;
     ),
     "model_missing": ("A model file of the tracker is missing on this server.", MODELS_FIX),
     "model_corrupt": ("A model file of the tracker on this server is not the published one.", MODELS_FIX),
+    "matting_missing": ("The network that cuts characters out is missing on this server.", MATTING_FIX),
+    "matting_corrupt": ("The network that cuts characters out is not the published one.", MATTING_FIX),
+    "matting_failed": ("The network that cuts characters out does not run on this server.", MATTING_FIX),
     "encode_failed": CANNOT_WRITE,
     "output_folder": CANNOT_WRITE,
     "output_unwritable": CANNOT_WRITE,

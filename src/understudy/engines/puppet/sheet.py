@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.engine import Puppet, PuppetEngine
 from understudy.engines.puppet.exercises import EXERCISES, exercise_poses
 from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.learned_matte import matter_for
 from understudy.engines.puppet.parts import HIPS, SHOULDERS
 from understudy.engines.puppet.rest import painted, rest_frame, rest_poses, rest_psnr
 from understudy.engines.puppet.rig import Rig
 from understudy.media.picture import load_picture
 from understudy.media.whole_file import check_places, write_whole
 from understudy.progress import Progress, silent
-from understudy.request import Mode, MotionRequest
+from understudy.request import Matting, Mode, MotionRequest
 from understudy.tracking.motion import Floats
 
 SHEET_PX = 2000  # wide at most: eight upright 720p pictures side by side
@@ -57,12 +58,14 @@ def write_rig_sheet(
     mode: Mode = Mode.STD,
     joints: Path | None = None,
     limits: bool = True,
+    matting: Matting = Matting.OWN,
     progress: Progress = silent,
 ) -> str:
     """Write the sheet as PNG; gives how the character was found. Raises the errors of `animate`."""
     check_places((sheet,), (image, joints))
     request = MotionRequest(image=image, output=sheet, mode=mode, joints=joints, limits=limits)
-    puppet = PuppetEngine().prepare(load_picture(image, limits=limits), request, progress)
+    engine = PuppetEngine(matter=matter_for(matting))
+    puppet = engine.prepare(load_picture(image, limits=limits), request, progress)
     _, png = cv2.imencode(".png", cv2.cvtColor(rig_sheet(puppet, progress), cv2.COLOR_RGB2BGR))
     write_whole(sheet, png.tobytes())
     return puppet.character.found_by
