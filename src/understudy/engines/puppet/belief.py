@@ -15,6 +15,7 @@ from understudy.tracking.tracker import Frame, Person
 Segment = Callable[[Frame], Floats]  # a crop (h, w, 3) -> (h, w) 0..1
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1; may reach over the picture's edge
 
+DOUBT = 0.1  # least belief of the whole body's looks that a near look may raise
 HEAD = (0, 7, 8)
 TRUNK = (11, 12, 23, 24)
 ARMS = ((11, 13, 15, 17, 19, 21), (12, 14, 16, 18, 20, 22))
@@ -26,32 +27,33 @@ BONES = (  # pairs of landmarks
 
 
 def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
-    """(H, W) 0..1, from looks at the whole picture, the body, its halves, and each limb.
+    """(H, W) 0..1, from looks at the whole picture, the body, trunk, head, hands and feet, each mirrored too.
 
-    One look squeezes what it sees to 256 pixels a side and cuts what it takes for unimportant; so near looks count
-    more, and a limb's look may only add, near that limb.
+    One look squeezes what it sees to 256 pixels a side and cuts what it takes for unimportant; so several count. A
+    look at a hand or a foot may only add, near its bones, where the body's looks leave a doubt: that near, the
+    network takes dark things beside a limb for clothes. Square looks at a standing body or its legs do the same.
     """
     height, width = rgb.shape[:2]
     total = np.zeros((height, width), np.float32)
     weight = np.full((height, width), 1e-6, np.float32)
-    looks: list[tuple[Box, float]] = [((0, 0, width, height), 1.0)]
+    looks: list[Box] = [(0, 0, width, height)]
     joints = person.body[:, :2]
     found = bool(np.isfinite(joints).all())
     if found:
         unit = torso(joints)
-        looks += [(box, 1.0) for box in _body_boxes(joints, unit)]
-    for box, strength in looks:
-        _look(rgb, box, strength, segment, total, weight)
+        looks += _body_boxes(joints, unit)
+    for box in looks:
+        _look(rgb, box, segment, total, weight)
     if person.mask is not None:
         total += 1.5 * cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
         weight += 1.5
     belief = total / weight
     if found:
-        for limb in (*ARMS, *LEGS, ARMS[0][2:], ARMS[1][2:], LEGS[0][2:], LEGS[1][2:]):
-            box = _square(joints[list(limb)], 1.5, 0.5 * unit)
+        for limb in (*ARMS, *LEGS):
+            end = limb[2:]
             seen = np.zeros_like(belief)
-            _look(rgb, box, 1.0, segment, seen, np.ones_like(seen))
-            near = capsules(rgb.shape[:2], joints, list(pairwise(limb)), 0.22 * unit)
+            _look(rgb, _square(joints[list(end)], 1.5, 0.5 * unit), segment, seen, np.ones_like(seen))
+            near = capsules(rgb.shape[:2], joints, list(pairwise(end)), 0.22 * unit) & (belief > DOUBT)
             belief = np.where(near, np.maximum(belief, 0.8 * seen), belief)
     return np.asarray(belief, np.float32)
 
@@ -86,15 +88,16 @@ def capsules(
 
 def _body_boxes(joints: Floats, unit: float) -> list[Box]:
     low, high = joints.min(0) - 0.35 * unit, joints.max(0) + 0.25 * unit
-    tall = (low[0], low[1] - 0.1 * unit, high[0], high[1])
-    boxes = [
-        _square(joints, 1.25, unit),
-        tuple(round(float(v)) for v in tall),
+    return [
+        (
+            round(float(low[0])),
+            round(float(low[1] - 0.1 * unit)),
+            round(float(high[0])),
+            round(float(high[1])),
+        ),
         _square(joints[[*HEAD, *TRUNK]], 1.6, unit),
-        _square(joints[[23, 24, 25, 26, 27, 28, 29, 30, 31, 32]], 1.3, unit),
         _square(joints[[*HEAD, 11, 12]], 1.9, 0.8 * unit),
     ]
-    return [box for box in boxes if len(box) == 4]
 
 
 def _square(points: Floats, margin: float, least: float) -> Box:
@@ -104,7 +107,7 @@ def _square(points: Floats, margin: float, least: float) -> Box:
     return round(float(x)), round(float(y)), round(float(x) + side), round(float(y) + side)
 
 
-def _look(rgb: Frame, box: Box, strength: float, segment: Segment, total: Floats, weight: Floats) -> None:
+def _look(rgb: Frame, box: Box, segment: Segment, total: Floats, weight: Floats) -> None:
     """Add one look to ``total`` and ``weight``, fading towards the crop's own edge inside the picture."""
     height, width = rgb.shape[:2]
     x0, y0, x1, y1 = box
@@ -116,11 +119,12 @@ def _look(rgb: Frame, box: Box, strength: float, segment: Segment, total: Floats
     tall, wide = (bottom - top) // 4, (right - left) // 4
     above, below = min(top - y0, tall), min(y1 - bottom, tall)
     before, behind = min(left - x0, wide), min(x1 - right, wide)
-    seen = segment(
-        np.asarray(cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE), np.uint8)
+    crop = np.asarray(
+        cv2.copyMakeBorder(inside, above, below, before, behind, cv2.BORDER_REPLICATE), np.uint8
     )
+    seen = 0.5 * (segment(crop) + segment(np.ascontiguousarray(crop[:, ::-1]))[:, ::-1])
     seen = seen[above : above + bottom - top, before : before + right - left]
-    fade = strength * np.outer(
+    fade = np.outer(
         _fade(bottom - top, top > 0, bottom < height), _fade(right - left, left > 0, right < width)
     )
     total[top:bottom, left:right] += seen * fade
