@@ -88,9 +88,9 @@ def test_the_field_never_folds_over(bend_deg: float, turn_deg: float, grid: Floa
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.floats(-175, 175),
+    st.floats(-165, 165),
     st.floats(-120, 120),
-    st.tuples(st.floats(0.4, 1.5), st.floats(0.4, 1.5)),
+    st.tuples(st.floats(0.6, 1.2), st.floats(0.6, 1.2)),
     st.sampled_from([LIMB, HIP, SHOULDER]),
 )
 def test_nor_where_it_is_seen_with_bones_bent_at_rest_and_foreshortened(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +10,7 @@ from understudy.engines.puppet.joint import HIP, SHOULDER, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import DrawingOrder
+from understudy.engines.puppet.paint import Box, Canvas, Field
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
@@ -27,12 +25,7 @@ from understudy.engines.puppet.warp import (
 )
 from understudy.tracking.motion import Floats
 
-CELL = 4  # pixels between two nodes of a warp field
-
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
-
-Field = Callable[[Floats], Floats]
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1
 
 
 class PosedLimb:
@@ -59,7 +52,7 @@ class PosedLimb:
         # A bone that may not get shorter carries what hangs on it outwards.
         self.line = line.copy()
         for k in range(3):
-            drawn = np.linalg.inv(self.maps[k].matrix) @ bones[k]
+            drawn = self.maps[k].forward @ bones[k]
             self.line[k + 1] = self.line[k] + drawn
         posed = np.diff(self.line, axis=0)
         self.joints: list[Joint | None] = [None]
@@ -88,7 +81,7 @@ class PosedLimb:
     def box(self, k: int) -> Box:
         """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
         corners = _corners(self._limb.layers[k]) - self._limb.starts[k]
-        points = self.line[k] + corners @ np.linalg.inv(self.maps[k].matrix).T
+        points = self.line[k] + corners @ self.maps[k].forward.T
         radius = 1.6 * float(self._limb.radii.max()) * self._across
         ends = self.line[k : k + 2]
         return _bounds(np.concatenate([points, ends - radius, ends + radius]))
@@ -125,11 +118,13 @@ class Painter:
     def __init__(self, rig: Rig, poses: Poses, order: DrawingOrder) -> None:
         self._rig, self._poses, self._order = rig, poses, order
         self._rest = TrunkRest.of(rig.joints)
+        self._canvas = Canvas(rig.background)
 
     def frame(self, t: int, trunk: Layer | None = None) -> NDArray[np.uint8]:
         """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say)."""
         rig, joints = self._rig, self._poses.joints[t]
-        canvas = rig.background.copy()
+        canvas = self._canvas
+        canvas.clear()
         across = float(self._poses.scale[t])
         pose = TrunkPose(self._rest, joints)
         parents = {True: shoulder_parent(self._rest, pose), False: hip_parent(self._rest, pose)}
@@ -156,14 +151,14 @@ class Painter:
 
         behind, before = self._sorted(t)
         for limb in behind:
-            self._limb(canvas, limb, limbs[limb.limb.name])
+            _paint_limb(canvas, limb, limbs[limb.limb.name])
         layer = trunk or rig.trunk
-        _paint(canvas, layer, trunk_field, self._trunk_box(layer, pose))
+        canvas.paint(layer, trunk_field, self._trunk_box(layer, pose))
         for limb in before:
-            self._limb(canvas, limb, limbs[limb.limb.name])
+            _paint_limb(canvas, limb, limbs[limb.limb.name])
         if rig.front is not None:
-            _paint(canvas, rig.front, trunk_field, self._trunk_box(rig.front, pose))
-        return canvas
+            canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose))
+        return canvas.picture()
 
     def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:
         def place(limb: RiggedLimb) -> tuple[bool, bool]:
@@ -178,37 +173,15 @@ class Painter:
         before.sort(key=place)
         return behind, before
 
-    def _limb(self, canvas: NDArray[np.uint8], limb: RiggedLimb, posed: PosedLimb) -> None:
-        for k in range(3):
-            _paint(canvas, limb.layers[k], posed.field(k), posed.box(k))
-
     def _trunk_box(self, layer: Layer, pose: TrunkPose) -> Box:
         corners = _corners(layer)
-        moved = [corners @ pose.head_matrix.T + pose.head_shift]
+        places = [corners @ pose.head_matrix.T + pose.head_shift]
         for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
             matrix = posed.axes @ np.linalg.inv(rest.axes)
-            moved.append(posed.origin + (corners - rest.origin) @ matrix.T)
-        return _bounds(np.concatenate(moved))
+            places.append(posed.origin + (corners - rest.origin) @ matrix.T)
+        return _bounds(np.concatenate(places))
 
 
-def _paint(canvas: NDArray[np.uint8], layer: Layer, field: Field, box: Box) -> None:
-    """Draw a layer into the canvas through its inverse field, inside ``box``."""
-    height, width = canvas.shape[:2]
-    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
-    if x1 <= x0 or y1 <= y0:
-        return
-    # Nodes lie so that a bilinear enlargement by CELL puts each at its own pixel; one ring more than needed.
-    columns, rows = -(-(x1 - x0) // CELL) + 2, -(-(y1 - y0) // CELL) + 2
-    offset = (CELL - 1) / 2 - CELL
-    gx = np.arange(columns, dtype=np.float32) * CELL + x0 + offset
-    gy = np.arange(rows, dtype=np.float32) * CELL + y0 + offset
-    grid = np.empty((rows, columns, 2), np.float32)
-    grid[..., 0], grid[..., 1] = gx[None, :], gy[:, None]
-    coarse = (field(grid) - np.array(layer.origin, np.float32)).astype(np.float32)
-    dense = cv2.resize(coarse, (columns * CELL, rows * CELL), interpolation=cv2.INTER_LINEAR)
-    dense = dense[CELL : CELL + y1 - y0, CELL : CELL + x1 - x0]
-    patch = cv2.remap(layer.texture, dense, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    roi = canvas[y0:y1, x0:x1]
-    seen = 255 - patch[..., 3]
-    cv2.multiply(roi, cv2.merge([seen, seen, seen]), dst=roi, scale=1 / 255)
-    cv2.add(roi, np.ascontiguousarray(patch[..., :3]), dst=roi)
+def _paint_limb(canvas: Canvas, limb: RiggedLimb, posed: PosedLimb) -> None:
+    for k in range(3):
+        canvas.paint(limb.layers[k], posed.field(k), posed.box(k))

@@ -1,30 +1,29 @@
-"""A joint between two bones: an inverse field that never folds over, however far the joint bends.
+"""A joint between two bones: an inverse field that does not fold over, however far the joint bends.
 
-About the joint a source lies at its own distance, turned and stretched by what the *angle* of the frame's point tells:
-near a bone's axis as that bone, between the bones as a monotone run from the one to the other. Such a radial map has a
-positive Jacobian determinant wherever its angle rises, so no bend can show a pixel twice. Where a side opens (the outer
-elbow), a wedge of texture is spread out and the elbow is round; where it closes, each bone keeps its own up to a crease
-and the two lie over each other, so that nothing is pinched.
+About the joint a source lies at its own distance, turned by what the *angle* of the frame's point tells: near a bone's
+axis as that bone, between the bones as a monotone run from the one to the other. Such a radial map has a positive
+Jacobian determinant wherever its angle rises, so no bend can show a pixel twice. Where a side opens (the outer elbow),
+a wedge of texture is spread out and the elbow is round; where it closes, each bone keeps its own up to a crease and the
+two lie over each other, so that nothing is pinched.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from understudy.engines.puppet.warp import BoneMap, rotation, smoothstep, wrapped
+from understudy.engines.puppet.warp import BoneMap, moved, rotation, smoothstep, wrapped
 from understudy.tracking.motion import Floats
 
-STEPS = 180  # of the profile about the joint: 2 degrees each
 ROUND = (1.0, 6.0)  # degrees between the bones over which they become two rigid halves of a round hinge
 WRONG_WAY = (
     220.0,
     270.0,
 )  # degrees of turn against the rest pose that only come from folding through: rigid as well
-WEDGE = np.radians(40)  # half of the texture's wedge that an opening side spreads out
-LEAST_TURN = 0.05  # of the source's angle for the frame's: what keeps the field from folding over
+WEDGE = math.radians(40)  # half of the texture's wedge that an opening side spreads out
 WEDGE_SHARE = 0.35  # of a side that is narrower in the picture
 SHARP_CREASE = (
     0.12  # half of the run's share of a side that is far closed: each bone keeps its width up to the crease
@@ -33,7 +32,7 @@ CLOSED = (40.0, 110.0)  # closing by so many degrees leads from the soft crease 
 # Closing by so many degrees more, the child, which is drawn over its parent, goes on as it is to its own edge: in a
 # folded arm the forearm lies whole before the upper arm. Nearly square to its axis its round end begins.
 FOLDED = (105.0, 150.0)
-WHOLE, SEAM = np.radians(78), np.radians(20)
+WHOLE, SEAM = math.radians(78), math.radians(20)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Joint:
         child: BoneMap,
         bend: Bend = LIMB,
     ) -> Joint:
-        back, on = -np.asarray(parent_direction), np.asarray(child_direction)
+        back, on = -parent_direction, child_direction
         return cls(
             rest,
             posed,
@@ -95,94 +94,118 @@ class Joint:
             bend,
         )
 
-    @property
+    @cached_property
     def opening(self) -> float:
         """Radians in [0, 2 pi) from the parent's axis to the child's, in the frame."""
-        return float((self.forwards - self.backwards) % (2 * np.pi))
+        return (self.forwards - self.backwards) % (2 * math.pi)
 
-    @property
+    @cached_property
     def rest_opening(self) -> float:
         """The same in the rest pose."""
         turned = self.forwards + self.child.turn - self.backwards - self.parent.turn
-        return float(turned % (2 * np.pi))
+        return turned % (2 * math.pi)
 
-    @property
+    @cached_property
     def flex(self) -> float:
         """1 while the joint bends smoothly, 0 where it is folded so far that only a round hinge looks right."""
-        folded = _eased(np.degrees(abs(wrapped(self.opening))), ROUND)
-        through = _eased(np.degrees(abs(self.opening - self.rest_opening)), WRONG_WAY)
+        folded = _eased(math.degrees(abs(wrapped(self.opening))), ROUND)
+        through = _eased(math.degrees(abs(self.opening - self.rest_opening)), WRONG_WAY)
         return folded * (1 - through)
 
-    def correction(self, grid: Floats, own: BoneMap) -> Floats:
-        """(..., 2) what the blend adds to the affine map ``own`` (one of the joint's two) anchored at this joint,
-        over ``grid`` (..., 2)."""
-        offset = grid - self.posed
-        x, y = offset[..., 0], offset[..., 1]
-        away = np.maximum(np.hypot(x, y), 1e-3)
+    def correct(self, field: Floats, grid: Floats, own: BoneMap, weight: Floats | None = None) -> None:
+        """Add to ``field`` (..., 2), in place, what the blend changes of the affine map ``own`` anchored at this joint.
+
+        ``own`` is one of the joint's two maps, ``grid`` (..., 2) points, or the nodes of a regular grid (rows, columns,
+        2); ``weight`` (...) weakens the blend where it is below 1.
+        """
+        window = self._window(grid)
+        x, y = grid[window][..., 0] - self.posed[0], grid[window][..., 1] - self.posed[1]
+        if not x.size:
+            return
+        whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
         # Even in the logarithm, so that a change of stretch fades slower than the distance grows.
-        whole, gone = self.bend.reach
-        near = 1 - smoothstep(np.log(away / (whole * self.radius)) / np.log(gone / whole))
-        at = ((np.arctan2(y, x) - self.backwards) % (2 * np.pi)) * (STEPS / (2 * np.pi))
-        turns, logs = self._of_child if own is self.child else self._of_parent
-        steps = np.arange(STEPS + 1, dtype=np.float32)
-        turn = near * np.interp(at, steps, turns)
-        size = np.exp(near * np.interp(at, steps, logs))
-        even = offset @ own.matrix.T
-        c, s = size * np.cos(turn) - 1, size * np.sin(turn)
-        u, v = even[..., 0], even[..., 1]
-        bent: Floats = np.stack([c * u - s * v, s * u + c * v], axis=-1).astype(np.float32)
-        return bent
+        away = np.log(np.maximum(x * x + y * y, np.float32(1e-4)))
+        blend = self.flex * (1 - smoothstep((away - whole) / (gone - whole)))
+        if weight is not None:
+            blend *= weight[window]
+        child = own is self.child
+        share = blend * (self._share(np.arctan2(y, x), child) - child) + child
+        turn = self.parent.turn + (self.rest_opening - self.opening) * share
+        cosine, sine = np.cos(turn), np.sin(turn)
+        u, v = cosine * x - sine * y, sine * x + cosine * y
+        (a, b), (_, c) = self._stretches[0]
+        (p, q), (_, r) = self._stretches[1]
+        (e, f), (g, h) = own.matrix
+        changed = field[window]
+        changed[..., 0] += a * u + b * v + share * (p * u + q * v) - (e * x + f * y)
+        changed[..., 1] += b * u + c * v + share * (q * u + r * v) - (g * x + h * y)
 
-    @cached_property
-    def _of_parent(self) -> tuple[Floats, Floats]:
-        return self._profile(self.parent, 1.0)
-
-    @cached_property
-    def _of_child(self) -> tuple[Floats, Floats]:
-        return self._profile(self.child, -1.0)
-
-    def _profile(self, own: BoneMap, role: float) -> tuple[Floats, Floats]:
-        """(STEPS + 1,) turn and logarithm of the size of the blended source against ``own``'s, by the angle from the
-        parent's axis; ``role`` is 1 for the parent's layer, -1 for the child's."""
-        least = np.radians(2)
-        opening = float(np.clip(self.opening, least, 2 * np.pi - least))
-        rest_opening, bend = self.rest_opening, self.bend
-        first = _run(bend, opening, rest_opening, role)
-        last = _run(bend, 2 * np.pi - opening, 2 * np.pi - rest_opening, role)
-        # From the parent's axis round to it again: own, run, the child's axis in the middle, run, own.
-        knots = np.array([0, first[0], opening - first[1], opening + last[1], 2 * np.pi - last[0], 2 * np.pi])
-        shift = rest_opening - opening
-        at = np.linspace(0, 2 * np.pi, STEPS + 1)
-        turned = np.interp(at, knots, [0, 0, shift, shift, 0, 0])
-        share = np.interp(at, knots, [0, 0, 1, 1, 0, 0])
-        folded = _eased(np.degrees(abs(shift)), FOLDED) if role < 0 else 0.0
+    def _share(self, angle: Floats, child: bool) -> Floats:
+        """The child's share in the blend at these angles of the frame, as its or its parent's layer sees it."""
+        first, second, third, fourth = self._runs[child]
+        round_ = angle - np.float32(self.backwards)
+        round_ += np.float32(2 * math.pi) * (round_ < 0)
+        share = _ramp(round_, first, second) - _ramp(round_, third, fourth)
+        folded = _eased(math.degrees(abs(self.rest_opening - self.opening)), FOLDED) if child else 0.0
         if folded:
-            side, kept = (1.0, first[1]) if shift > 0 else (-1.0, last[1])
-            from_child = (side * (opening - at)) % (2 * np.pi)
+            closing = self.rest_opening > self.opening
+            kept = self.opening - second if closing else third - self.opening
             kept += folded * max(WHOLE - kept, 0.0)
-            blended = np.clip((from_child - kept) / SEAM, 0, 1)
-            turned, share = shift + blended * (turned - shift), 1 + blended * (share - 1)
-        share = share[:, None, None]
-        parent, child = _at_rest(self.parent), _at_rest(self.child)
-        source = at + turned + self.backwards + self.parent.turn
-        angles, sizes = _stretched(parent + share * (child - parent), source)
-        # Where one bone is much more foreshortened than the other, the mixed stretches alone would turn back a little.
-        least = LEAST_TURN * at
-        angles = np.minimum(np.maximum.accumulate(angles - least), angles[-1] - least[-1]) + least
-        own_angles, own_sizes = _stretched(own.stretch[None], at + self.backwards)
-        turns = angles - own_angles - own.turn
-        axis = float(
-            np.interp(0.0 if role > 0 else opening, at, turns)
-        )  # whole turns: there it is the bone's own
-        turns -= 2 * np.pi * np.round(axis / (2 * np.pi))
-        logs = np.log(sizes / own_sizes)
-        flex = self.flex
-        return (flex * turns).astype(np.float32), (flex * logs).astype(np.float32)
+            from_child = (self.opening - round_ if closing else round_ - self.opening) % np.float32(
+                2 * math.pi
+            )
+            share = 1 + _ramp(from_child, kept, kept + SEAM) * (share - 1)
+        return share
+
+    @cached_property
+    def _runs(self) -> tuple[tuple[float, float, float, float], ...]:
+        """For the parent's and the child's layer: from the parent's axis round to it again, where the run to the child
+        begins and ends, and where the run back does."""
+        least = math.radians(2)
+        opening = min(max(self.opening, least), 2 * math.pi - least)
+        runs = []
+        for role in (1.0, -1.0):
+            first = _run(self.bend, opening, self.rest_opening, role)
+            last = _run(self.bend, 2 * math.pi - opening, 2 * math.pi - self.rest_opening, role)
+            runs.append((first[0], opening - first[1], opening + last[1], 2 * math.pi - last[0]))
+        return tuple(runs)
+
+    @cached_property
+    def _stretches(self) -> tuple[Floats, Floats]:
+        """The parent's stretch as it acts after its turn, in the rest pose's axes, and what the child's adds to it."""
+        parent, child = (
+            rotation(bone.turn) @ bone.stretch @ rotation(-bone.turn) for bone in (self.parent, self.child)
+        )
+        return parent, child - parent
+
+    def _window(self, grid: Floats) -> tuple[slice, ...]:
+        """The part of a regular grid that the joint reaches; of single points all."""
+        if grid.ndim != 3:
+            return (slice(None),)
+        reach = self.bend.reach[1] * self.radius
+        return (
+            _within(grid[:, 0, 1], float(self.posed[1]), reach),
+            _within(grid[0, :, 0], float(self.posed[0]), reach),
+        )
+
+
+def _ramp(x: Floats, start: float, stop: float) -> Floats:
+    """0 up to ``start``, 1 from ``stop`` on."""
+    slope = 1 / max(stop - start, 1e-6)
+    ramp: Floats = np.minimum(np.maximum(x * slope - start * slope, 0), 1)
+    return ramp
+
+
+def _within(nodes: Floats, centre: float, reach: float) -> slice:
+    """Which of the even ``nodes`` (N,), rising, lie within ``reach`` of ``centre``."""
+    first, last = np.searchsorted(nodes, (centre - reach, centre + reach))
+    return slice(int(first), int(last))
 
 
 def _eased(value: float, borders: tuple[float, float]) -> float:
     low, high = borders
-    return float(smoothstep(np.asarray((value - low) / (high - low), np.float32)))
+    x = min(max((value - low) / (high - low), 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _run(bend: Bend, frame: float, source: float, role: float) -> tuple[float, float]:
@@ -191,32 +214,17 @@ def _run(bend: Bend, frame: float, source: float, role: float) -> tuple[float, f
     if source <= frame:
         own = source / 2 - min(WEDGE, WEDGE_SHARE * source)
         return max(own, bend.held * source), own
-    closed = _eased(np.degrees(source - frame), CLOSED)
+    closed = _eased(math.degrees(source - frame), CLOSED)
     half = bend.soft + closed * (SHARP_CREASE - bend.soft)
     middle = bend.middle + closed * (0.5 + role * bend.under - bend.middle)
     return (middle - half) * frame, (1 - middle - half) * frame
-
-
-def _at_rest(bone: BoneMap) -> Floats:
-    """(2, 2) the bone's stretch as it acts after its turn, in the rest pose's axes."""
-    turn = rotation(bone.turn)
-    return turn @ bone.stretch @ turn.T
-
-
-def _stretched(stretches: Floats, angles: Floats) -> tuple[Floats, Floats]:
-    """(N,) angles, without jumps, and lengths of the unit vectors at ``angles`` (N,) under symmetric, positive
-    ``stretches`` (N or 1, 2, 2)."""
-    x, y = np.cos(angles), np.sin(angles)
-    u = stretches[:, 0, 0] * x + stretches[:, 0, 1] * y
-    v = stretches[:, 1, 0] * x + stretches[:, 1, 1] * y
-    return angles + np.arctan2(x * v - y * u, x * u + y * v), np.hypot(u, v)
 
 
 def segment_field(
     grid: Floats, rest: Floats, posed: Floats, own: BoneMap, joints: tuple[Joint, ...]
 ) -> Floats:
     """(..., 2) source of every grid point for one segment whose start rests at ``rest`` and is at ``posed``."""
-    field: Floats = rest + (grid - posed) @ own.matrix.T
+    field = moved(grid, own.matrix, rest - own.matrix @ posed)
     for joint in joints:
-        field = field + joint.correction(grid, own)
+        joint.correct(field, grid, own)
     return field

@@ -8,7 +8,7 @@ import numpy as np
 
 from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
-from understudy.engines.puppet.warp import BoneMap, smoothstep
+from understudy.engines.puppet.warp import BoneMap, moved, smoothstep
 from understudy.tracking.motion import Floats
 
 MIN_WIDTH = 0.4  # a torso seen from the side is not drawn narrower than this
@@ -151,37 +151,35 @@ class TrunkPose:
 
     def field(self, grid: Floats, hips: tuple[HipBlend, ...], shoulders: tuple[Joint, ...] = ()) -> Floats:
         """(..., 2) source of every grid point; ``hips`` and ``shoulders`` are where limbs bend away."""
+        lowered = grid
         for at, lift in self._lifts:
             reach = LIFT_REACH * float(np.hypot(*self.shoulders.axes[:, 0]))
             away = np.hypot(grid[..., 0] - at[0], grid[..., 1] - at[1]) / max(reach, 1.0)
-            grid = grid - (1 - smoothstep(away))[..., None] * lift
-        down = self._through(grid, self.hips, self._rest.hips)
-        up = self._through(grid, self.shoulders, self._rest.shoulders)
+            lowered = lowered - (1 - smoothstep(away))[..., None] * lift
+        down = self._through(lowered, self.hips, self._rest.hips)
+        up = self._through(lowered, self.shoulders, self._rest.shoulders)
         spine = self.shoulders.origin - self.hips.origin
         along = ((grid - self.hips.origin) @ spine) / max(float(spine @ spine), 1.0)
         share = smoothstep(along)[..., None]
         torso = down + share * (up - down)
         for hip in hips:
-            torso = torso + self._hip(grid, hip)
+            hip.joint.correct(torso, grid, hip.joint.parent, self._side(grid, hip))
         for shoulder in shoulders:
-            torso = torso + shoulder.correction(grid, shoulder.parent)
-        head = (grid - self.head_shift) @ self._head_back.T
+            shoulder.correct(torso, grid, shoulder.parent)
+        head = moved(grid, self._head_back, -self._head_back @ self.head_shift)
         field: Floats = torso + self._head_share(grid)[..., None] * (head - torso)
         return field
 
     @staticmethod
     def _through(grid: Floats, posed: Frame2D, rest: Frame2D) -> Floats:
         matrix = rest.axes @ np.linalg.inv(posed.axes)
-        back: Floats = rest.origin + (grid - posed.origin) @ matrix.T.astype(np.float32)
-        return back
+        return moved(grid, matrix, rest.origin - matrix @ posed.origin)
 
-    def _hip(self, grid: Floats, hip: HipBlend) -> Floats:
-        """What a thigh adds to the trunk on its side of the crotch."""
+    def _side(self, grid: Floats, hip: HipBlend) -> Floats:
+        """(...,) 1 on a thigh's side of the crotch, eased to 0 on the other thigh's."""
         across = self.hips.axes[:, 0]
         lateral = ((grid - self.hips.origin) @ across) / max(float(across @ across), 1.0)
-        side = smoothstep(lateral * np.sign(hip.lateral) * 1.6 + 0.5)
-        own = hip.joint.parent
-        return side[..., None] * hip.joint.correction(grid, own)
+        return smoothstep(lateral * np.sign(hip.lateral) * 1.6 + 0.5)
 
     def _head_share(self, grid: Floats) -> Floats:
         """(...,) 0 on the torso, 1 on the head, eased along the neck; shoulders beside the neck are the torso's."""

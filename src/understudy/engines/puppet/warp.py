@@ -7,7 +7,9 @@ maps meet at a joint is told in ``joint.py``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+import cv2
 import numpy as np
 
 from understudy.tracking.motion import Floats
@@ -28,9 +30,15 @@ class BoneMap:
     turn: float
     stretch: Floats
 
-    @property
+    @cached_property
     def matrix(self) -> Floats:
+        """(2, 2) frame to rest."""
         return rotation(self.turn) @ self.stretch
+
+    @cached_property
+    def forward(self) -> Floats:
+        """(2, 2) rest to frame."""
+        return np.linalg.inv(self.matrix)
 
 
 def rotation(angle: float) -> Floats:
@@ -64,6 +72,13 @@ def bone_map(
     return BoneMap(wrapped(turn), stretch.astype(np.float32))
 
 
+def moved(points: Floats, matrix: Floats, shift: Floats) -> Floats:
+    """(..., 2) ``matrix`` (2, 2) times every point plus ``shift`` (2,), float32."""
+    both = np.column_stack([matrix, shift]).astype(np.float32)
+    flat = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
+    return np.asarray(cv2.transform(flat, both), np.float32).reshape(points.shape)
+
+
 def wrapped(angle: float) -> float:
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
@@ -75,6 +90,6 @@ def limited_turn(parent: BoneMap, child: BoneMap, limit: float) -> float:
 
 
 def smoothstep(x: Floats) -> Floats:
-    x = np.clip(x, 0, 1)
+    x = np.minimum(np.maximum(x, 0), 1)
     eased: Floats = x * x * (3 - 2 * x)
     return eased
