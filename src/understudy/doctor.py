@@ -103,7 +103,7 @@ def models() -> Check:
 
 def matting() -> Check:
     """Whether ``--matting learned`` can run. An installation without it is a good one; damaged weights are not."""
-    from understudy.engines.puppet.learned_matte import matter_for
+    from understudy.engines.puppet.learned_matte import matter_for, runtime
     from understudy.engines.puppet.matting_weights import WEIGHTS
 
     try:
@@ -112,8 +112,11 @@ def matting() -> Check:
         if error.code != "matting_missing":
             return Check("matting", error.message, error.fix)
         return Check("matting", f"own; what only `--matting learned` needs is not here: {error.fix}")
-    check = packages({"onnxruntime": "onnxruntime"})
-    return Check("matting", f"own, or learned by {WEIGHTS.name}; {check.found}", check.fix)
+    try:
+        found = f"onnxruntime {runtime().__version__}"
+    except (ImportError, OSError) as error:
+        return Check("matting", f"onnxruntime: {error}", SET_UP)
+    return Check("matting", f"own, or learned by {WEIGHTS.name}; {found}")
 
 
 def video() -> Check:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,6 +172,29 @@ def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path) -> None:
         SalientNetwork(tmp_path / "bad.onnx")(np.zeros((40, 40, 3), np.uint8))
     assert caught.value.code == "matting_failed"
     assert "--matting own" in caught.value.fix
+
+
+def test_the_runtime_keeps_quiet_about_its_user(tmp_path: Path) -> None:
+    """Else it makes a number for this machine in the cache, and a store of what to send to its maker."""
+    home = tmp_path / "home"
+    home.mkdir()
+    path = write_network(tmp_path / "reds.onnx", side=64)
+    code = (
+        "import sys, numpy as np; from pathlib import Path;"
+        "from understudy.engines.puppet.learned_matte import SalientNetwork;"
+        "SalientNetwork(Path(sys.argv[1]))(np.zeros((64, 64, 3), np.uint8))"
+    )
+    left_out = ("ORT_DISABLE_TELEMETRY", "CI", "XDG_CACHE_HOME")
+    variables = {name: value for name, value in os.environ.items() if name not in left_out}
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**variables, "HOME": str(home)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "elemetry" not in told.stderr
+    assert list(home.rglob("*")) == []
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ IS-Net: Qin, Dai, Hu, Fan, Shao and Van Gool, "Highly Accurate Dichotomous Image
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import cv2
@@ -79,8 +81,7 @@ class SalientNetwork:
 
     def _loaded(self) -> InferenceSession:
         if self._session is None:
-            import onnxruntime
-
+            onnxruntime = runtime()
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._threads
             options.inter_op_num_threads = 1
@@ -122,6 +123,16 @@ class LearnedMatter:
             if _rim(alpha, box) <= CUT:
                 return alpha
         return self._look(rgb)
+
+
+def runtime() -> ModuleType:
+    """onnxruntime, silenced. From 1.29 on its builds report what is run with it to their maker, and keep a number for
+    the machine in its user's cache, unless this variable is set before it is loaded (its Privacy.md)."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    module: ModuleType = onnxruntime
+    return module
 
 
 def matter_for(matting: Matting, *, threads: int = 2) -> Matter:
