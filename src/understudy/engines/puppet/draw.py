@@ -14,6 +14,7 @@ from understudy.engines.puppet.paint import Box, Canvas, Field
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
+from understudy.engines.puppet.skirt import PosedSkirt, leg_lines
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent, shoulder_parent
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
@@ -139,46 +140,62 @@ class Painter:
             for limb in rig.limbs
         }
         roots = [(limb.limb, limbs[limb.limb.name].joints[0]) for limb in rig.limbs]
+        skirt = self._skirt(pose, limbs, joints)
         hips = tuple(
             HipBlend(joint, 1.0 if limb.side == 0 else -1.0)
             for limb, joint in roots
-            if joint and not limb.arm
+            if joint and not limb.arm and skirt is None
         )
         shoulders = tuple(joint for limb, joint in roots if joint and limb.arm)
 
         def trunk_field(grid: Floats) -> Floats:
-            return pose.field(grid, hips, shoulders)
+            return pose.field(grid, hips, shoulders, skirt)
 
         behind, before = self._sorted(t)
         for limb in behind:
             _paint_limb(canvas, limb, limbs[limb.limb.name])
         layer = trunk or rig.trunk
-        canvas.paint(layer, trunk_field, self._trunk_box(layer, pose))
+        canvas.paint(layer, trunk_field, self._trunk_box(layer, pose, skirt))
         for limb in before:
             _paint_limb(canvas, limb, limbs[limb.limb.name])
         if rig.front is not None:
-            canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose))
+            canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt))
         return canvas.picture()
+
+    def _skirt(self, pose: TrunkPose, limbs: dict[str, PosedLimb], joints: Floats) -> PosedSkirt | None:
+        """What hangs over the legs, as they are drawn in this frame."""
+        if self._rig.skirt is None:
+            return None
+        lines = leg_lines(joints)
+        for limb in self._rig.limbs:
+            if not limb.limb.arm:
+                lines[limb.limb.side] = limbs[limb.limb.name].line[:3]
+        return PosedSkirt(self._rig.skirt, pose.at_hips(lines))
 
     def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:
         def place(limb: RiggedLimb) -> tuple[bool, bool]:
             first = bool(self._order.left_leg_first[t])
             return limb.limb.arm, not limb.limb.arm and (limb.limb.side == 0) == first
 
-        in_front = self._order.before_trunk
-        before = [limb for limb in self._rig.limbs if in_front[limb.limb.name][t]]
-        behind = [limb for limb in self._rig.limbs if not in_front[limb.limb.name][t]]
+        def in_front(limb: RiggedLimb) -> bool:
+            under = self._rig.skirt is not None and not limb.limb.arm
+            return bool(self._order.before_trunk[limb.limb.name][t]) and not under
+
+        before = [limb for limb in self._rig.limbs if in_front(limb)]
+        behind = [limb for limb in self._rig.limbs if not in_front(limb)]
         # Behind the trunk the arms come first (they are the farthest), before it they come last.
         behind.sort(key=lambda limb: (not place(limb)[0], place(limb)[1]))
         before.sort(key=place)
         return behind, before
 
-    def _trunk_box(self, layer: Layer, pose: TrunkPose) -> Box:
+    def _trunk_box(self, layer: Layer, pose: TrunkPose, skirt: PosedSkirt | None) -> Box:
         corners = _corners(layer)
         places = [corners @ pose.head_matrix.T + pose.head_shift]
         for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
             matrix = posed.axes @ np.linalg.inv(rest.axes)
             places.append(posed.origin + (corners - rest.origin) @ matrix.T)
+        if skirt is not None:
+            places.append(pose.from_hips(skirt.reaches(corners)))
         return _bounds(np.concatenate(places))
 
 

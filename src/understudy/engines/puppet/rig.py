@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.bare_body import bare_body
 from understudy.engines.puppet.cut import corridors
+from understudy.engines.puppet.hem import find_hem_over_legs
 from understudy.engines.puppet.labels import label_pixels
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, rig_limb
 from understudy.engines.puppet.parts import moving_limbs
+from understudy.engines.puppet.skirt import Skirt
 from understudy.engines.puppet.trunk_layer import rig_trunk
+from understudy.engines.puppet.under_skirt import dressed
 from understudy.tracking.motion import Floats
 
 EXTEND = 0.15  # how far a figure that the picture's edge cuts is continued beyond it, in picture heights
@@ -29,6 +32,7 @@ class Rig:
     limbs: tuple[RiggedLimb, ...]
     background: NDArray[np.uint8]  # (H, W, 3)
     front: Layer | None = None  # what lies on an arm and moves with the trunk: long hair, a scarf
+    skirt: Skirt | None = None  # how what hangs from the trunk over the legs goes with them
 
     @property
     def width(self) -> int:
@@ -51,9 +55,18 @@ def build_rig(
     labels = label_pixels(alpha, cut, joints)
     body = bare_body(alpha, foreground, labels, cut, joints)
     pad = _padding(alpha)
-    limbs = tuple(rig_limb(i, alpha, foreground, body, cut, joints, pad) for i in range(len(cut)))
-    trunk = rig_trunk(alpha, foreground, body, cut, joints, pad)
-    return Rig(joints.astype(np.float32), shown, trunk, limbs, background)
+    legs, skirt, rooted = body, None, cut
+    hem = find_hem_over_legs(alpha, body, cut, joints)
+    if hem is not None:
+        worn = dressed(alpha, body, hem, cut)
+        body, legs, cut = worn.trunk, worn.legs, worn.cut
+        skirt, rooted = Skirt.of(joints), [c for c in cut if c.limb.arm]
+    limbs = tuple(
+        rig_limb(i, alpha, foreground, body if c.limb.arm else legs, cut, joints, pad)
+        for i, c in enumerate(cut)
+    )
+    trunk = rig_trunk(alpha, foreground, body, rooted, joints, pad)
+    return Rig(joints.astype(np.float32), shown, trunk, limbs, background, skirt=skirt)
 
 
 def _padding(alpha: Floats) -> int:

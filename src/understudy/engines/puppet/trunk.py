@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
+from understudy.engines.puppet.skirt import PosedSkirt
 from understudy.engines.puppet.warp import BoneMap, moved, smoothstep
 from understudy.tracking.motion import Floats
 
@@ -149,8 +150,15 @@ class TrunkPose:
         moved[0] = line[0] + lift
         return moved
 
-    def field(self, grid: Floats, hips: tuple[HipBlend, ...], shoulders: tuple[Joint, ...] = ()) -> Floats:
-        """(..., 2) source of every grid point; ``hips`` and ``shoulders`` are where limbs bend away."""
+    def field(
+        self,
+        grid: Floats,
+        hips: tuple[HipBlend, ...],
+        shoulders: tuple[Joint, ...] = (),
+        skirt: PosedSkirt | None = None,
+    ) -> Floats:
+        """(..., 2) source of every grid point; ``hips`` and ``shoulders`` are where limbs bend away, a ``skirt`` is
+        what hangs over the legs."""
         lowered = grid
         for at, lift in self._lifts:
             reach = LIFT_REACH * float(np.hypot(*self.shoulders.axes[:, 0]))
@@ -164,6 +172,8 @@ class TrunkPose:
         torso = down + share * (up - down)
         for hip in hips:
             hip.joint.correct(torso, grid, hip.joint.parent, self._side(grid, hip))
+        if skirt is not None:
+            torso = torso + (skirt.source(down) - down)
         for shoulder in shoulders:
             shoulder.correct(torso, grid, shoulder.parent)
         head = moved(grid, self._head_back, -self._head_back @ self.head_shift)
@@ -174,6 +184,14 @@ class TrunkPose:
     def _through(grid: Floats, posed: Frame2D, rest: Frame2D) -> Floats:
         matrix = rest.axes @ np.linalg.inv(posed.axes)
         return moved(grid, matrix, rest.origin - matrix @ posed.origin)
+
+    def at_hips(self, points: Floats) -> Floats:
+        """(..., 2) points of the frame brought back to the rest pose as if they moved with the hips."""
+        return self._through(points, self.hips, self._rest.hips)
+
+    def from_hips(self, points: Floats) -> Floats:
+        """(..., 2) the other way."""
+        return self._through(points, self._rest.hips, self.hips)
 
     def _side(self, grid: Floats, hip: HipBlend) -> Floats:
         """(...,) 1 on a thigh's side of the crotch, eased to 0 on the other thigh's."""

@@ -1,0 +1,137 @@
+"""How cloth that hangs over both legs goes with them: one field for its whole width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.engines.puppet.parts import HIPS, LIMBS, SHOULDERS, centre
+from understudy.tracking.motion import Floats
+
+APEX = 1.0  # how far above the hips the threads come together, in distances of the hips
+RINGS = 64  # distances from the apex at which the legs' angles are kept
+CLOSEST = (
+    0.4  # legs that come together press the cloth between them to this share of its angle, not to nothing
+)
+STILL = np.radians(150)  # from straight down: what lies beyond this angle is the trunk's
+
+
+@dataclass(frozen=True)
+class Skirt:
+    """The cloth in the rest pose: its threads hang from an ``apex`` (2,) above the hips, straight ``down`` (2,) in the
+    middle; ``across`` (2,) points to the character's left. ``lines`` (2, 3, 2) are hip, knee and ankle, left and
+    right."""
+
+    apex: Floats
+    down: Floats
+    across: Floats
+    lines: Floats
+
+    @classmethod
+    def of(cls, joints: Floats) -> Skirt:
+        hips = centre(joints, HIPS)
+        wide = joints[HIPS[0]] - joints[HIPS[1]]
+        knees = centre(joints, (25, 26)) - hips
+        down = knees / max(float(np.hypot(*knees)), 1e-3)
+        across = np.array([-down[1], down[0]], np.float32)
+        across = across if float(across @ wide) >= 0 else -across
+        height = APEX * max(
+            float(np.hypot(*wide)), 0.3 * float(np.hypot(*(hips - centre(joints, SHOULDERS))))
+        )
+        return cls(hips - height * down, down, across, leg_lines(joints))
+
+    def polar(self, points: Floats) -> tuple[Floats, Floats]:
+        """Distance from the apex and angle from ``down`` towards ``across``, both (...,), of points (..., 2)."""
+        offset = points - self.apex
+        x, y = offset @ self.across, offset @ self.down
+        return np.hypot(x, y), np.arctan2(x, y)
+
+    def place(self, distance: Floats, angle: Floats) -> Floats:
+        """(..., 2) the points at these polar coordinates."""
+        points: Floats = (
+            self.apex
+            + (distance * np.sin(angle))[..., None] * self.across
+            + (distance * np.cos(angle))[..., None] * self.down
+        )
+        return points
+
+
+def leg_lines(joints: Floats) -> Floats:
+    """(2, 3, 2) hip, knee and ankle of the left and the right leg."""
+    return np.stack([joints[list(limb.points)] for limb in LIMBS if not limb.arm]).astype(np.float32)
+
+
+class PosedSkirt:
+    """The cloth in one frame. ``lines`` (2, 3, 2) are the legs now, brought back by the trunk's own map at the hips.
+
+    In polar coordinates about the apex each leg is an angle at every distance. There the cloth is turned by as much as
+    the leg has turned, between the legs by a share of both, so that it spreads evenly and never folds over; threads
+    keep their length, and where a leg is foreshortened they are drawn up with it. Above the hips nothing moves.
+    """
+
+    def __init__(self, skirt: Skirt, lines: Floats) -> None:
+        self._skirt = skirt
+        # A leg's points at the same shares of thigh and shin, at rest and now.
+        rest, now = (_along(each) for each in (skirt.lines, lines))
+        far = float(max(skirt.polar(rest)[0].max(), skirt.polar(now)[0].max())) + 1.0
+        self._ring = np.linspace(0, far, RINGS).astype(np.float32)
+        self._now, self._rest, self._reach = [], [], []
+        for leg in (0, 1):
+            distance, angle = skirt.polar(now[leg])
+            rest_distance, rest_angle = skirt.polar(rest[leg])
+            # A shin that folds back lies over what the thigh has turned already.
+            outwards = np.maximum.accumulate(distance + np.arange(len(distance)) * 1e-3)
+            self._now.append(np.interp(self._ring, outwards, np.unwrap(angle)))
+            self._rest.append(np.interp(self._ring, outwards, np.unwrap(rest_angle)))
+            inner = np.concatenate([[0.0], outwards])
+            self._reach.append(np.interp(self._ring, inner, np.concatenate([[0.0], rest_distance])))
+            beyond = self._ring > outwards[-1]
+            self._reach[-1][beyond] += self._ring[beyond] - outwards[-1]
+
+    def reaches(self, corners: Floats) -> Floats:
+        """(N, 2) points about all that the cloth can cover, if its layer has these ``corners`` (4, 2) at rest."""
+        longest = float(self._skirt.polar(corners)[0].max())
+        rest, now = np.asarray(self._reach), self._ring
+        # The outermost ring that shows anything of the layer, on either leg.
+        shown = (rest <= longest).any(axis=0)
+        far = float(now[shown].max()) + max(longest - float(rest.max()), 0.0)
+        angles = np.linspace(-STILL, STILL, 25, dtype=np.float32)
+        return self._skirt.place(np.full_like(angles, far), angles)
+
+    def source(self, points: Floats) -> Floats:
+        """(..., 2) where in the rest pose the cloth at ``points`` (..., 2) comes from."""
+        distance, angle = self._skirt.polar(points)
+        now, rest, reach = (
+            [np.interp(distance, self._ring, table) for table in tables]
+            for tables in (self._now, self._rest, self._reach)
+        )
+        # The left leg's angle is the larger one.
+        middle, gap = (now[0] + now[1]) / 2, now[0] - now[1]
+        wide = np.maximum(gap, CLOSEST * np.maximum(rest[0] - rest[1], 1e-3))
+        left, right = middle + wide / 2, middle - wide / 2
+        share = np.clip((angle - right) / wide, 0, 1)
+        inner = rest[1] + share * (rest[0] - rest[1])
+        turned = np.where(
+            angle > left,
+            angle + (rest[0] - left) * _fading(angle, left),
+            np.where(angle < right, angle + (rest[1] - right) * _fading(-angle, -right), inner),
+        )
+        length = reach[1] + share * (reach[0] - reach[1])
+        length = length + np.maximum(distance - self._ring[-1], 0)
+        away = np.where(angle > left, _fading(angle, left), _fading(-angle, -right))
+        return self._skirt.place(distance + (length - distance) * away, turned).astype(np.float32)
+
+
+def _fading(angle: Floats, start: Floats) -> Floats:
+    """1 up to the angle ``start``, 0 from `STILL` on."""
+    room = np.maximum(STILL - start, np.radians(20))
+    faded: Floats = np.clip(1 - (angle - start) / room, 0, 1)
+    return faded
+
+
+def _along(lines: Floats) -> Floats:
+    """(2, N, 2) points along the legs' ``lines`` (2, 3, 2)."""
+    share = np.linspace(0, 1, 16, dtype=np.float32)[:, None]
+    parts = [lines[:, k, None] + share * (lines[:, k + 1, None] - lines[:, k, None]) for k in (0, 1)]
+    return np.concatenate([parts[0], parts[1][:, 1:]], axis=1)
