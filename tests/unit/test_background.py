@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 
-from understudy.engines.puppet.background import clean_background, find_hole, membrane
+from understudy.engines.puppet.background import clean_background, find_hole
+from understudy.engines.puppet.membrane import membrane
 
 
 def box(height, width, top, bottom, left, right):
@@ -47,6 +49,32 @@ def test_shadow_at_the_feet_goes():
     picture[alpha > 0] = (20, 60, 20)
     result = clean_background(picture, alpha)
     assert result[190:204, 60:140].mean() > 195
+
+
+def walled(shadow):
+    """A wall that darkens to the right, a figure, and its soft shadow beside it."""
+    wall = np.repeat(np.repeat(np.linspace(225, 190, 360)[None, :, None], 480, 0), 3, 2)
+    dark = np.zeros((480, 360, 1))
+    dark[120:420, 90:180] = shadow
+    dark = cv2.GaussianBlur(dark, (0, 0), 6)[..., None]
+    picture = np.clip(wall - dark, 0, 255).astype(np.uint8)
+    alpha = box(480, 360, 110, 430, 150, 220)
+    picture[alpha > 0] = (150, 20, 20)
+    return wall, picture, alpha
+
+
+def test_a_cast_shadow_on_a_plain_wall_goes_with_its_figure():
+    wall, picture, alpha = walled(40)
+    result = clean_background(picture, alpha)
+    assert np.abs(result[150:400, 60:260] - wall[150:400, 60:260]).mean() < 4
+
+
+def test_a_shadow_that_goes_on_to_the_edge_of_the_picture_stays():
+    _, picture, alpha = walled(0)
+    picture[200:, :150] = picture[200:, :150] // 2
+    hole = find_hole(alpha)
+    result = clean_background(picture, alpha)
+    assert np.abs(result.astype(int) - picture)[~hole].max() < 5
 
 
 def test_empty_and_full_mattes():

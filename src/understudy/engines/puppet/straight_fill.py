@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from understudy.tracking.motion import Floats
 
@@ -23,6 +25,8 @@ AGREEING = 25.0  # RGB distance at which the two ends of a line no longer are th
 BRIDGE = 300.0  # how much more a line with two agreeing ends counts than one end
 ALIKE = 40.0  # RGB distance at which colours no longer speak for each other
 ROUNDS = 6
+BORDER = 9.0  # RGB distance of neighbours that makes a border
+LEAK = 1e-3  # what still crosses a border: what is shut in on all sides gets some colour
 TIDY = 7  # side of the median that straightens the borders between colours, in pixels
 
 
@@ -45,8 +49,39 @@ def straight_fill(image: Floats, hole: Mask) -> Floats:
         return image
     y, x = np.nonzero(gap)
     colours, weights = _ends(small, gap, y, x)
-    drawn = _agreed(colours, weights, small, y, x)
-    return np.asarray(cv2.resize(drawn, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    drawn = spread(small, gap, _agreed(colours, weights, small, y, x))
+    large = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.where(hole[..., None], np.clip(large, 0, 255), image).astype(np.float32)
+
+
+def spread(values: Floats, hole: Mask, within: Floats) -> Floats:
+    """``values`` (H, W, C) with ``hole`` filled by the smoothest surface that may break where ``within`` (H, W, 3)
+    changes colour: a wall's shading goes on over the wall and stops at the door."""
+    height, width = hole.shape
+    count = int(hole.sum())
+    number = np.full(hole.shape, -1, np.int64)
+    number[hole] = np.arange(count)
+    y, x = np.nonzero(hole)
+    own = np.full(count, 1e-9)
+    right = np.zeros((count, values.shape[2]))
+    entries: list[tuple[Indices, Indices, Floats]] = []
+    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        ny, nx = y + dy, x + dx
+        at = np.flatnonzero((ny >= 0) & (ny < height) & (nx >= 0) & (nx < width))
+        ny, nx = ny[at], nx[at]
+        apart = ((within[ny, nx] - within[y[at], x[at]]) ** 2).sum(1)
+        ease = np.exp(-apart / (2 * BORDER**2)) + LEAK
+        own[at] += ease
+        other = number[ny, nx]
+        among = other >= 0
+        entries.append((at[among], other[among], ease[among]))
+        right[at[~among]] += ease[~among, None] * values[ny[~among], nx[~among]]
+    rows, columns, eases = (np.concatenate(part) for part in zip(*entries, strict=True))
+    system = sparse.csc_array((-eases, (rows, columns)), shape=(count, count)) + sparse.diags_array(own)
+    solved = splu(sparse.csc_matrix(system)).solve(right)
+    filled = values.copy()
+    filled[hole] = solved
+    return filled
 
 
 def _ends(small: Floats, gap: Mask, y: Indices, x: Indices) -> tuple[Floats, Floats]:

@@ -1,0 +1,102 @@
+"""Where a quilt of pieces brings in what does not belong there, the straight fill is shown instead."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.straight_fill import SIDE, spread
+from understudy.tracking.motion import Floats
+
+Mask = NDArray[np.bool_]
+
+REACH = 2.0  # cells over which busyness is averaged; a cell is a pixel of the straight fill
+IDLE = 1.0  # slope, in levels a pixel, of grain
+BUSY = (
+    1.5,
+    2.2,
+)  # times the busyness to be expected at which a piece begins to count less, and no longer counts
+CALM = (0.8, 1.6)  # slope below which a background is calm, and above which it is not
+OTHER = 14.0  # RGB distance at which pieces on calm ground show another thing than is meant
+BROAD = 4.0  # cells over which the colours of pieces on calm ground are brought to the meant ones
+GRAIN_FROM = 60  # pixels about the hole, at a short side of 720, whose grain is taken
+
+
+def mend(image: Floats, hole: Mask, pieces: Floats, straight: Floats) -> Floats:
+    """``pieces`` (H, W, 3), mended by ``straight`` (H, W, 3); both fill ``hole`` (H, W) of ``image``.
+
+    What the pieces show should be about as busy as the background beside the hole: busyness is spread from there
+    over what has one colour. On calm ground (walls, skies) the straight fill tells the colours.
+    """
+    height, width = hole.shape
+    scale = min(1.0, SIDE / min(height, width))
+    size = (max(12, round(width * scale)), max(12, round(height * scale)))
+
+    def cells(values: Floats) -> Floats:
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    gap = cells(hole.astype(np.float32)) > 0.01
+    near = cv2.dilate(gap.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if near.all():
+        return straight
+    shown, meant = cells(pieces), cells(straight)
+    slope = cells(_slope(pieces) ** 2)
+    beside = _about(slope, (~near).astype(np.float32))
+    expected = spread(beside[..., None], np.asarray(near, np.bool_), shown)[..., 0]
+    calm = np.clip((CALM[1] - expected) / (CALM[1] - CALM[0]), 0, 1)
+
+    all_cells = np.ones_like(slope)
+    allowed = np.maximum(expected, _about(cells(_slope(straight) ** 2), all_cells)) + IDLE
+    trusted = np.clip((BUSY[1] - _about(slope, all_cells) / allowed) / (BUSY[1] - BUSY[0]), 0, 1)
+    off = cv2.GaussianBlur(meant, (0, 0), 1) - cv2.GaussianBlur(shown, (0, 0), 1)
+    apart = cv2.dilate(np.sqrt((off**2).sum(2)), np.ones((5, 5), np.uint8))
+    trusted = np.minimum(trusted, 1 - calm * (1 - np.exp(-((apart / OTHER) ** 2))))
+    trusted = cv2.GaussianBlur(np.where(gap, trusted, 1).astype(np.float32), (0, 0), 1.5)
+
+    lack = np.where(gap[..., None], meant - shown, 0)
+    lack *= OTHER / (OTHER + np.sqrt((lack**2).sum(2, keepdims=True)))
+    lack = cv2.GaussianBlur(lack, (0, 0), BROAD) * (calm * gap)[..., None]
+    level = cv2.resize(lack.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    share = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
+    plain = _with_grain(image, straight, hole)
+    return np.where(hole[..., None], plain + share * (pieces + level - plain), image).astype(np.float32)
+
+
+def _slope(image: Floats) -> Floats:
+    soft = cv2.GaussianBlur(image, (0, 0), 1.0)
+    across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    return np.asarray(np.sqrt((across**2 + down**2).sum(2)) / 8, np.float32)
+
+
+def _about(squares: Floats, weight: Floats) -> Floats:
+    """Root of the weighted mean of ``squares`` about each cell."""
+    total = cv2.GaussianBlur(squares * weight, (0, 0), REACH)
+    share = cv2.GaussianBlur(weight, (0, 0), REACH)
+    return np.asarray(np.sqrt(total / np.maximum(share, 0.02)), np.float32)
+
+
+def _with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
+    """The smooth fill with the background's fine noise, taken from beside the hole."""
+    fine = image - cv2.GaussianBlur(image, (0, 0), 2.0)
+    unit = min(hole.shape) / 720
+    about = _ring(hole, GRAIN_FROM * unit) & ~_ring(hole, 4)
+    known = fine[about]
+    if len(known) < 100:
+        return smooth
+    strength = np.abs(known).mean(1)
+    calm = known[strength <= np.percentile(strength, 80)]  # without the edges that cross the ring
+    generator = np.random.default_rng(7)
+    drawn = calm[generator.integers(0, len(calm), int(hole.sum()))]
+    grain = np.zeros_like(image)
+    grain[hole] = drawn
+    if min(hole.shape) > 8:  # single pixels drawn apart are finer than a camera's or a codec's grain
+        soft = cv2.GaussianBlur(grain, (0, 0), 0.7)
+        grain = soft * (drawn.std() / max(float(soft[hole].std()), 1e-6))
+    return np.asarray(smooth + grain, np.float32)
+
+
+def _ring(mask: Mask, radius: float) -> Mask:
+    size = 2 * max(1, round(radius)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)

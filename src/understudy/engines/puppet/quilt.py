@@ -1,0 +1,237 @@
+"""Filling a hole with pieces of the picture itself: which piece goes where is decided for all of them at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.tracking.motion import Floats
+
+Mask = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+
+MOST = 13000  # hole samples: what the search costs grows with them
+SIDE = 200  # the most samples along the picture's short side
+STEP = 5  # samples between two places; a piece is twice as wide, so that neighbours overlap
+BLOCKS = 4  # a piece is first looked for by the mean colours of its 4 x 4 parts
+ALIKE = 24  # pieces each place may choose from that look like what is meant there
+COMMON = 16  # ... that lie at one of the shifts most places like
+TILE = 6  # samples: of all pieces that begin in a tile only the best is a candidate
+CLOSE = (2.0, 0.7, 0.25)  # samples by which each further round moves a place's piece about
+MESSAGES = 8
+MEANT = 0.5  # how much the meant colour counts against the picture's own, in the first choice
+GUIDE = 0.1  # ... in the final choice
+JOIN = 600.0  # squared colour that a seam costs, however well the pieces agree
+DRIFT = np.array(
+    [1000.0, 6000.0], np.float32
+)  # squared colour that one whole side away costs: grounds stay low
+
+
+@dataclass(frozen=True)
+class Quilt:
+    """Pieces on a grid of places ``step`` pixels apart: the place in row i and column j, whose middle is at
+    (j, i) · ``step``, takes the piece that lies ``shift`` (rows, columns, 2) x, y pixels away."""
+
+    shift: Indices
+    step: int
+    spacing: int  # pixels between two samples
+
+
+def choose(image: Floats, hole: Mask, meant: Floats) -> Quilt | None:
+    """The pieces for ``hole`` (H, W) of ``image`` (H, W, 3) 0..255; None where there is nothing to take them from.
+
+    Pieces on a grid, twice as wide as its step, are labelled by belief propagation (Komodakis and Tziritas, TIP
+    2007): each should agree with the picture at the rim, with its neighbours where they overlap, and in broad
+    colour with ``meant`` (H, W, 3), a fill without detail. Candidates come from all of the picture by mean colours,
+    from the shifts that most places like (He and Sun, ECCV 2012), and, round by round, from the neighbours (Barnes
+    et al., SIGGRAPH 2009). Pieces are compared by samples of the softened picture, but placed to the pixel.
+    """
+    scale = min(1.0, SIDE / min(hole.shape), (MOST / max(1, int(hole.sum()))) ** 0.5)
+    search = _Search(image, hole, meant, max(1, round(1 / scale)))
+    if not search.possible:
+        return None
+    search.look_around()
+    search.agree()
+    for reach in CLOSE:
+        search.ask_neighbours(reach)
+        search.agree()
+    return search.quilt()
+
+
+class _Search:
+    def __init__(self, image: Floats, hole: Mask, meant: Floats, spacing: int) -> None:
+        self._height, self._width = hole.shape
+        self._side = np.array([self._width, self._height], np.float32)
+        self._spacing = spacing
+        self._reach = STEP * spacing  # half a piece
+        pad = 2 * self._reach
+        self._pad = pad
+        self._stride = self._width + 2 * pad
+        edge = ((pad, pad), (pad, pad))
+        wide = np.pad(hole, edge)
+        size = 2 * self._reach + spacing
+        touched = cv2.dilate(wide.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
+        self._allowed = ~touched[pad:-pad, pad:-pad]
+        self._allowed[: self._reach] = self._allowed[-self._reach :] = False
+        self._allowed[:, : self._reach] = self._allowed[:, -self._reach :] = False
+        self.possible = int(self._allowed.sum()) > 60 * spacing**2
+        rows = np.arange(0, self._height + self._reach, self._reach)
+        columns = np.arange(0, self._width + self._reach, self._reach)
+        grid = touched[np.ix_(rows + pad, columns + pad)]
+        self._grid = np.full((len(rows) + 2, len(columns) + 2), -1, np.int64)
+        y, x = np.nonzero(grid)
+        self._grid[y + 1, x + 1] = np.arange(len(y))
+        self._cell = np.stack([x, y], 1)
+        self._at = np.stack([columns[x], rows[y]], 1)
+        span = np.arange(-STEP, STEP) * spacing + spacing // 2
+        self._taps = (span[:, None] * self._stride + span).ravel()
+        # whole numbers make the products below exact, so that the threads of a machine change nothing
+        soft = np.rint(softened(image, ~hole, spacing))
+        mixed = np.where(hole[..., None], np.rint(meant), soft)
+        flat = self._flat(self._at)
+        self._pixels = np.pad(soft, (*edge, (0, 0)), mode="edge").reshape(-1, 3)
+        self._target = np.pad(mixed, (*edge, (0, 0)), mode="edge").reshape(-1, 3)[flat]
+        self._inside = np.pad(np.ones_like(hole), edge).ravel()[flat]
+        self._known = ~wide.ravel()[flat] & self._inside
+        self._meant = self._means(self._target)
+
+    def _flat(self, at: Indices) -> Indices:
+        middle = (at[..., 1] + self._pad) * self._stride + at[..., 0] + self._pad
+        return np.asarray(middle[..., None] + self._taps, np.int64)
+
+    @staticmethod
+    def _means(pixels: Floats) -> Floats:
+        """(n, BLOCKS², C) the mean values of a piece's parts, of its samples (n, 4 STEP², C)."""
+        side = 2 * STEP
+        square = np.ascontiguousarray(pixels.reshape(-1, side, side, pixels.shape[-1]))
+        cut = np.linspace(0, side, BLOCKS + 1).astype(int)
+        parts = [square[:, a:b, c:d].mean((1, 2)) for a, b in pairwise(cut) for c, d in pairwise(cut)]
+        return np.asarray(np.rint(np.stack(parts, 1)), np.float32)
+
+    def look_around(self) -> None:
+        """Candidates from the whole picture, and at the shifts that most places like."""
+        every = 2 * self._spacing
+        y, x = np.nonzero(self._allowed[::every, ::every])
+        sources = np.stack([every * x, every * y], 1)
+        theirs = self._means(self._pixels[self._flat(sources)]).reshape(len(sources), -1)
+        share = self._means(np.stack([self._known, self._inside], 2) * np.float32(8))
+        weight = np.rint(MEANT * share[..., 1:] + (1 - MEANT) * share[..., :1])
+        ours = (weight * self._meant).reshape(len(self._at), -1)
+        cost = np.repeat(weight, 3, 2).reshape(len(ours), -1) @ (theirs**2).T - 2 * ours @ theirs.T
+        cost /= np.maximum(weight.sum((1, 2)), 1e-3)[:, None]
+        for axis in (0, 1):
+            away = (sources[None, :, axis] - self._at[:, None, axis]) / self._side[axis]
+            cost += DRIFT[axis] * away.astype(np.float32) ** 2
+        tile = (y // (TILE // 2)) * (self._width // every + 1) + x // (TILE // 2)
+        order = np.argsort(tile, kind="stable")
+        starts = np.flatnonzero(np.diff(tile[order], prepend=-1))
+        ends = np.append(starts[1:], len(order))
+        best = np.minimum.reduceat(cost[:, order], starts, axis=1)
+        tiles = np.argsort(best, axis=1, kind="stable")[:, :ALIKE]
+        longest = int((ends - starts).max())
+        within = np.minimum(starts[tiles][..., None] + np.arange(longest), ends[tiles][..., None] - 1)
+        which = order[within]
+        values = np.take_along_axis(cost, which.reshape(len(cost), -1), 1).reshape(which.shape)
+        chosen = sources[np.take_along_axis(which, values.argmin(2)[..., None], 2)[..., 0]]
+        self._consider(np.concatenate([chosen, self._at[:, None] + self._common(chosen)[None]], 1))
+
+    def _common(self, candidates: Indices) -> Indices:
+        """(COMMON, 2) the shifts found most often."""
+        every = 2 * self._spacing
+        shift = (candidates[:, :4] - self._at[:, None]).reshape(-1, 2) // every
+        reach = self._side.astype(int) // every + 1
+        table = np.zeros((2 * reach[1] + 1, 2 * reach[0] + 1), np.float32)
+        np.add.at(table, (shift[:, 1] + reach[1], shift[:, 0] + reach[0]), 1)
+        table = np.asarray(cv2.GaussianBlur(table, (0, 0), 1.5), np.float32)
+        peak = table * (cv2.dilate(table, np.ones((7, 7), np.uint8)) == table)
+        order = np.argsort(-peak.ravel(), kind="stable")[:COMMON]
+        y, x = np.divmod(order, table.shape[1])
+        return np.stack([x - reach[0], y - reach[1]], 1) * every
+
+    def _consider(self, candidates: Indices) -> None:
+        """Take these (n, k, 2) candidates, and what each of them costs by itself."""
+        x = np.clip(candidates[..., 0], 0, self._width - 1)
+        y = np.clip(candidates[..., 1], 0, self._height - 1)
+        good = (x == candidates[..., 0]) & (y == candidates[..., 1]) & self._allowed[y, x]
+        code = np.where(good, y * self._width + x, -1)
+        code.sort(axis=1)
+        good = code >= 0
+        good[:, 1:] &= code[:, 1:] != code[:, :-1]
+        y, x = np.divmod(np.where(good, code, np.flatnonzero(self._allowed)[0]), self._width)
+        self._candidates = np.stack([x, y], 2)
+        self._pieces = self._pixels[self._flat(self._candidates)]
+        off = self._pieces - self._target[:, None]
+        own = np.einsum("nkpc,nkpc,np->nk", off, off, self._known.astype(np.float32))
+        low = self._means(self._pieces.reshape(-1, *self._pieces.shape[2:])).reshape(*code.shape, -1, 3)
+        guide = GUIDE * ((low - self._meant[:, None]) ** 2).sum(3).mean(2)
+        drift = 0.3 * (((self._candidates - self._at[:, None]) / self._side) ** 2 * DRIFT).sum(2)
+        self._unary = np.where(good, own + (guide + drift) * STEP**2, 1e9).astype(np.float32)
+
+    def agree(self) -> None:
+        """Messages between neighbours about which pieces fit together."""
+        count, most = self._unary.shape
+        square = self._pieces.reshape(count, most, 2 * STEP, 2 * STEP, 3)
+        edges = []
+        for dx, dy in ((1, 0), (0, 1)):
+            other = self._grid[self._cell[:, 1] + 1 + dy, self._cell[:, 0] + 1 + dx]
+            here = np.flatnonzero(other >= 0)
+            there = other[here]
+            first = square[here][..., STEP:, :] if dx else square[here][:, :, STEP:]
+            second = square[there][..., :STEP, :] if dx else square[there][:, :, :STEP]
+            a, b = first.reshape(len(here), most, -1), second.reshape(len(here), most, -1)
+            cost = (a**2).sum(2)[:, :, None] + (b**2).sum(2)[:, None] - 2 * a @ b.transpose(0, 2, 1)
+            mine, his = self._codes(here), self._codes(there)
+            cost += JOIN * STEP**2 * (mine[:, :, None] != his[:, None])
+            edges.append((here, there, cost))
+        incoming = np.zeros((4, count, most), np.float32)
+        for _ in range(MESSAGES):
+            for axis, (here, there, cost) in enumerate(edges):
+                total = self._unary + incoming.sum(0)
+                forth = (cost + (total - incoming[2 * axis + 1])[here][:, :, None]).min(1)
+                back = (cost + (total - incoming[2 * axis])[there][:, None]).min(2)
+                forth -= forth.min(1, keepdims=True)
+                back -= back.min(1, keepdims=True)
+                incoming[2 * axis, there] = 0.5 * incoming[2 * axis, there] + 0.5 * forth
+                incoming[2 * axis + 1, here] = 0.5 * incoming[2 * axis + 1, here] + 0.5 * back
+        self._belief = self._unary + incoming.sum(0)
+
+    def _codes(self, which: Indices) -> Indices:
+        """(m, k) the candidates' shifts as single numbers."""
+        shift = self._candidates[which] - self._at[which, None]
+        return np.asarray(shift[..., 1] * 4 * self._width + shift[..., 0], np.int64)
+
+    def ask_neighbours(self, reach: float) -> None:
+        """New candidates: the best own ones, the neighbours' best carried on, and places close by."""
+        order = np.argsort(self._belief, axis=1, kind="stable")[:, :8]
+        ranked = np.take_along_axis(self._candidates, order[..., None], 1)
+        new = [ranked]
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                other = self._grid[self._cell[:, 1] + 1 + dy, self._cell[:, 0] + 1 + dx]
+                best = ranked[other, : 2 if 0 in (dx, dy) else 1] - self._reach * np.array([dx, dy])
+                new.append(np.where((other >= 0)[:, None, None], best, ranked[:, :1]))
+        move = max(1, round(reach * self._spacing))
+        for dy in (-move, 0, move):
+            for dx in (-move, 0, move):
+                new.append(ranked[:, :1] + np.array([dx, dy]))
+        self._consider(np.concatenate(new, 1))
+
+    def quilt(self) -> Quilt:
+        best = self._belief.argmin(1)
+        shift = np.zeros((*(n - 2 for n in self._grid.shape), 2), np.int64)
+        shift[self._cell[:, 1], self._cell[:, 0]] = self._candidates[np.arange(len(best)), best] - self._at
+        return Quilt(shift, self._reach, self._spacing)
+
+
+def softened(image: Floats, known: Mask, spacing: int) -> Floats:
+    """``image`` softened to what samples ``spacing`` pixels apart can show, without the colours of the hole."""
+    if spacing < 2:
+        return image
+    weight = known.astype(np.float32)
+    blurred = cv2.GaussianBlur(image * weight[..., None], (0, 0), 0.4 * spacing)
+    share = cv2.GaussianBlur(weight, (0, 0), 0.4 * spacing)[..., None]
+    return np.where(share > 0.02, blurred / np.maximum(share, 0.02), image).astype(np.float32)
