@@ -12,7 +12,12 @@ from understudy.engines.puppet.areas import disc, distance_to_polyline, grown
 from understudy.engines.puppet.bare_body import NOTHING, BareBody
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
-from understudy.engines.puppet.forearm import FOREARM_TO_UPPER_ARM, foreshortened, made_forearm
+from understudy.engines.puppet.forearm import (
+    FOREARM_TO_UPPER_ARM,
+    foreshortened,
+    made_forearm,
+    part_reaching_arm,
+)
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
 from understudy.tracking.motion import Floats
@@ -73,24 +78,30 @@ def rig_limb(
     nearest = _nearest_segment(zone, line)
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)
-    if made:  # what lies about the hand is the hand's, the rest belongs to the sleeve
-        hand = _near(zone, line[2:], 1.5 * float(radii[2]))
-        nearest[nearest == 1] = np.where(hand[nearest == 1], 2, 0)
+    if made:
+        reaching = part_reaching_arm(rgb, mine & core, line, radii)
+        hand = grown(reaching.hand, ARM_EDGE) & ~reaching.upper | reaching.hand
+        nearest[zone] = np.where(hand[zone], 2, 0)
+        colours = reaching.rgb
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
             bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
-            layers.append(made_forearm(name, colours, mine & core, line, bones[1], radii))
+            layers.append(made_forearm(name, reaching, line, bones[1], radii))
             continue
         part = zone & (nearest == k)
+        if made and k == 0:
+            part |= reaching.upper
         for joint in (k, k + 1):
             if joint < 3 and not (made and k == 2):
                 part |= zone & disc(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
         # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
-        layers.append(cropped(name, colours, alpha * soft(part), 0 if k == 2 else pad))
+        layers.append(
+            cropped(name, rgb if made and k == 2 else colours, alpha * soft(part), 0 if k == 2 else pad)
+        )
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
 
 
@@ -104,14 +115,6 @@ def _hinge(room: Floats, point: Floats, radius: float) -> float:
     about = room[max(y - reach, 0) : max(y + reach + 1, 0), max(x - reach, 0) : max(x + reach + 1, 0)]
     widest = float(about.max()) if about.size else radius
     return float(np.clip(widest * OVERLAP, 0.5 * radius, OVERLAP * radius))
-
-
-def _near(zone: NDArray[np.bool_], line: Floats, reach: float) -> NDArray[np.bool_]:
-    """(H, W) the zone's pixels within ``reach`` of a polyline."""
-    ys, xs = np.nonzero(zone)
-    near = np.zeros_like(zone)
-    near[ys, xs] = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), line) < reach
-    return near
 
 
 def _nearest_segment(zone: NDArray[np.bool_], line: Floats) -> NDArray[np.int8]:
