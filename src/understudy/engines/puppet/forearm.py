@@ -20,7 +20,8 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 
 SHORT = 0.5  # of the upper arm: a forearm shorter than this in the picture points at the camera
-SAME_TONE, SAME_LIGHT = 13.0, 30.0  # Lab units within one cloth or skin: of tone, of light from place to place
+SAME_TONE = 13.0  # Lab units of tone within one cloth, or skin in light and in shadow
+SAME_LIGHT = 30.0  # ... and of light, from place to place
 FOREARM_TO_UPPER_ARM = 0.9  # lengths of adults, shoulder to elbow and elbow to wrist
 HAND_REACH = 1.5  # half widths of the hand about its bone that are the hand's, whatever their colour
 FINGER_SPREAD = 2.4  # ... that are the hand's if they have its colour and not the sleeve's
