@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.order import DrawingOrder, drawing_order
+from understudy.engines.puppet.order import TRUNK, DrawingOrder, drawing_order
 from understudy.engines.puppet.parts import LIMBS, figure_size
 from understudy.tracking.motion import Floats
 
@@ -57,7 +57,8 @@ def test_the_nearer_leg_lies_in_front() -> None:
 
 def test_noise_about_the_border_changes_nothing() -> None:
     noise = np.random.default_rng(7)
-    doubtful = 0.35 + noise.uniform(-0.09, 0.09, 600)  # between coming back (0.25) and going behind (0.45)
+    # With its elbow as far as its wrist, an arm goes behind at 0.32 / 1.4 and comes back at 0.15 / 1.4.
+    doubtful = 0.165 + noise.uniform(-0.05, 0.05, 600)
     for begin, before in ((0.0, True), (0.6, False)):
         gap = np.concatenate([np.full(10, begin), doubtful])
         states = order_of(gap, ARM_JOINTS).before_trunk["left arm"]
@@ -95,3 +96,86 @@ def test_a_figure_of_another_size_is_judged_alike(scale: float) -> None:
 
 def test_no_frames_have_no_order() -> None:
     assert len(order_of(np.zeros(0), ()).left_leg_first) == 0
+
+
+def names(order: DrawingOrder, t: int = 0, *, legs_under: bool = False) -> list[tuple[str, int]]:
+    ((stack, share),) = order.stacks(t, legs_under=legs_under)
+    assert share == 1.0
+    assert len(stack) == len(set(stack)) == 13
+    return list(stack)
+
+
+def test_at_rest_the_stack_is_the_picture() -> None:
+    stack = names(order_of(np.zeros(5), ()))
+    trunk = stack.index((TRUNK, 0))
+    assert {name for name, _ in stack[:trunk]} == {"left leg", "right leg"}
+    assert {name for name, _ in stack[trunk + 1 :]} == {"left arm", "right arm"}
+    assert stack.index(("left arm", 0)) < stack.index(("left arm", 1)) < stack.index(("left arm", 2))
+
+
+def test_a_forearm_may_lie_before_the_trunk_and_its_upper_arm_behind() -> None:
+    rest = standing()
+    depth = np.zeros((5, 33), np.float32)
+    depth[:, 13], depth[:, 15] = 0.5 * figure_size(rest), -0.4 * figure_size(rest)
+    performance = replace(poses(np.repeat(rest[None], 5, axis=0)), depth=depth)
+    stack = names(drawing_order(performance, LIMBS, rest, FPS))
+    assert stack.index(("left arm", 0)) < stack.index((TRUNK, 0)) < stack.index(("left arm", 1))
+
+
+@pytest.mark.parametrize(("joints", "last"), [((13, 15), "left arm"), ((14, 16), "right arm")])
+def test_of_crossed_arms_the_nearer_comes_last(joints: tuple[int, ...], last: str) -> None:
+    assert names(order_of(np.full(5, -0.4), joints))[-1] == (last, 2)
+
+
+def test_legs_stay_under_what_hangs_over_them() -> None:
+    kick = order_of(np.full(5, -0.9), (25,))
+    assert ("left leg", 1) in names(kick)[names(kick).index((TRUNK, 0)) :]
+    under = names(kick, legs_under=True)
+    assert ("left leg", 1) in under[: under.index((TRUNK, 0))]
+
+
+def test_a_hand_at_the_head_is_before_or_behind_the_head() -> None:
+    rest = standing()
+    joints = np.repeat(rest[None], 5, axis=0)
+    joints[:, 15] = rest[0]
+    depth = np.zeros((5, 33), np.float32)
+    depth[:, :11] = -0.3 * figure_size(rest)  # somebody who bows: the head lies before the trunk
+    order = drawing_order(replace(poses(joints), depth=depth), LIMBS, rest, FPS)
+    assert not order.before_trunk["left arm"].any()
+    assert order.before_trunk["right arm"].all()
+
+
+def test_a_new_order_is_faded_in() -> None:
+    rest = standing()
+    joints = np.repeat(rest[None], 40, axis=0)
+    joints[:, 15] = (240, 330)  # on the belly throughout: no moment at which nothing overlaps
+    depth = np.zeros((40, 33), np.float32)
+    depth[20:, [13, 15]] = 0.8 * figure_size(rest)
+    order = drawing_order(replace(poses(joints), depth=depth), LIMBS, rest, FPS)
+    change = int(np.flatnonzero(np.diff(order.before_trunk["left arm"]))[0]) + 1
+    assert abs(change - 20) <= 2
+    shares = [[share for _, share in order.stacks(t)] for t in range(change - 1, change + order.fade + 1)]
+    assert shares == [[1.0], [0.75, 0.25], [0.5, 0.5], [0.25, 0.75], [1.0]]
+
+
+def test_an_order_changes_while_nothing_overlaps() -> None:
+    rest = standing()
+    joints = np.repeat(rest[None], 60, axis=0)
+    joints[:, 13], joints[:, 15], joints[:, [17, 19, 21]] = (250, 300), (240, 330), (235, 340)  # on the belly
+    apart = slice(22, 26)
+    joints[apart, 13], joints[apart, 15], joints[apart, 17:22:2] = (380, 215), (450, 215), (470, 215)
+    depth = np.zeros((60, 33), np.float32)
+    depth[30:, [13, 15]] = 0.8 * figure_size(rest)
+    order = drawing_order(replace(poses(joints), depth=depth), LIMBS, rest, FPS)
+    (change,) = np.flatnonzero(np.diff(order.before_trunk["left arm"])) + 1
+    assert 22 < change < 26
+
+
+def test_crossed_legs_are_drawn_as_the_reference_shows_them_while_it_is_doubtful() -> None:
+    rest = standing()
+    performance = poses(np.repeat(rest[None], 5, axis=0))
+    for nearer, first in (((25, 27), True), ((26, 28), False)):
+        rest_depth = np.zeros(33, np.float32)
+        rest_depth[list(nearer)] = -30
+        order = drawing_order(performance, LIMBS, rest, FPS, rest_depth)
+        assert (order.left_leg_first == first).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +10,7 @@ from understudy.engines.puppet.cut import extended
 from understudy.engines.puppet.joint import HIP, SHOULDER, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
-from understudy.engines.puppet.order import DrawingOrder
+from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
 from understudy.engines.puppet.paint import Box, Canvas, Field
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
@@ -33,7 +34,13 @@ class PosedLimb:
     """One limb in one frame: the maps of its bones and the joints between them."""
 
     def __init__(
-        self, limb: RiggedLimb, line: Floats, across: float, trunk: BoneMap | None, towards: Floats
+        self,
+        limb: RiggedLimb,
+        line: Floats,
+        across: float,
+        trunk: BoneMap | None,
+        towards: Floats,
+        strength: float,
     ) -> None:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across = limb, across
@@ -61,7 +68,7 @@ class PosedLimb:
             reach = joint_radius(limb.radii, 0) * across
             bend = SHOULDER if limb.limb.arm else HIP
             self.joints[0] = Joint.between(
-                rest[0], self.line[0], towards, posed[0], reach, trunk, self.maps[0], bend
+                rest[0], self.line[0], towards, posed[0], reach, trunk, self.maps[0], bend, strength
             )
         for k in (1, 2):
             reach = joint_radius(limb.radii, k) * across
@@ -124,8 +131,6 @@ class Painter:
     def frame(self, t: int, trunk: Layer | None = None) -> NDArray[np.uint8]:
         """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say)."""
         rig, joints = self._rig, self._poses.joints[t]
-        canvas = self._canvas
-        canvas.clear()
         across = float(self._poses.scale[t])
         pose = TrunkPose(self._rest, joints)
         parents = {True: shoulder_parent(self._rest, pose), False: hip_parent(self._rest, pose)}
@@ -136,6 +141,7 @@ class Painter:
                 across,
                 parents[limb.limb.arm],
                 _towards(limb.limb, pose),
+                pose.frontal if limb.limb.arm else 1.0,
             )
             for limb in rig.limbs
         }
@@ -151,16 +157,26 @@ class Painter:
         def trunk_field(grid: Floats) -> Floats:
             return pose.field(grid, hips, shoulders, skirt)
 
-        behind, before = self._sorted(t)
-        for limb in behind:
-            _paint_limb(canvas, limb, limbs[limb.limb.name])
         layer = trunk or rig.trunk
-        canvas.paint(layer, trunk_field, self._trunk_box(layer, pose, skirt))
-        for limb in before:
-            _paint_limb(canvas, limb, limbs[limb.limb.name])
-        if rig.front is not None:
-            canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt))
-        return canvas.picture()
+        layers = {limb.limb.name: limb.layers for limb in rig.limbs}
+        box = self._trunk_box(layer, pose, skirt)
+
+        def painted(stack: tuple[Part, ...]) -> NDArray[np.uint8]:
+            self._canvas.clear()
+            for name, k in stack:
+                if name == TRUNK:
+                    self._canvas.paint(layer, trunk_field, box)
+                else:
+                    self._canvas.paint(layers[name][k], limbs[name].field(k), limbs[name].box(k))
+            if rig.front is not None:
+                self._canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt))
+            return self._canvas.picture()
+
+        (first, share), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
+        picture = painted(first)
+        for stack, other in later:
+            picture = np.asarray(cv2.addWeighted(picture, share, painted(stack), other, 0), np.uint8)
+        return picture
 
     def _skirt(self, pose: TrunkPose, limbs: dict[str, PosedLimb], joints: Floats) -> PosedSkirt | None:
         """What hangs over the legs, as they are drawn in this frame."""
@@ -172,33 +188,12 @@ class Painter:
                 lines[limb.limb.side] = limbs[limb.limb.name].line[:3]
         return PosedSkirt(self._rig.skirt, pose.at_hips(lines))
 
-    def _sorted(self, t: int) -> tuple[list[RiggedLimb], list[RiggedLimb]]:
-        def place(limb: RiggedLimb) -> tuple[bool, bool]:
-            first = bool(self._order.left_leg_first[t])
-            return limb.limb.arm, not limb.limb.arm and (limb.limb.side == 0) == first
-
-        def in_front(limb: RiggedLimb) -> bool:
-            under = self._rig.skirt is not None and not limb.limb.arm
-            return bool(self._order.before_trunk[limb.limb.name][t]) and not under
-
-        before = [limb for limb in self._rig.limbs if in_front(limb)]
-        behind = [limb for limb in self._rig.limbs if not in_front(limb)]
-        # Behind the trunk the arms come first (they are the farthest), before it they come last.
-        behind.sort(key=lambda limb: (not place(limb)[0], place(limb)[1]))
-        before.sort(key=place)
-        return behind, before
-
     def _trunk_box(self, layer: Layer, pose: TrunkPose, skirt: PosedSkirt | None) -> Box:
         corners = _corners(layer)
-        places = [corners @ pose.head_matrix.T + pose.head_shift]
+        places: list[Floats] = [corners @ pose.head_matrix.T + pose.head_shift]
         for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
             matrix = posed.axes @ np.linalg.inv(rest.axes)
             places.append(posed.origin + (corners - rest.origin) @ matrix.T)
         if skirt is not None:
             places.append(pose.from_hips(skirt.reaches(corners)))
         return _bounds(np.concatenate(places))
-
-
-def _paint_limb(canvas: Canvas, limb: RiggedLimb, posed: PosedLimb) -> None:
-    for k in range(3):
-        canvas.paint(limb.layers[k], posed.field(k), posed.box(k))

@@ -69,6 +69,7 @@ class Joint:
     parent: BoneMap
     child: BoneMap
     bend: Bend
+    strength: float  # 0 to 1: how much of the blend there is
 
     @classmethod
     def between(
@@ -81,6 +82,7 @@ class Joint:
         parent: BoneMap,
         child: BoneMap,
         bend: Bend = LIMB,
+        strength: float = 1.0,
     ) -> Joint:
         back, on = -parent_direction, child_direction
         return cls(
@@ -92,6 +94,7 @@ class Joint:
             parent,
             child,
             bend,
+            strength,
         )
 
     @cached_property
@@ -110,7 +113,7 @@ class Joint:
         """1 while the joint bends smoothly, 0 where it is folded so far that only a round hinge looks right."""
         folded = _eased(math.degrees(abs(wrapped(self.opening))), ROUND)
         through = _eased(math.degrees(abs(self.opening - self.rest_opening)), WRONG_WAY)
-        return folded * (1 - through)
+        return self.strength * folded * (1 - through)
 
     def correct(self, field: Floats, grid: Floats, own: BoneMap, weight: Floats | None = None) -> None:
         """Add to ``field`` (..., 2), in place, what the blend changes of the affine map ``own`` anchored at this joint.

@@ -18,6 +18,7 @@ NECK_START, NECK_END = 0.12, 0.62  # of the way from the shoulders to the mouth
 # these shares of the shoulders' width upwards and towards the neck: the collarbone turns up by about 25 degrees then.
 RAISED_DEG = (-30.0, 80.0)
 RISE, INWARDS = 0.12, 0.05
+SIDEWAYS = (0.5, 0.9)  # of the shoulders' width: a trunk seen from the side does not stretch to its arms
 LIFT_REACH = 0.4  # of the shoulders' width: how far about a lifted shoulder the trunk follows
 HEAD_POINTS = (0, 2, 5, 7, 8, 9, 10)
 
@@ -122,6 +123,14 @@ class TrunkPose:
         self._head_back = np.linalg.inv(matrix).astype(np.float32)
         self.mouth = matrix @ rest.mouth + shift
         self._lifts: list[tuple[Floats, Floats]] = []
+
+    @property
+    def frontal(self) -> float:
+        """1 while the shoulders are seen in about their width, 0 in profile."""
+        now, rest = (float(np.hypot(*frame.axes[:, 0])) for frame in (self.shoulders, self._rest.shoulders))
+        spine = float(np.hypot(*self.hips.axes[:, 1])) / float(np.hypot(*self._rest.hips.axes[:, 1]))
+        share = now / max(rest * spine, 1.0)
+        return float(smoothstep(np.asarray((share - SIDEWAYS[0]) / (SIDEWAYS[1] - SIDEWAYS[0]))))
 
     def lifted(self, limb: Limb, line: Floats, rest: Floats) -> Floats:
         """(4, 2) a limb's ``line`` with its shoulder where raising the arm brings it; the trunk follows.
