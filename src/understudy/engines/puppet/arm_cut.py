@@ -43,16 +43,18 @@ def arm_mask(
     figure: NDArray[np.bool_],
     lab: Floats,
     head: NDArray[np.bool_],
+    hair: NDArray[np.bool_],
     joints: Floats,
 ) -> tuple[NDArray[np.bool_], Floats]:
     """((H, W), (3,)) the pixels of an arm along ``line`` (4, 2) and its half widths at the three segments.
 
-    ``figure`` (H, W) the matte, ``lab`` (H, W, 3) the picture, ``head`` (H, W) where only a hand can be the arm's.
+    ``figure`` (H, W) the matte, ``lab`` (H, W, 3) the picture, ``head`` (H, W) where only a hand can be the arm's,
+    ``hair`` (H, W) what may lie on it: where it does it is in the mask.
     """
     guess = (np.array(ARM_WIDTHS) * figure_size(joints)).astype(np.float32)
     head = head & ~_near(line, head, 0.8 * float(guess[2]))
     strip = Strip(limb, line, guess, joints, 3.2 * float(guess.max()))
-    outer, inner = find_band(strip, lab, figure, head)
+    outer, inner = find_band(strip, lab, figure, head, hair)
     root = np.interp(strip.along, (0.0, ARMPIT[1], ARMPIT[1] + 0.1), (ARMPIT[0], 1.0, np.inf))
     inner = np.minimum(inner, strip.widths * root)
     outer, inner = (ndimage.gaussian_filter1d(side, 1.5, mode="nearest") for side in (outer, inner))
@@ -62,7 +64,7 @@ def arm_mask(
     for i in range(len(one) - 1):
         fill_between(area, one[i : i + 2], other[i : i + 2])
     disc_into(area, line[3], float(outer[-1] + inner[-1]) / 2)
-    mask = _to_the_pixel(area.astype(bool), line, float(guess[1]), figure & ~head, lab, joints)
+    mask = _to_the_pixel(area.astype(bool), line, float(guess[1]), figure & ~head, lab, hair, joints)
     return mask, _half_widths(strip, (outer + inner) / 2, guess)
 
 
@@ -81,6 +83,7 @@ def _to_the_pixel(
     width: float,
     figure: NDArray[np.bool_],
     lab: Floats,
+    hair: NDArray[np.bool_],
     joints: Floats,
 ) -> NDArray[np.bool_]:
     """(H, W) the ``band`` with its border moved to where colours change, as far as its place is unsure."""
@@ -103,7 +106,8 @@ def _to_the_pixel(
     bone = line[1] - line[0]
     # Beside a hanging arm's shoulder is the cheek, or hair.
     below = (x - line[0][0]) * bone[0] + (y - line[0][1]) * bone[1] > 0
-    loose = (off > away) & (depth > -LOOSE) & below
+    told = near & ~hair[box]
+    loose = (off > away) & (depth > -LOOSE) & below & told
     place = np.where(loose, np.maximum(place, LOOSE_ODDS), place)
     place = np.minimum(place, np.interp(along, (2.4, 2.6), (PLACE, TIP_ODDS)))
     sure = np.abs(place) >= PLACE
@@ -111,10 +115,10 @@ def _to_the_pixel(
     right, down = links(lab[box], figure[box])
     chance = 1 / (1 + np.exp(-place))
     for _ in range(ROUNDS):
-        ours = np.where(near & (depth > -0.3), chance**2, 0)
+        ours = np.where(told & (depth > -0.3), chance**2, 0)
         # What may be the arm's sleeve tells less about the others' colours.
-        theirs = np.where(near, (1 - chance) ** 2 * np.where(loose, 0.3, 1.0), 0)
-        alone = 1 / (1 + np.exp(-(place + colours.odds(ours, theirs))))
+        theirs = np.where(told, (1 - chance) ** 2 * np.where(loose, 0.3, 1.0), 0)
+        alone = 1 / (1 + np.exp(-(place + told * colours.odds(ours, theirs))))
         alone = np.where(sure, place > 0, alone)
         hold = np.where(sure, FIRM, HOLD)
         chance = walk(right, down, hold * alone * near, np.where(near, hold * (1 - alone), 1.0))

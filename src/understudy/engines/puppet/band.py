@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from understudy.engines.puppet.areas import grown
 from understudy.engines.puppet.colours import Colours, seen_along
 from understudy.engines.puppet.strip import Strip
 from understudy.tracking.motion import Floats
@@ -30,15 +31,21 @@ JUMP, LEAP = (
 ROUNDS = 2  # of colours from a band, and a band from colours
 # Where samples lie in half widths from the arm's middle before a band is known: the arm's surely, and others'.
 OURS, THEIRS = (0.6, 0.4), (1.4, 2.0)
+COVER_RIM = 4  # pixels beside hair that show its edge and strands
 FREE = 1.5  # half widths: a figure that ends so near to the bone ends with the arm
 
 
 def find_band(
-    strip: Strip, lab: Floats, figure: NDArray[np.bool_], foreign: NDArray[np.bool_]
+    strip: Strip,
+    lab: Floats,
+    figure: NDArray[np.bool_],
+    foreign: NDArray[np.bool_],
+    covering: NDArray[np.bool_] | None = None,
 ) -> tuple[Floats, Floats]:
     """((N,), (N,)) how far from the bone the arm reaches outwards and inwards, in pixels.
 
-    ``lab`` (H, W, 3), ``figure`` (H, W) the matte, ``foreign`` (H, W) what cannot be the arm's (the head).
+    ``lab`` (H, W, 3), ``figure`` (H, W) the matte, ``foreign`` (H, W) what cannot be the arm's (the head),
+    ``covering`` (H, W) what may hide it and tells nothing (long hair).
     """
     width, across = strip.widths, strip.across
     picture = strip.sampled(lab)
@@ -52,6 +59,11 @@ def find_band(
     at_outer = np.rint(wanted).astype(np.intp) + middle
     at_inner = middle - np.rint(wanted).astype(np.intp)
     edge = _edges(picture, inside)
+    told = inside
+    if covering is not None:
+        hides = strip.sampled(grown(covering, COVER_RIM).astype(np.float32)) > 0.5
+        edge[hides] = 0
+        told = inside & ~hides
     blurred = [
         1 - np.where(end[:, None] <= wanted, 1.0, edge[rows, at])
         for end, at in zip(ends, (at_outer, at_inner), strict=True)
@@ -63,19 +75,19 @@ def find_band(
     price = price + NO_EDGE * (blurred[0][:, :, None] + blurred[1][:, None, :])
     colours = Colours(picture, np.repeat(seen_along(strip.along)[:, None], len(across), axis=1))
     away = np.abs(across - _likely_middle(ends, width)[:, None]) / width[:, None]
-    ours = np.where(inside, np.interp(away, OURS[::-1], (1, 0)), 0)
-    theirs = np.where(inside, np.interp(away, THEIRS, (0, 1)), 0)
+    ours = np.where(told, np.interp(away, OURS[::-1], (1, 0)), 0)
+    theirs = np.where(told, np.interp(away, THEIRS, (0, 1)), 0)
     band = (width, width)
     for _ in range(ROUNDS):
-        wrong = np.where(inside, -colours.odds(ours, theirs), 0)
+        wrong = np.where(told, -colours.odds(ours, theirs), 0)
         summed = np.cumsum(wrong, axis=1) / width[:, None]
         inner_sum, outer_sum = summed[rows, at_inner], summed[rows, at_outer]
         band = _cheapest(
             price + WRONG_COLOUR * (outer_sum[:, :, None] - inner_sum[:, None, :]), outer, inner, width
         )
         depth = np.minimum(band[0][:, None] - across, across + band[1][:, None]) / width[:, None]
-        ours = np.where(inside, np.clip((depth - 0.05) / 0.15, 0, 1), 0)
-        theirs = np.where(inside & (depth > -1.8), np.clip((-depth - 0.05) / 0.15, 0, 1), 0)
+        ours = np.where(told, np.clip((depth - 0.05) / 0.15, 0, 1), 0)
+        theirs = np.where(told & (depth > -1.8), np.clip((-depth - 0.05) / 0.15, 0, 1), 0)
     return band
 
 

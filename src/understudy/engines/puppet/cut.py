@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import falls_in, head_area, trunk_outline
+from understudy.engines.puppet.areas import disc, falls_in, head_area, trunk_outline
 from understudy.engines.puppet.arm_cut import arm_mask
 from understudy.engines.puppet.leg_cut import leg_mask
 from understudy.engines.puppet.parts import FINGER_REACH, TOE_REACH, Limb, figure_size
@@ -32,6 +32,7 @@ class Corridor:
     mask: NDArray[np.bool_]
     polyline: Floats  # (4, 2), far point moved to the fingertips or the toe's tip
     radii: Floats  # (3,)
+    covered: NDArray[np.bool_] | None = None  # (H, W) where hair hides the limb
 
 
 def extended(limb: Limb, joints: Floats) -> Floats:
@@ -43,20 +44,28 @@ def extended(limb: Limb, joints: Floats) -> Floats:
 
 
 def corridors(
-    rgb: NDArray[np.uint8], alpha: Floats, joints: Floats, limbs: tuple[Limb, ...]
+    rgb: NDArray[np.uint8],
+    alpha: Floats,
+    joints: Floats,
+    limbs: tuple[Limb, ...],
+    hair: NDArray[np.bool_] | None = None,
 ) -> list[Corridor]:
-    """The limbs' areas in the picture. ``alpha`` (H, W) 0..1, ``joints`` (33, 2) pixels."""
+    """The limbs' areas in the picture. ``alpha`` (H, W) 0..1, ``joints`` (33, 2) pixels, ``hair`` (H, W) what may lie
+    on an arm."""
     inside = alpha > 0.5
     edges = edge_strength(rgb)
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     head = head_area(joints, inside.shape)
+    hair = np.zeros_like(inside) if hair is None else hair
     lines = {limb.name: extended(limb, joints) for limb in limbs}
     found: dict[str, Corridor] = {}
     hidden = np.zeros_like(inside)  # what the arms hide of the legs
     for limb in limbs:
         if limb.arm:
-            mask, radii = arm_mask(limb, lines[limb.name], inside, lab, head, joints)
-            found[limb.name] = Corridor(limb, mask, lines[limb.name], radii)
+            mask, radii = arm_mask(limb, lines[limb.name], inside, lab, head, hair, joints)
+            line = lines[limb.name]
+            covered = hair & (mask | disc(inside.shape, line[0], float(radii[0])))
+            found[limb.name] = Corridor(limb, mask & ~hair, line, radii, covered)
             hidden |= mask & inside
     legs = [limb for limb in limbs if not limb.arm]
     tied = _tied_radii(legs, lines, inside, hidden, joints, figure_size(joints))

@@ -17,12 +17,14 @@ SLIVER = 0.045  # half width of a strip, in figure sizes
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
 
-def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> NDArray[np.uint8]:
+def label_pixels(
+    alpha: Floats, corridors: list[Corridor], joints: Floats, hair: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
     """(H, W) 0 for the trunk, i + 1 for the i-th corridor's limb, over the whole picture.
 
     Inside the matte arms come before legs (a hand on a thigh is the hand), and what hangs together with no part but
-    a limb (an outer sleeve, a shoe's tip) is that limb's. Outside it every pixel has the label of the nearest inside,
-    so that a part's soft outer edge is never cut.
+    a limb (an outer sleeve, a shoe's tip) is that limb's; ``hair`` (H, W) is the trunk's. Outside it every pixel has
+    the label of the nearest inside, so that a part's soft outer edge is never cut.
     """
     core = alpha > 0.5
     labels = np.zeros(core.shape, np.uint8)
@@ -33,6 +35,8 @@ def label_pixels(alpha: Floats, corridors: list[Corridor], joints: Floats) -> ND
     share_between_legs(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
+    if hair is not None:
+        labels[hair & core] = TRUNK
     return _spread(labels, core)
 
 
