@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.lines import hidden_lines
 from understudy.engines.puppet.mend import mend
 from understudy.engines.puppet.quilt import choose
 from understudy.engines.puppet.shadow import with_shadow
@@ -33,8 +34,9 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
     hole = with_shadow(image, hole)
     if hole.all():
         return np.full_like(rgb, 128)
-    straight = straight_fill(image, hole)
-    quilt = choose(image, hole, straight)
+    lines = hidden_lines(image, hole)
+    straight = straight_fill(image, hole, lines)
+    quilt = choose(image, hole, straight, lines)
     pieces = straight if quilt is None else stitch(image, hole, quilt)
     filled = mend(image, hole, pieces, straight)
     result = rgb.copy()

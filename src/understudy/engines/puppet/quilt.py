@@ -14,15 +14,16 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
-MOST = 13000  # hole samples: what the search costs grows with them
+MOST = 10000  # hole samples: what the search costs grows with them
 SIDE = 200  # the most samples along the picture's short side
 STEP = 5  # samples between two places; a piece is twice as wide, so that neighbours overlap
 BLOCKS = 4  # a piece is first looked for by the mean colours of its 4 x 4 parts
-ALIKE = 24  # pieces each place may choose from that look like what is meant there
-COMMON = 16  # ... that lie at one of the shifts most places like
+ALIKE = 20  # pieces each place may choose from that look like what is meant there
+COMMON = 12  # ... that lie at one of the shifts most places like
+BEYOND = (1.6, 2.2, 3.2, 4.5)  # half pieces beyond a hidden line's end from where it may be continued
 TILE = 6  # samples: of all pieces that begin in a tile only the best is a candidate
-CLOSE = (2.0, 0.7, 0.25)  # samples by which each further round moves a place's piece about
-MESSAGES = 8
+CLOSE = (1.5, 0.5)  # samples by which each further round moves a place's piece about
+MESSAGES = 6
 MEANT = 0.5  # how much the meant colour counts against the picture's own, in the first choice
 GUIDE = 0.1  # ... in the final choice
 JOIN = 600.0  # squared colour that a seam costs, however well the pieces agree
@@ -41,20 +42,21 @@ class Quilt:
     spacing: int  # pixels between two samples
 
 
-def choose(image: Floats, hole: Mask, meant: Floats) -> Quilt | None:
+def choose(image: Floats, hole: Mask, meant: Floats, lines: Floats | None = None) -> Quilt | None:
     """The pieces for ``hole`` (H, W) of ``image`` (H, W, 3) 0..255; None where there is nothing to take them from.
 
     Pieces on a grid, twice as wide as its step, are labelled by belief propagation (Komodakis and Tziritas, TIP
     2007): each should agree with the picture at the rim, with its neighbours where they overlap, and in broad
     colour with ``meant`` (H, W, 3), a fill without detail. Candidates come from all of the picture by mean colours,
-    from the shifts that most places like (He and Sun, ECCV 2012), and, round by round, from the neighbours (Barnes
-    et al., SIGGRAPH 2009). Pieces are compared by samples of the softened picture, but placed to the pixel.
+    from the shifts that most places like (He and Sun, ECCV 2012), from where hidden ``lines`` (n, 4) x, y, x, y are
+    seen, and, round by round, from the neighbours (Barnes et al., SIGGRAPH 2009). Pieces are compared by samples of
+    the softened picture, but placed to the pixel.
     """
     scale = min(1.0, SIDE / min(hole.shape), (MOST / max(1, int(hole.sum()))) ** 0.5)
     search = _Search(image, hole, meant, max(1, round(1 / scale)))
     if not search.possible:
         return None
-    search.look_around()
+    search.look_around(np.zeros((0, 4), np.float32) if lines is None else lines)
     search.agree()
     for reach in CLOSE:
         search.ask_neighbours(reach)
@@ -112,8 +114,8 @@ class _Search:
         parts = [square[:, a:b, c:d].mean((1, 2)) for a, b in pairwise(cut) for c, d in pairwise(cut)]
         return np.asarray(np.rint(np.stack(parts, 1)), np.float32)
 
-    def look_around(self) -> None:
-        """Candidates from the whole picture, and at the shifts that most places like."""
+    def look_around(self, lines: Floats) -> None:
+        """Candidates from the whole picture, at the shifts that most places like, and along lines."""
         every = 2 * self._spacing
         y, x = np.nonzero(self._allowed[::every, ::every])
         sources = np.stack([every * x, every * y], 1)
@@ -123,9 +125,11 @@ class _Search:
         ours = (weight * self._meant).reshape(len(self._at), -1)
         cost = np.repeat(weight, 3, 2).reshape(len(ours), -1) @ (theirs**2).T - 2 * ours @ theirs.T
         cost /= np.maximum(weight.sum((1, 2)), 1e-3)[:, None]
+        weigh = DRIFT / self._side**2
+        there, here = sources.astype(np.float32), self._at.astype(np.float32)
+        cost += (weigh * there**2).sum(1)
         for axis in (0, 1):
-            away = (sources[None, :, axis] - self._at[:, None, axis]) / self._side[axis]
-            cost += DRIFT[axis] * away.astype(np.float32) ** 2
+            cost -= (2 * weigh[axis] * here[:, axis])[:, None] * there[:, axis]
         tile = (y // (TILE // 2)) * (self._width // every + 1) + x // (TILE // 2)
         order = np.argsort(tile, kind="stable")
         starts = np.flatnonzero(np.diff(tile[order], prepend=-1))
@@ -137,7 +141,25 @@ class _Search:
         which = order[within]
         values = np.take_along_axis(cost, which.reshape(len(cost), -1), 1).reshape(which.shape)
         chosen = sources[np.take_along_axis(which, values.argmin(2)[..., None], 2)[..., 0]]
-        self._consider(np.concatenate([chosen, self._at[:, None] + self._common(chosen)[None]], 1))
+        common = self._at[:, None] + self._common(chosen)[None]
+        self._consider(np.concatenate([chosen, common, self._along(lines)], 1))
+
+    def _along(self, lines: Floats) -> Indices:
+        """(n, 2 BEYOND, 2) for places on a hidden line the same line a little beyond its ends; else the place."""
+        found = np.repeat(self._at[:, None], 2 * len(BEYOND), 1)
+        near = np.full(len(self._at), float(self._reach))
+        for x0, y0, x1, y1 in lines:
+            start, way = np.array([x0, y0]), np.array([x1 - x0, y1 - y0])
+            length = float(np.hypot(*way))
+            way = way / length
+            away = self._at - start
+            along, across = away @ way, np.abs(away @ np.array([-way[1], way[0]]))
+            which = np.flatnonzero((across < near) & (along > -self._reach) & (along < length + self._reach))
+            near[which] = across[which]
+            ahead = self._reach * np.array(BEYOND)
+            steps = np.concatenate([-along[which, None] - ahead, length - along[which, None] + ahead], 1)
+            found[which] = self._at[which, None] + np.rint(steps[..., None] * way).astype(np.int64)
+        return found
 
     def _common(self, candidates: Indices) -> Indices:
         """(COMMON, 2) the shifts found most often."""

@@ -20,6 +20,7 @@ PLAIN = 3.0  # Lab units by which a plain background keeps what a smooth surface
 SHARE = 85  # percentage of the background that has to keep it
 STEP = 1.5  # Lab units a pixel looked at: the slope of an edge; shading has less
 CROSSING = 0.015  # share of a rim that edges may cross
+WIDEST = 0.65  # share of the picture that is left out of account at most
 FEWEST = 40  # pixels of rim
 FEET = 0.15  # lowest share of the figure's height, which stands on the ground
 GROUND = (13, 6)  # how far a contact shadow lies about what stands: aside and down, in pixels looked at
@@ -58,7 +59,7 @@ def _cast(seen: Floats, gap: Mask) -> Mask | None:
     for reach in REACHES:
         wide = _grow(gap, reach)
         rim = _grow(wide, 2) & ~wide
-        if rim.sum() < FEWEST:
+        if rim.sum() < FEWEST or wide.mean() > WIDEST:
             continue
         level = seen - _usual(seen, wide)[:, None]
         light = cv2.GaussianBlur(level[..., 0], (0, 0), 1)

@@ -14,8 +14,8 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 SIDE = 128  # short side of the picture the structure is drawn on, in pixels
-MOST = 7000  # hole pixels on it: what it costs grows with them
-LINES = 16  # directions looked along; each has two ends
+MOST = 6000  # hole pixels on it: what it costs grows with them
+LINES = 14  # directions looked along; each has two ends
 BEHIND = (2, 3, 5, 8, 12)  # pixels behind the rim where it is looked whether its colour runs on
 ASIDE = (-5, -3, -2, 2, 3, 5)  # pixels beside it, where an edge shows that it has a direction
 CHANGING = 15.0  # root of the squared RGB change behind the rim that makes an end doubtful
@@ -30,14 +30,14 @@ LEAK = 1e-3  # what still crosses a border: what is shut in on all sides gets so
 TIDY = 7  # side of the median that straightens the borders between colours, in pixels
 
 
-def straight_fill(image: Floats, hole: Mask) -> Floats:
+def straight_fill(image: Floats, hole: Mask, lines: Floats | None = None) -> Floats:
     """``image`` (H, W, 3) 0..255 with ``hole`` filled by flat colours that meet in sharp borders.
 
     From every pixel of the hole it is looked along lines to the rim. A line whose two ends agree is most likely one
     wall, horizon or door frame seen on both sides of the figure; an end counts the more, the nearer it is, the less
     the picture changes behind it along the line, and the more it changes across. Each pixel becomes the colour most
-    ends speak for, not their mean, so that what meets in the hole meets in a border and not in a blur. Detail finer
-    than ``SIDE`` shows is not drawn.
+    ends speak for, not their mean, so that what meets in the hole meets in a border and not in a blur. Nothing is
+    looked at across one of the hidden ``lines`` (n, 4) x, y, x, y. Detail finer than ``SIDE`` shows is not drawn.
     """
     height, width = hole.shape
     scale = min(1.0, SIDE / min(height, width), (MOST / max(1, int(hole.sum()))) ** 0.5)
@@ -47,9 +47,13 @@ def straight_fill(image: Floats, hole: Mask) -> Floats:
     gap = np.asarray(known < 0.99, np.bool_)
     if gap.all() or not gap.any():
         return image
-    y, x = np.nonzero(gap)
-    colours, weights = _ends(small, gap, y, x)
-    drawn = spread(small, gap, _agreed(colours, weights, small, y, x))
+    fence = _fence(gap, lines, scale)
+    y, x = np.nonzero(gap & ~fence)
+    colours, weights = _ends(small, gap, fence, y, x)
+    lost = fence.copy()
+    lost[y, x] = weights.sum(0) <= 0
+    drawn = _nearest(_agreed(colours, weights, small, y, x), lost)
+    drawn = spread(small, gap, drawn)
     large = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.where(hole[..., None], np.clip(large, 0, 255), image).astype(np.float32)
 
@@ -84,10 +88,30 @@ def spread(values: Floats, hole: Mask, within: Floats) -> Floats:
     return filled
 
 
-def _ends(small: Floats, gap: Mask, y: Indices, x: Indices) -> tuple[Floats, Floats]:
+def _fence(gap: Mask, lines: Floats | None, scale: float) -> Mask:
+    """(h, w) where nothing is looked across."""
+    drawn = np.zeros(gap.shape, np.uint8)
+    for x0, y0, x1, y1 in [] if lines is None else lines * scale:
+        cv2.line(drawn, (round(x0), round(y0)), (round(x1), round(y1)), 1, 1, cv2.LINE_4)
+    return np.asarray((drawn > 0) & gap, np.bool_)
+
+
+def _nearest(drawn: Floats, lost: Mask) -> Floats:
+    """``drawn`` (h, w, 3) with the colours of ``lost`` pixels taken from the nearest others."""
+    if not lost.any() or lost.all():
+        return drawn
+    _, labels = cv2.distanceTransformWithLabels(
+        lost.astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
+    table[labels[~lost]] = drawn[~lost]
+    return np.where(lost[..., None], table[labels], drawn).astype(np.float32)
+
+
+def _ends(small: Floats, gap: Mask, fence: Mask, y: Indices, x: Indices) -> tuple[Floats, Floats]:
     """(2 LINES, n, 3) the colour at both ends of each line through the pixels at ``y``, ``x``, and their weights."""
     height, width = gap.shape
-    room = cv2.distanceTransform(gap.astype(np.uint8), cv2.DIST_L2, 3)
+    room = cv2.distanceTransform((gap & ~fence).astype(np.uint8), cv2.DIST_L2, 3)
     angle = np.arange(2 * LINES) * np.pi / LINES
     dy, dx = np.sin(angle).astype(np.float32)[:, None], np.cos(angle).astype(np.float32)[:, None]
 
@@ -105,8 +129,10 @@ def _ends(small: Floats, gap: Mask, y: Indices, x: Indices) -> tuple[Floats, Flo
             break
         far += np.where(step > 0, np.maximum(step - 0.5, 0.7), 0)
 
+    at_y, at_x, _ = look(far)
+    fenced = fence[at_y, at_x]
     at_y, at_x, inside = look(far + 1)
-    colour, seen = small[at_y, at_x], inside & ~gap[at_y, at_x]
+    colour, seen = small[at_y, at_x], inside & ~gap[at_y, at_x] & ~fenced
 
     def change(along: float, aside: float) -> tuple[Floats, Mask]:
         at_y, at_x, inside = look(far + np.float32(along), aside)
