@@ -9,7 +9,7 @@ from capsule_figure import COLOURS, LEG_RADII, CapsuleFigure, draw, leg, standin
 from understudy.engines.puppet.cut import corridors, extended
 from understudy.engines.puppet.inseam import leg_side
 from understudy.engines.puppet.labels import label_pixels
-from understudy.engines.puppet.parts import LIMBS, moving_limbs
+from understudy.engines.puppet.parts import LIMBS, is_seated, moving_limbs
 from understudy.engines.puppet.seam import edge_strength
 
 LEFT, RIGHT = 3, 4
@@ -62,3 +62,26 @@ def test_crossed_legs_have_no_border() -> None:
     lines = [extended(LIMBS[k], joints) for k in (2, 3)]
     inside, edges = figure.alpha > 0.5, edge_strength(figure.foreground)
     assert leg_side(lines[0], lines[1], np.array(LEG_RADII, np.float32), inside, edges) is None
+
+
+@pytest.mark.parametrize(
+    ("knees", "forward", "seated"),
+    [
+        (((288, 505), (192, 505)), 0.0, False),
+        (((288, 430), (192, 430)), 0.0, False),  # short legs
+        (((288, 430), (192, 430)), 300.0, True),  # thighs towards the camera
+        (((345, 415), (135, 415)), 0.0, True),  # knees apart, before the body
+        (((380, 380), (192, 505)), 0.0, False),  # one knee raised
+    ],
+)
+def test_who_is_seated(
+    knees: tuple[tuple[float, float], tuple[float, float]], forward: float, seated: bool
+) -> None:
+    joints, depth = standing(), np.zeros(33, np.float32)
+    for side in (0, 1):
+        leg(joints, side, knees[side], (knees[side][0], knees[side][1] + 110))
+    depth[25:27] = -forward
+    assert is_seated(joints, depth) is seated
+    shown = np.ones(33, bool)
+    moved = {limb.arm for limb in moving_limbs(shown, joints, depth)}
+    assert moved == ({True} if seated else {True, False})

@@ -75,9 +75,8 @@ class PuppetEngine:
         background = clean_background(_over_white(small), cut.alpha)
         progress("rig", 3, steps)
         body = character.person.body
-        rig = build_rig(
-            cut.alpha, cut.foreground, background, body[:, :2].astype(np.float32), character.shown
-        )
+        joints, depth = body[:, :2].astype(np.float32), body[:, 2].astype(np.float32)
+        rig = build_rig(cut.alpha, cut.foreground, background, joints, character.shown, depth)
         face = _face(rig, character)
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face, cut)

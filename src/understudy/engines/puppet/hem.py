@@ -14,8 +14,9 @@ from understudy.engines.puppet.parts import HIPS, centre
 from understudy.tracking.motion import Floats
 
 GRID = 48  # samples to one thigh's length: folds and stitches are finer, hems are not
-ABOVE, BELOW, ASIDE = 0.25, 2.3, 1.7  # what is looked at about the hips, in thigh lengths
+ABOVE, BELOW, ASIDE = 0.6, 2.3, 1.7  # what is looked at about the hips, in thigh lengths
 HIGHEST = 0.12  # a hem lies so far below the hips at least: pockets and belts lie above
+HIPS_ABOVE = 0.25  # how far above the hips a thigh may have been cut out of the trunk
 BAND = 2  # samples above and below an edge that are compared
 CLEAR = 18.0  # Lab units across a clear edge
 LIGHTNESS = 0.6  # how much a change of lightness alone counts: folds and shadows are that
@@ -29,6 +30,10 @@ LONG, NARROWING = (
     0.95,
     0.85,
 )  # from so many thigh lengths on, trousers' legs that touch end like a dress, but narrower
+# Shorts whose legs touch look like a skirt. They end between here, are hardly wider than the hips, and end above too,
+# at a waist or below a shirt; a dress does not.
+SHORTS, WIDE = (0.55, 1.1), 1.1
+WAIST = 0.4  # mean cost up to which there is an edge all across above
 FAR = 4 * GRID  # samples: no figure reaches so far aside
 STANDING = 0.65  # legs of whose length the picture shows less point at the camera
 
@@ -73,11 +78,14 @@ def find_hem(rgb: NDArray[np.uint8], body: NDArray[np.bool_], joints: Floats, ra
     if frame is None:
         return None
     half = (float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2 + SHARE_OF_THIGH * radius) / frame.unit
-    cost = _cost(rgb, body, frame, np.abs(frame.aside) <= half, np.abs(frame.aside) <= MIDDLE * half)
-    first = frame.hips + round(HIGHEST * GRID)
-    row = _path(cost[first:]) + first
     legs = np.abs(frame.aside) <= half
-    if float(cost[row, np.arange(len(row))][legs].mean()) > DOUBTFUL:
+    cost = _cost(rgb, body, frame, legs, np.abs(frame.aside) <= MIDDLE * half)
+    first = frame.hips + round(HIGHEST * GRID)
+    row = _hem(cost, legs, first, len(cost), DOUBTFUL)
+    inside = cv2.remap(body.astype(np.float32), frame.points, None, cv2.INTER_LINEAR) > 0.5
+    if row is not None and _is_shorts(cost, legs, inside, row, frame.hips):
+        row = _hem(cost, legs, first, frame.hips + round(SHORTS[0] * GRID), DOUBTFUL)
+    if row is None:
         return None
     thighs = legs & (np.abs(frame.aside) > half / 2)
     middle = np.abs(frame.aside) < half / 3
@@ -85,13 +93,12 @@ def find_hem(rgb: NDArray[np.uint8], body: NDArray[np.bool_], joints: Floats, ra
         return None
     depth = float(row[legs].mean()) - frame.hips
     if depth > LONG * GRID:
-        rows = [frame.hips, frame.hips + round(0.85 * depth)]
-        inside = cv2.remap(body.astype(np.float32), frame.points[rows], None, cv2.INTER_LINEAR) > 0.5
-        if inside[1].sum() < NARROWING * inside[0].sum():
+        low = frame.hips + round(0.85 * depth)
+        if inside[low].sum() < NARROWING * inside[frame.hips].sum():
             return None
     line = frame.points[row, np.arange(len(row))]
     aside = (line[-1] - line[0]) * (FAR / len(line))
-    top = frame.points[0, [-1, 0]]
+    top = frame.points[frame.hips - round(HIPS_ABOVE * GRID), [-1, 0]]
     outline = np.concatenate([line, line[-1:] + aside, top[:1] + aside, top[1:] - aside, line[:1] - aside])
     area = np.zeros(body.shape, np.uint8)
     cv2.fillPoly(area, [np.rint(outline).astype(np.int32)], 1)
@@ -142,6 +149,27 @@ def _cost(
     gaping[: frame.hips + BAND] = False
     open_above = np.cumsum(gaping, axis=0) - gaping > BAND
     return np.asarray(cost + GAPE * (open_above & middle[None]), np.float32)
+
+
+def _hem(
+    cost: Floats, legs: NDArray[np.bool_], first: int, last: int, limit: float
+) -> NDArray[np.intp] | None:
+    """(w,) the row of the best path between two rows, or None where it costs the legs' columns more than ``limit``."""
+    row = _path(cost[first:last]) + first
+    return row if float(cost[row, np.arange(len(row))][legs].mean()) <= limit else None
+
+
+def _is_shorts(
+    cost: Floats, legs: NDArray[np.bool_], inside: NDArray[np.bool_], row: NDArray[np.intp], hips: int
+) -> bool:
+    """Whether what ends at ``row`` (w,) may well be two trouser legs that touch."""
+    depth = float(row[legs].mean()) - hips
+    if not SHORTS[0] * GRID < depth < SHORTS[1] * GRID:
+        return False
+    widths = inside[[hips, hips + round(0.85 * depth)]].sum(axis=1)
+    if widths[1] > WIDE * min(float(widths[0]), GRID):
+        return False
+    return _hem(cost, legs, 0, hips + round(0.6 * depth), WAIST) is not None
 
 
 def _band(colour: Floats, inside: NDArray[np.bool_], start: int) -> tuple[Floats, Floats]:

@@ -21,6 +21,12 @@ HEAD: Final = tuple(range(11))
 FINGER_REACH = 2.1
 TOE_REACH = 1.15
 
+# Of a thigh that comes forward the picture shows less than so many figure sizes: a standing adult's shows 0.7 to 1,
+# but so does a dwarf's. That it lies this far from straight down, or the knee so far before the hip, tells them apart.
+SHORT_THIGH = 0.5
+ASIDE = np.radians(55)
+FORWARD = 1.2  # figure sizes
+
 
 @dataclass(frozen=True)
 class Limb:
@@ -64,9 +70,38 @@ def figure_size(joints: Floats) -> float:
     return max(1.4 * shoulders, spine, 8.0)
 
 
-def moving_limbs(shown: NDArray[np.bool_]) -> tuple[Limb, ...]:
+def moving_limbs(
+    shown: NDArray[np.bool_], joints: Floats | None = None, depth: Floats | None = None
+) -> tuple[Limb, ...]:
     """The limbs that can be moved: an arm that is shown to the wrist, a leg that is shown to the knee.
 
     A limb which the picture's edge cuts before that would show the cut as soon as it moves; it stays with the trunk.
+    So do the legs of somebody seated, as ``joints`` (33, 2) and their ``depth`` (33,) tell: what thighs that point at
+    the camera hide cannot be made up, and legs that stay are better than torn ones.
     """
-    return tuple(limb for limb in LIMBS if all(shown[list(limb.points[: 3 if limb.arm else 2])]))
+    seated = joints is not None and is_seated(joints, depth)
+    return tuple(
+        limb
+        for limb in LIMBS
+        if all(shown[list(limb.points[: 3 if limb.arm else 2])]) and (limb.arm or not seated)
+    )
+
+
+def is_seated(joints: Floats, depth: Floats | None = None) -> bool:
+    """Whether both thighs are foreshortened because they come forward or lie aside, not because they are short."""
+    size = figure_size(joints)
+    spine = centre(joints, HIPS) - centre(joints, SHOULDERS)
+    aside = forward = False
+    for limb in LIMBS:
+        if limb.arm:
+            continue
+        root, middle, _ = limb.points
+        thigh = joints[middle] - joints[root]
+        length = float(np.hypot(*thigh))
+        if not length < SHORT_THIGH * size:  # NaN is no length
+            return False
+        cosine = float(thigh @ spine) / max(length * float(np.hypot(*spine)), 1e-6)
+        aside |= bool(cosine < np.cos(ASIDE))
+        if depth is not None:
+            forward |= bool(float(depth[root] - depth[middle]) > FORWARD * size)
+    return bool(aside or forward)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.bare_body import bare_body
 from understudy.engines.puppet.cut import corridors
+from understudy.engines.puppet.hair import find_hair
+from understudy.engines.puppet.hair_layer import part_hair
 from understudy.engines.puppet.hem import find_hem_over_legs
 from understudy.engines.puppet.labels import label_pixels
 from understudy.engines.puppet.layer import Layer
@@ -49,10 +51,15 @@ def build_rig(
     background: NDArray[np.uint8],
     joints: Floats,
     shown: NDArray[np.bool_],
+    depth: Floats | None = None,
 ) -> Rig:
-    """Cut the character (``alpha`` (H, W) 0..1 over ``foreground`` (H, W, 3)) into layers about ``joints`` (33, 2)."""
-    cut = corridors(foreground, alpha, joints, moving_limbs(shown))
-    labels = label_pixels(alpha, cut, joints)
+    """Cut the character (``alpha`` (H, W) 0..1 over ``foreground`` (H, W, 3)) into layers about ``joints`` (33, 2),
+    whose ``depth`` (33,) in pixels may be known."""
+    moving = moving_limbs(shown, joints, depth)
+    hair = find_hair(foreground, alpha > 0.5, joints, moving)
+    cut = corridors(foreground, alpha, joints, moving, hair)
+    arms, front = part_hair(alpha, foreground, hair, cut, joints)
+    labels = label_pixels(alpha, cut, joints, hair)
     body = bare_body(alpha, foreground, labels, cut, joints)
     pad = _padding(alpha)
     legs, skirt, rooted = body, None, cut
@@ -62,11 +69,10 @@ def build_rig(
         body, legs, cut = worn.trunk, worn.legs, worn.cut
         skirt, rooted = Skirt.of(joints), [c for c in cut if c.limb.arm]
     limbs = tuple(
-        rig_limb(i, alpha, foreground, body if c.limb.arm else legs, cut, joints, pad)
-        for i, c in enumerate(cut)
+        rig_limb(i, alpha, arms, body if c.limb.arm else legs, cut, joints, pad) for i, c in enumerate(cut)
     )
     trunk = rig_trunk(alpha, foreground, body, rooted, joints, pad)
-    return Rig(joints.astype(np.float32), shown, trunk, limbs, background, skirt=skirt)
+    return Rig(joints.astype(np.float32), shown, trunk, limbs, background, front, skirt)
 
 
 def _padding(alpha: Floats) -> int:

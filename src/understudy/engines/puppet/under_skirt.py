@@ -17,13 +17,14 @@ from understudy.tracking.motion import Floats
 TRUNK = 0
 FRINGE = 3  # pixels below a found hem that may still show it
 LEAST = 0.1  # of a thigh's area must be seen of a leg, or it stays with the cloth
+LEAST_LONG = 0.15  # thigh lengths of a leg that must be seen as well
 SHADOW, SAMPLE = (
     0.04,
     0.22,
 )  # thigh lengths below the hem where the leg's own colours are taken: not in its shadow
 WIDER = 0.45  # how much wider a leg gets over a thigh's length upwards
 BINS = 24  # across a leg
-HANGING = 0.12  # thigh lengths below the hem in which linings and the hem's own outline hang
+HANGING = 0.2  # thigh lengths below the hem in which linings and the hem's own outline hang
 STRANGE = 40.0  # RGB distance from the leg's own colour at which a pixel there is not the leg
 WIDE = 0.07  # thigh lengths: narrower pieces are not linings
 SOFT_PX = 5  # beyond a leg's edge that take its colour
@@ -52,11 +53,7 @@ def dressed(alpha: Floats, body: BareBody, hem: Hem, cut: list[Corridor]) -> Dre
     behind = np.where(cloth & np.isin(body.behind, numbers), TRUNK, body.behind).astype(np.uint8)
     trunk = replace(body, labels=labels, behind=behind)
     seen = {i: ((labels == i + 1) | (behind == i + 1)) & core for i in legs}
-    size = {
-        i: 2 * float(cut[i].radii[0]) * float(np.hypot(*np.diff(cut[i].polyline[:2], axis=0)[0]))
-        for i in legs
-    }
-    if any(float(seen[i].sum()) < LEAST * size[i] for i in legs):
+    if any(not _tells(cut[i], seen[i]) for i in legs):
         rest = [c for c in cut if c.limb.arm]
         gone = replace(
             trunk,
@@ -79,6 +76,17 @@ def dressed(alpha: Floats, body: BareBody, hem: Hem, cut: list[Corridor]) -> Dre
             widths[i] = replace(cut[i], radii=np.minimum(cut[i].radii, leg.radii).astype(np.float32))
             leg.go_on(i + 1, hidden, bare, rgb)
     return Dressed(trunk, BareBody(bare, behind, rgb), widths)
+
+
+def _tells(corridor: Corridor, seen: NDArray[np.bool_]) -> bool:
+    """Whether enough of a leg is ``seen`` (H, W) to know how it goes on."""
+    thigh = float(np.hypot(*(corridor.polyline[1] - corridor.polyline[0])))
+    ys, xs = np.nonzero(seen)
+    if len(xs) < LEAST * 2 * float(corridor.radii[0]) * thigh:
+        return False
+    along, aside = _coordinates(np.stack([xs, ys], axis=1).astype(np.float32), corridor.polyline)
+    low, high = np.percentile(along[np.abs(aside) < 2 * float(corridor.radii.max())], [3, 97])
+    return float(high - low) > LEAST_LONG * thigh
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,11 @@ class _Leg:
         middle, half = float(self.sides.mean()), float(self.sides[1] - self.sides[0]) / 2
         # Upwards the leg's middle is its bone's.
         up = np.clip((self.start - along) / max(0.6 * self.thigh, 1.0), 0, 1)
-        away = (aside - middle * (1 - up)) / (half * self._wider(along))
+        away = aside - middle * (1 - up)
+        # Round the hip, so that nothing sticks out of the trunk when the thigh turns.
+        away = np.where(along < 0, np.copysign(np.hypot(away, along), away), away) / (
+            half * self._wider(along)
+        )
         place = np.clip((away + 1) / 2 * BINS - 0.5, 0, BINS - 1.001)
         low = place.astype(int)
         share = (place - low)[:, None]
