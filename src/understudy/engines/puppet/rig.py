@@ -16,7 +16,7 @@ from understudy.engines.puppet.labels import label_pixels
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, rig_limb
 from understudy.engines.puppet.parts import moving_limbs
-from understudy.engines.puppet.skirt import Skirt
+from understudy.engines.puppet.skirt import SWAY, Skirt
 from understudy.engines.puppet.trunk_layer import rig_trunk
 from understudy.engines.puppet.under_skirt import dressed
 from understudy.tracking.motion import Floats
@@ -67,7 +67,8 @@ def build_rig(
     if hem is not None:
         worn = dressed(alpha, body, hem, cut)
         body, legs, cut = worn.trunk, worn.legs, worn.cut
-        skirt, rooted = Skirt.of(joints), [c for c in cut if c.limb.arm]
+        rooted = [c for c in cut if c.limb.arm]
+        skirt = Skirt.of(joints, 1.0 if len(rooted) < len(cut) else SWAY)
     limbs = tuple(
         rig_limb(i, alpha, arms, body if c.limb.arm else legs, cut, joints, pad) for i, c in enumerate(cut)
     )

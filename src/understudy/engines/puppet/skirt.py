@@ -14,6 +14,7 @@ RINGS = 64  # distances from the apex at which the legs' angles are kept
 CLOSEST = (
     0.4  # legs that come together press the cloth between them to this share of its angle, not to nothing
 )
+SWAY = 0.4  # how far cloth follows legs that nothing is seen of: there is nothing to show under it
 STILL = np.radians(150)  # from straight down: what lies beyond this angle is the trunk's
 
 
@@ -21,15 +22,16 @@ STILL = np.radians(150)  # from straight down: what lies beyond this angle is th
 class Skirt:
     """The cloth in the rest pose: its threads hang from an ``apex`` (2,) above the hips, straight ``down`` (2,) in the
     middle; ``across`` (2,) points to the character's left. ``lines`` (2, 3, 2) are hip, knee and ankle, left and
-    right."""
+    right, ``follow`` how far the cloth goes with them."""
 
     apex: Floats
     down: Floats
     across: Floats
     lines: Floats
+    follow: float = 1.0
 
     @classmethod
-    def of(cls, joints: Floats) -> Skirt:
+    def of(cls, joints: Floats, follow: float = 1.0) -> Skirt:
         hips = centre(joints, HIPS)
         wide = joints[HIPS[0]] - joints[HIPS[1]]
         knees = centre(joints, (25, 26)) - hips
@@ -39,7 +41,7 @@ class Skirt:
         height = APEX * max(
             float(np.hypot(*wide)), 0.3 * float(np.hypot(*(hips - centre(joints, SHOULDERS))))
         )
-        return cls(hips - height * down, down, across, leg_lines(joints))
+        return cls(hips - height * down, down, across, leg_lines(joints), follow)
 
     def polar(self, points: Floats) -> tuple[Floats, Floats]:
         """Distance from the apex and angle from ``down`` towards ``across``, both (...,), of points (..., 2)."""
@@ -73,9 +75,11 @@ class PosedSkirt:
     def __init__(self, skirt: Skirt, lines: Floats) -> None:
         self._skirt = skirt
         # A leg's points at the same shares of thigh and shin, at rest and now.
-        rest, now = (_along(each) for each in (skirt.lines, lines))
+        followed = skirt.lines + skirt.follow * (lines - skirt.lines)
+        rest, now = _along(skirt.lines), _along(followed)
         far = float(max(skirt.polar(rest)[0].max(), skirt.polar(now)[0].max())) + 1.0
         self._ring = np.linspace(0, far, RINGS).astype(np.float32)
+        self._still = float(min(skirt.polar(rest[:, 0])[0].min(), skirt.polar(now[:, 0])[0].min()))
         self._now, self._rest, self._reach = [], [], []
         for leg in (0, 1):
             distance, angle = skirt.polar(now[leg])
@@ -102,6 +106,13 @@ class PosedSkirt:
     def source(self, points: Floats) -> Floats:
         """(..., 2) where in the rest pose the cloth at ``points`` (..., 2) comes from."""
         distance, angle = self._skirt.polar(points)
+        moves = (distance > self._still) & (np.abs(angle) < STILL)
+        moved = points.astype(np.float32)
+        moved[moves] = self._source(distance[moves], angle[moves])
+        return moved
+
+    def _source(self, distance: Floats, angle: Floats) -> Floats:
+        """(N, 2) the same for points in polar coordinates (N,)."""
         now, rest, reach = (
             [np.interp(distance, self._ring, table) for table in tables]
             for tables in (self._now, self._rest, self._reach)

@@ -17,7 +17,7 @@ from understudy.tracking.motion import Floats
 TRUNK = 0
 FRINGE = 3  # pixels below a found hem that may still show it
 LEAST = 0.1  # of a thigh's area must be seen of a leg, or it stays with the cloth
-LEAST_LONG = 0.15  # thigh lengths of a leg that must be seen as well
+LEAST_LONG = (0.15, 0.5)  # thigh lengths of a leg that must be seen as well: with its ankle, and without
 SHADOW, SAMPLE = (
     0.04,
     0.22,
@@ -86,7 +86,9 @@ def _tells(corridor: Corridor, seen: NDArray[np.bool_]) -> bool:
         return False
     along, aside = _coordinates(np.stack([xs, ys], axis=1).astype(np.float32), corridor.polyline)
     low, high = np.percentile(along[np.abs(aside) < 2 * float(corridor.radii.max())], [3, 97])
-    return float(high - low) > LEAST_LONG * thigh
+    x, y = corridor.polyline[2]
+    shown = 0 <= x < seen.shape[1] and 0 <= y < seen.shape[0]
+    return float(high - low) > LEAST_LONG[0 if shown else 1] * thigh
 
 
 @dataclass(frozen=True)
