@@ -15,6 +15,7 @@ from understudy.engines.puppet.engine import Puppet
 from understudy.engines.puppet.exercises import EXERCISES, Exercise, exercise_poses
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.matte import Matte
+from understudy.engines.puppet.rest import parts
 from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.media.picture import Picture
 from understudy.tracking.character import Character
@@ -44,7 +45,7 @@ def posed(exercise: Exercise, joints: Floats | None = None) -> Floats:
 def test_the_page_has_every_part_in_its_own_colour() -> None:
     _, puppet = rigged()
     colours = sheet.part_colours(puppet.rig)
-    assert len(set(colours)) == len(sheet.parts(puppet.rig)) == 13
+    assert len(set(colours)) == len(parts(puppet.rig)) == 13
     told: list[tuple[str, int, int]] = []
     page = sheet.rig_sheet(puppet, lambda *report: told.append(report))
     assert page.dtype == np.uint8
@@ -59,7 +60,7 @@ def test_the_page_has_every_part_in_its_own_colour() -> None:
 
 def test_parts_are_shown_where_they_are() -> None:
     made, puppet = rigged()
-    names = [layer.name for layer in sheet.parts(puppet.rig)]
+    names = [layer.name for layer in parts(puppet.rig)]
     colours = sheet.part_colours(puppet.rig)
     flat = np.full_like(made.picture, 128)
     shown = sheet.parts_over(flat, puppet.rig).astype(int)
@@ -78,7 +79,7 @@ def test_a_layer_in_front_is_a_part_too() -> None:
     _, puppet = rigged()
     scarf = Layer("scarf", np.full((40, 40, 4), 255, np.uint8), (220, 180))
     rig = replace(puppet.rig, front=scarf)
-    assert scarf in sheet.parts(rig)
+    assert scarf in parts(rig)
     x, y = 240, 200
     dye = np.array(sheet.part_colours(rig)[1]) * sheet.TINT
     shown = sheet.parts_over(np.zeros_like(rig.background), rig)[y, x]

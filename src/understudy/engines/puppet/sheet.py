@@ -17,7 +17,7 @@ from understudy.engines.puppet.exercises import EXERCISES, exercise_poses
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.learned_matte import matter_for
 from understudy.engines.puppet.parts import HIPS, SHOULDERS
-from understudy.engines.puppet.rest import painted, rest_frame, rest_poses, rest_psnr
+from understudy.engines.puppet.rest import painted, parts, parts_psnr, rest_frame, rest_poses, rest_psnr
 from understudy.engines.puppet.rig import Rig
 from understudy.media.picture import load_picture
 from understudy.media.whole_file import check_places, write_whole
@@ -88,12 +88,6 @@ def rig_sheet(puppet: Puppet, progress: Progress = silent) -> Image:
     return np.vstack([_padded(strip, width=width) for strip in strips])
 
 
-def parts(rig: Rig) -> tuple[Layer, ...]:
-    """Every layer of the rig, the trunk first."""
-    front = () if rig.front is None else (rig.front,)
-    return (rig.trunk, *front, *(layer for limb in rig.limbs for layer in limb.layers))
-
-
 def part_colours(rig: Rig) -> tuple[Colour, ...]:
     """A colour for each of `parts`."""
     return tuple(_colour(number) for number in range(len(parts(rig))))
@@ -128,10 +122,12 @@ def _exercises_on_magenta(puppet: Puppet) -> list[Cell]:
 
 def _parts_turned(puppet: Puppet) -> list[Cell]:
     rig = puppet.rig
-    return [
-        Cell(layer.name, _turned(layer), colour)
-        for layer, colour in zip(parts(rig), part_colours(rig), strict=True)
-    ]
+    likeness = parts_psnr(rig, rest_frame(rig), puppet.reference)
+    cells = []
+    for layer, colour in zip(parts(rig), part_colours(rig), strict=True):
+        told = f", {likeness[layer.name]:.0f} dB" if layer.name in likeness else ""
+        cells.append(Cell(f"{layer.name}{told}", _turned(layer), colour))
+    return cells
 
 
 def parts_over(picture: Image, rig: Rig) -> Image:
