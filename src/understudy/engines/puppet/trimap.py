@@ -17,11 +17,15 @@ Mask = NDArray[np.bool_]
 SURE = 3.0  # log-odds at which the networks' belief is cut off: they are often sure and wrong
 # pixels of half the output's size
 REACHES = (
-    Reach(space=12.0, light=8.0, colour=5.0, strength=4.0),
-    Reach(space=40.0, light=6.0, colour=3.5, strength=2.5),
+    Reach(space=12.0, light=8.0, colour=5.0, strength=2.0),
+    Reach(space=40.0, light=6.0, colour=3.5, strength=1.25),
 )
 LIMB_RADII = {11: 0.12, 13: 0.09, 15: 0.1, 23: 0.16, 25: 0.1, 27: 0.1}  # by a bone's upper joint, in torsos
 FAR = 40  # pixels of the half size about the belief's edge in which labels are settled
+HELD = 6.0  # log-odds of a thing that surely stands before the backdrop and hangs together with the figure
+FURNISHED = (
+    0.11  # of the picture: where more than that is neither figure nor backdrop, it is a room, not a studio
+)
 FEET = ((27, 29), (29, 31), (27, 31), (28, 30), (30, 32), (28, 32))
 
 
@@ -32,6 +36,7 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
     joints = person.body[:, :2]
     core = belief > 0.3
     surely = belief > 0.9
+    ground = np.zeros_like(core)
     if np.isfinite(joints).all():
         unit = torso(joints)
         shown = [(a, b) for a, b in BONES if min(person.visibility[a], person.visibility[b]) > 0.3]
@@ -40,13 +45,14 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
         feet = capsules(belief.shape, joints, [b for b in FEET if b in shown], 0.07 * unit)
         evidence += np.where(feet, 2.0, 0.0).astype(np.float32)
         core |= bones | feet
+        ground = capsules(belief.shape, joints, [b for b in FEET if b in shown], 0.35 * unit)
         zone = _body_zone(belief.shape, joints, unit, 1.0)
         # outside a bare body belief may be a gap between limbs: it counts less, and speaks softly to others
         evidence = np.where(zone, evidence, np.minimum(evidence, 2.0) - 0.6)
         surely = (_body_zone(belief.shape, joints, unit, 0.6) & (belief > 0.7)) | bones
     held = np.zeros_like(core)
     if backdrop is not None:
-        against, held = _backdrop_evidence(belief, backdrop, core)
+        against, held = _backdrop_evidence(belief, backdrop, core, ground)
         evidence += against
     figure = core.astype(np.uint8)
     within = cv2.distanceTransform(figure, cv2.DIST_L2, 3)
@@ -75,26 +81,36 @@ def _body_zone(shape: tuple[int, ...], joints: Floats, unit: float, part: float)
     return np.asarray(zone > 0, np.bool_)
 
 
-def _backdrop_evidence(belief: Floats, backdrop: Backdrop, core: Mask) -> tuple[Floats, Mask]:
+def _backdrop_evidence(belief: Floats, backdrop: Backdrop, core: Mask, feet: Mask) -> tuple[Floats, Mask]:
     """Log-odds to add, and the objects that stand before the backdrop and hang together with the figure."""
     size = belief.shape[::-1]
     wall = cv2.resize(backdrop.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     hole = cv2.resize(backdrop.holes.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     unlike = np.asarray(cv2.resize(backdrop.unlike, size, interpolation=cv2.INTER_AREA), np.float32)
     limit = max(4 * backdrop.noise, 8.0)
-    objects = ((unlike > limit) & (wall < 0.5)).astype(np.uint8)
-    count, labels = cv2.connectedComponents(cv2.dilate(objects, np.ones((3, 3), np.uint8)))
-    about = cv2.dilate(core.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
-    foreign = np.where(about, 0, labels)
-    rim = np.concatenate([foreign[0], foreign[-1], foreign[:, 0], foreign[:, -1]])
-    touching = np.bincount(rim, minlength=count) > 0.2 * belief.shape[1]
-    ours = np.bincount(labels[core], minlength=count) > 0
-    keep = ours & ~touching
-    keep[0] = False
-    held = keep[labels] & (objects > 0)
-    other = np.clip(unlike / limit - 1, 0, 1)
+    objects = (unlike > limit) & (wall < 0.5)
+    held = np.zeros_like(core)
+    about = cv2.dilate(core.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+    if ((wall + hole < 0.5) & ~about).mean() < FURNISHED:
+        held = _held(objects, core, about, feet)
     doubt = np.where(belief > 0.9, 0.2, 1.0)  # hair or cloth of the wall's own colour
-    added = -doubt * (2.5 * wall + 1.5 * hole) + other * np.where(
-        held, 3.0, np.where(belief > 0.05, 1.5, 0.0)
-    )
-    return np.asarray(added, np.float32), np.asarray(held, np.bool_)
+    other = np.where(held, HELD * np.clip(unlike / limit - 1, 0, 1), 0.0)
+    return np.asarray(other - doubt * (2.5 * wall + 1.5 * hole), np.float32), held
+
+
+def _held(objects: Mask, core: Mask, about: Mask, feet: Mask) -> Mask:
+    """The things among ``objects`` that go with the figure ``core``: a bag, a hat, a lock of hair.
+
+    Not what reaches the picture's edge or touches the figure only at its ``feet``: that is furniture or ground.
+    """
+    joined = cv2.dilate((objects | core).astype(np.uint8), np.ones((3, 3), np.uint8))
+    _, labels = cv2.connectedComponents(joined)
+    ours = np.unique(labels[core])
+    hangs = np.isin(labels, ours[ours > 0])
+    count, pieces = cv2.connectedComponents((objects & ~about).astype(np.uint8))
+    contact = cv2.dilate(about.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    rim = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+    keep = np.bincount(pieces[contact & ~feet], minlength=count) > 0
+    keep &= np.bincount(rim, minlength=count) == 0
+    keep[0] = False
+    return np.asarray(objects & hangs & (keep[pieces] | about), np.bool_)
