@@ -98,6 +98,18 @@ def test_colours_do_not_jump_at_the_border() -> None:
     assert np.abs(filled[:, 60] - filled[:, 59]).mean() < 2 * inside
 
 
+def test_what_is_there_once_is_not_there_twice() -> None:
+    rgb = np.full((300, 360, 3), (180, 50, 40), np.uint8)
+    rgb[:, 160:167] = 240  # a string beside what is hidden
+    own = np.zeros((300, 360), bool)
+    own[:, 15:180] = True
+    hidden = np.zeros_like(own)
+    hidden[:, 180:230] = True
+    filled = fill_hidden(rgb, own, hidden, AXIS)
+    assert np.abs(filled[hidden].astype(int) - (180, 50, 40)).max() < 40
+    np.testing.assert_array_equal(filled[own], rgb[own])
+
+
 def test_where_the_mirror_is_hidden_too_the_part_grows() -> None:
     rgb, own, hidden = part()
     both = hidden | hidden[:, ::-1]

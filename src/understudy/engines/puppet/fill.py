@@ -16,6 +16,11 @@ Indices = NDArray[np.intp]
 ACROSS_FIRST = 1.2
 SHARP = 4  # power of the distance by which the sides compete: one of them wins but in a narrow band
 EVEN_PX = 5.0  # along the axis, over which a ragged border is evened out: its mirror image is twice as ragged
+# What is usual in a row: over this share of the part's width, these rows, with at least this spread of colours; what
+# is off by more than this many spreads is there once.
+USUAL, EVEN_ROWS_PX, LEAST_SPREAD, SINGLE = 0.06, 2.0, 6.0, 2.0
+ROBUST_ROUNDS = 4
+CALM_PX = 8.0  # from the border, over which single things fade
 LEAST_RUN = 4  # pixels of the part in a row that are enough to be mirrored
 UPRIGHT_DEG = 12.0  # a part that leans less is filled by the picture's own rows
 
@@ -33,12 +38,17 @@ def fill_hidden(
     if not hidden.any() or not own.any():
         return rgb
     ys, xs = np.nonzero(hidden)
-    reach = 2 * max(int(np.ptp(ys)), int(np.ptp(xs))) + 16
-    y0, y1 = max(int(ys.min()) - reach, 0), int(ys.max()) + reach + 1
-    x0, x1 = max(int(xs.min()) - reach, 0), int(xs.max()) + reach + 1
+    high, wide = np.ptp(ys) + 16, np.ptp(xs) + 16  # the mirror image of the whole hole lies within this
+    y0, y1 = max(int(ys.min() - high), 0), int(ys.max() + high) + 1
+    x0, x1 = max(int(xs.min() - wide), 0), int(xs.max() + wide) + 1
     box = (slice(y0, y1), slice(x0, x1))
     out = rgb.copy()
-    colours, told = _continued(rgb[box], own[box], hidden[box], _lean(axis))
+    image = rgb[box].astype(np.float32)
+    both = np.concatenate([image, _without_singles(image, own[box])], axis=2)
+    twice, told = _continued(both, own[box], hidden[box], _lean(axis))
+    away = cv2.distanceTransform((~own[box]).astype(np.uint8), cv2.DIST_L2, 3)
+    calm = np.clip((away - 1) / CALM_PX, 0, 1)[..., None]  # at the border the part goes on just as it is
+    colours = twice[..., :3] + calm * (twice[..., 3:] - twice[..., :3])
     if axis is not None and mirror > 0:
         origin = np.array([x0, y0], np.float32)
         _mirror(rgb[box], own[box], hidden[box], (axis[0] - origin, axis[1] - origin), mirror, colours, told)
@@ -48,6 +58,42 @@ def fill_hidden(
     if rest.any():
         _grow(out, own | (hidden & ~rest), rest)
     return out
+
+
+def _without_singles(image: Floats, own: Mask) -> Floats:
+    """(h, w, 3) the ``image`` with what is there once toned down, or its mirror image would show it twice: a string,
+    a brace, the shadow of what hides the rest.
+
+    Each row has a usual colour about each place, a mean in which pixels count less the farther they are off (Cauchy
+    weights), and a usual spread about it; what is off by more is brought near.
+    """
+    height, width = own.shape
+    wide = max(USUAL * float(np.sqrt(own.sum())), 4.0)
+    size = (
+        max(round(width / max(wide / 5, 1.0)), 1),
+        height,
+    )  # coarse along the rows, since what is usual is smooth
+    sigma = wide * size[0] / width
+
+    def about(values: Floats) -> Floats:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma, sigmaY=EVEN_ROWS_PX), np.float32)
+
+    share = own.astype(np.float32)
+    seen = cv2.resize(share, size, interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(image * share[..., None], size, interpolation=cv2.INTER_AREA)
+    coarse /= np.maximum(seen, 1e-3)[..., None]
+    weight = seen
+    for _ in range(ROBUST_ROUNDS):
+        total = np.maximum(about(weight), 1e-3)
+        usual = about(coarse * weight[..., None]) / total[..., None]
+        off = np.sqrt(((coarse - usual) ** 2).sum(axis=2))
+        spread = np.maximum(about(off * weight) / total, LEAST_SPREAD)
+        weight = seen / (1 + (off / spread) ** 2)
+    usual = cv2.resize(usual, (width, height))
+    spread = cv2.resize(spread, (width, height))
+    away = image - usual
+    keep = np.minimum(1.0, SINGLE * spread / np.maximum(np.sqrt((away**2).sum(axis=2)), 1e-3))
+    return np.asarray(usual + keep[..., None] * away, np.float32)
 
 
 def _lean(axis: tuple[Floats, Floats] | None) -> float:
@@ -62,17 +108,19 @@ def _lean(axis: tuple[Floats, Floats] | None) -> float:
     return lean if abs(lean) > UPRIGHT_DEG else 0.0
 
 
-def _continued(rgb: Image, own: Mask, hidden: Mask, lean: float) -> tuple[Floats, Mask]:
+def _continued(rgb: Floats, own: Mask, hidden: Mask, lean: float) -> tuple[Floats, Mask]:
     """Colours (h, w, 3) continued over the borders, and where there are any."""
     if not lean:
-        return _reflected(rgb.astype(np.float32), own, hidden)
+        return _reflected(rgb, own, hidden)
     height, width = own.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), -lean, 1.0)
     side = int(np.hypot(height, width)) + 2
     turn[:, 2] += [(side - width) / 2, (side - height) / 2]
-    turned = cv2.warpAffine(rgb, turn, (side, side), flags=cv2.INTER_LINEAR).astype(np.float32)
+    turned = cv2.warpAffine(rgb, turn, (side, side), flags=cv2.INTER_LINEAR)
     masks = [cv2.warpAffine(m.astype(np.uint8) * 255, turn, (side, side)) for m in (own, hidden)]
-    colours, told = _reflected(turned, masks[0] > 250, (masks[1] > 0) & (masks[0] <= 250))
+    colours, told = _reflected(
+        np.asarray(turned, np.float32), masks[0] > 250, (masks[1] > 0) & (masks[0] <= 250)
+    )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     back = cv2.warpAffine(colours * told[..., None], turn, (width, height), flags=flags)
     share = cv2.warpAffine(told.astype(np.float32), turn, (width, height), flags=flags)
@@ -82,7 +130,7 @@ def _continued(rgb: Image, own: Mask, hidden: Mask, lean: float) -> tuple[Floats
 def _reflected(rgb: Floats, own: Mask, hidden: Mask) -> tuple[Floats, Mask]:
     """Each hidden pixel from the mirror images of the part at its four borders in row and column, nearest loudest."""
     ys, xs = np.nonzero(hidden)
-    total = np.zeros((len(ys), 3), np.float32)
+    total = np.zeros((len(ys), rgb.shape[2]), np.float32)
     weights = np.zeros(len(ys), np.float32)
     for along, back in ((False, False), (False, True), (True, False), (True, True)):
         seen, line, at = (own.T, xs, ys) if along else (own, ys, xs)
@@ -97,7 +145,7 @@ def _reflected(rgb: Floats, own: Mask, hidden: Mask) -> tuple[Floats, Mask]:
         one, two = (rgb[low, line], rgb[high, line]) if along else (rgb[line, low], rgb[line, high])
         total[found] += weight[:, None] * (one * (1 - share) + two * share)
         weights[found] += weight
-    colours = np.zeros((*own.shape, 3), np.float32)
+    colours = np.zeros(rgb.shape, np.float32)
     colours[ys, xs] = total / np.maximum(weights, 1e-20)[:, None]
     told = np.zeros_like(hidden)
     told[ys, xs] = weights > 0

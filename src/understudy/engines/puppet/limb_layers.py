@@ -20,6 +20,7 @@ from understudy.engines.puppet.forearm import (
 )
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
+from understudy.engines.puppet.shoulder import like_arm
 from understudy.tracking.motion import Floats
 
 OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
@@ -63,12 +64,17 @@ def rig_limb(
     mine = (body.labels == index + 1) | (body.behind == index + 1)
     root = disc(alpha.shape, line[0], joint_radius(radii, 0) * (ARM_ROOT if corridor.limb.arm else LEG_ROOT))
     core = alpha > 0.5
+    if corridor.covered is not None:  # the picture shows the arm there, without the hair
+        mine |= corridor.covered & core
     hidden = np.zeros_like(mine)
     colours = rgb
     if not corridor.limb.arm:  # what the trunk hides of its root
         hidden = root & core & ~mine
         covered = hidden & (body.behind == NOTHING)
         colours = fill_hidden(body.rgb, mine & core, covered, (line[0], line[1]))
+    else:  # a piece of a strap or of hair on the shoulder does not go along
+        beyond = root & core & ~mine
+        root &= mine | like_arm(rgb, mine & core, beyond, joint_radius(radii, 0))
     # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
     beside = grown(mine & core, ARM_EDGE if corridor.limb.arm else LEG_EDGE) & core
     if not corridor.limb.arm:
