@@ -22,6 +22,8 @@ REACHES = (
 )
 LIMB_RADII = {11: 0.12, 13: 0.09, 15: 0.1, 23: 0.16, 25: 0.1, 27: 0.1}  # by a bone's upper joint, in torsos
 FAR = 40  # pixels of the half size about the belief's edge in which labels are settled
+CLEAN = 0.5  # Lab units of noise: below, the backdrop is of one drawn colour, and all that differs is figure
+UNLIKE = 4.0  # Lab distance from such a backdrop that is no shading of it
 HELD = 6.0  # log-odds of a thing that surely stands before the backdrop and hangs together with the figure
 FURNISHED = (
     0.11  # of the picture: where more than that is neither figure nor backdrop, it is a room, not a studio
@@ -91,11 +93,22 @@ def _backdrop_evidence(belief: Floats, backdrop: Backdrop, core: Mask, feet: Mas
     objects = (unlike > limit) & (wall < 0.5)
     held = np.zeros_like(core)
     about = cv2.dilate(core.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
-    if ((wall + hole < 0.5) & ~about).mean() < FURNISHED:
-        held = _held(objects, core, about, feet)
+    other = np.zeros_like(belief)
     doubt = np.where(belief > 0.9, 0.2, 1.0)  # hair or cloth of the wall's own colour
-    other = np.where(held, HELD * np.clip(unlike / limit - 1, 0, 1), 0.0)
-    return np.asarray(other - doubt * (2.5 * wall + 1.5 * hole), np.float32), held
+    sure = np.zeros_like(core)
+    if ((wall + hole < 0.5) & ~about).mean() < FURNISHED:
+        other = np.clip(unlike / limit - 1, 0, 1)
+        if backdrop.noise < CLEAN:
+            distance = np.asarray(
+                cv2.resize(backdrop.distance, size, interpolation=cv2.INTER_AREA), np.float32
+            )
+            drawn = (distance > UNLIKE) & (wall + hole < 0.5) & ~feet
+            objects |= drawn
+            other = np.maximum(other, drawn)
+            sure = wall > 0.5
+        held = _held(objects, core, about, feet)
+    added = np.where(held, HELD * other, 0.0) - doubt * (2.5 * wall + 1.5 * hole)
+    return np.asarray(np.where(sure, -HELD, added), np.float32), held
 
 
 def _held(objects: Mask, core: Mask, about: Mask, feet: Mask) -> Mask:
