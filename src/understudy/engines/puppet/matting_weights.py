@@ -50,8 +50,8 @@ class Weights:
         return self.path.with_suffix(".onnx.part")
 
 
-# IS-Net: of the networks that rembg publishes the one for every kind of picture that suits a processor and the memory of
-# one task. BiRefNet is said to be better; its users report 12 s a picture and 6 GB for the small one.
+# IS-Net: of the networks that rembg publishes the one for every kind of picture that suits a processor and the memory
+# of one task. BiRefNet is said to be better; its users report 12 s a picture and 6 GB for the small one.
 WEIGHTS = Weights(
     name="isnet-general-use",
     address="https://github.com/danielgatis/rembg/releases/download/v0.0.0/isnet-general-use.onnx",
