@@ -27,6 +27,7 @@ from understudy.engines.puppet.warp import (
 )
 from understudy.tracking.motion import Floats
 
+DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
 
 
@@ -88,11 +89,18 @@ class PosedLimb:
 
     def box(self, k: int) -> Box:
         """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
-        corners = _corners(self._limb.layers[k]) - self._limb.starts[k]
-        points = self.line[k] + corners @ self.maps[k].forward.T
-        radius = 1.6 * float(self._limb.radii.max()) * self._across
-        ends = self.line[k : k + 2]
-        return _bounds(np.concatenate([points, ends - radius, ends + radius]))
+        layer, rest, (start, end) = self._limb.layers[k], self._limb.starts[k], self.line[k : k + 2]
+        (a, b), (c, e) = self.maps[k].forward.tolist()
+        rest_x, rest_y, x, y, end_x, end_y = (float(v) for v in (*rest, *start, *end))
+        left, top = layer.origin[0] - rest_x, layer.origin[1] - rest_y
+        right, bottom = left + layer.texture.shape[1], top + layer.texture.shape[0]
+        corners = ((left, top), (right, top), (left, bottom), (right, bottom))
+        xs = [x + a * u + b * v for u, v in corners]
+        ys = [y + c * u + e * v for u, v in corners]
+        radius = DISC * float(self._limb.radii.max()) * self._across
+        xs += [x - radius, x + radius, end_x - radius, end_x + radius]
+        ys += [y - radius, y + radius, end_y - radius, end_y + radius]
+        return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
 
 
 def _towards(limb: Limb, pose: TrunkPose) -> Floats:

@@ -14,7 +14,7 @@ from understudy.tracking.motion import Floats
 
 CELL = 8  # pixels between two nodes of a warp field
 FINE_CELL = 4  # for small layers, whose joints are small
-FINE_AREA = 120 * 120  # pixels of a box up to which the nodes lie fine
+FINE_AREA = 120 * 120  # pixels of a texture up to which the nodes lie fine
 BLOCK = 8  # pixels of a texture that are seen or not seen together
 MARGIN = 2  # blocks about what is seen that count as seen: so far a pixel's source may lie from its node's
 BAND = 12  # rows of nodes that are searched for what is seen in them, and painted, at once
@@ -31,16 +31,25 @@ class Canvas:
     """
 
     def __init__(self, background: NDArray[np.uint8]) -> None:
+        self._background = background
         self._clean = cv2.cvtColor(background, cv2.COLOR_RGB2RGBA)
-        self._pixels = np.empty_like(self._clean)
+        self._pixels = self._clean.copy()
+        self._touched: Box | None = None  # what has been painted on
         self._blocks: dict[str, NDArray[np.bool_]] = {}
 
     def clear(self) -> None:
-        np.copyto(self._pixels, self._clean)
+        if self._touched is not None:
+            x0, y0, x1, y1 = self._touched
+            self._pixels[y0:y1, x0:x1] = self._clean[y0:y1, x0:x1]
+        self._touched = None
 
     def picture(self) -> NDArray[np.uint8]:
         """(H, W, 3) what has been painted, a new array."""
-        return np.asarray(cv2.cvtColor(self._pixels, cv2.COLOR_RGBA2RGB), np.uint8)
+        made = self._background.copy()
+        if self._touched is not None:
+            x0, y0, x1, y1 = self._touched
+            made[y0:y1, x0:x1] = cv2.cvtColor(self._pixels[y0:y1, x0:x1], cv2.COLOR_RGBA2RGB)
+        return made
 
     def paint(self, layer: Layer, field: Field, box: Box) -> None:
         """Draw a layer through its inverse field, inside ``box``."""
@@ -49,7 +58,8 @@ class Canvas:
         area = (x1 - x0) * (y1 - y0)
         if x1 <= x0 or y1 <= y0:
             return
-        cell = FINE_CELL if area <= FINE_AREA else CELL
+        small = layer.texture.shape[0] * layer.texture.shape[1] <= FINE_AREA
+        cell = FINE_CELL if small else CELL
         # Nodes lie so that a bilinear enlargement by the cell puts each at its own pixel; one ring more than needed.
         columns, rows = -(-(x1 - x0) // cell) + 2, -(-(y1 - y0) // cell) + 2
         grid = _nodes(columns, rows, cell) + np.array((x0, y0), np.float32)
@@ -79,6 +89,8 @@ class Canvas:
         through = cv2.bitwise_not(cv2.extractChannel(patch, 3))
         cv2.multiply(under, cv2.merge([through] * 4), dst=under, scale=1 / 255)
         cv2.add(under, patch, dst=under)
+        old = self._touched or (x, y, x, y)
+        self._touched = min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
 
     def _seen(self, layer: Layer, source: Floats) -> NDArray[np.bool_]:
         """(rows, columns) whether the layer can be seen about a node with this source in its texture."""

@@ -6,6 +6,7 @@ maps meet at a joint is told in ``joint.py``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,11 +39,13 @@ class BoneMap:
     @cached_property
     def forward(self) -> Floats:
         """(2, 2) rest to frame."""
-        return np.linalg.inv(self.matrix)
+        (a, b), (c, d) = self.matrix.tolist()
+        size = a * d - b * c
+        return np.array([[d / size, -b / size], [-c / size, a / size]], np.float32)
 
 
 def rotation(angle: float) -> Floats:
-    c, s = float(np.cos(angle)), float(np.sin(angle))
+    c, s = math.cos(angle), math.sin(angle)
     return np.array([[c, -s], [s, c]], np.float32)
 
 
@@ -60,16 +63,17 @@ def bone_map(
     ``end`` is for hands and feet, which keep more of their shape; others stretch to ``shortest`` to ``longest`` times
     their rest.
     """
-    rest_length = max(float(np.hypot(*rest)), 1e-3)
-    length = max(float(np.hypot(*posed)), 1e-3)
+    (rest_x, rest_y), (x, y) = map(float, rest), map(float, posed)
+    rest_length, length = max(math.hypot(rest_x, rest_y), 1e-3), max(math.hypot(x, y), 1e-3)
     if end:
         shortest, longest = MIN_END_STRETCH, MAX_END_STRETCH
-    along = float(np.clip(length / rest_length, shortest * across, longest * across))
-    direction = posed / length
-    turn = float(np.arctan2(rest[1], rest[0]) - np.arctan2(posed[1], posed[0]))
-    outer = np.outer(direction, direction).astype(np.float32)
-    stretch = outer / along + (np.eye(2, dtype=np.float32) - outer) / across
-    return BoneMap(wrapped(turn), stretch.astype(np.float32))
+    along = min(max(length / rest_length, shortest * across), longest * across)
+    turn = math.atan2(rest_y, rest_x) - math.atan2(y, x)
+    # Across the bone the scale's inverse, along it the foreshortening's.
+    x, y, even = x / length, y / length, 1 / across
+    more = 1 / along - even
+    stretch = [[even + more * x * x, more * x * y], [more * x * y, even + more * y * y]]
+    return BoneMap(wrapped(turn), np.array(stretch, np.float32))
 
 
 def moved(points: Floats, matrix: Floats, shift: Floats) -> Floats:
@@ -80,7 +84,7 @@ def moved(points: Floats, matrix: Floats, shift: Floats) -> Floats:
 
 
 def wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+    return (angle + math.pi) % (2 * math.pi) - math.pi
 
 
 def limited_turn(parent: BoneMap, child: BoneMap, limit: float) -> float:
