@@ -31,7 +31,7 @@ def test_a_pattern_goes_on_in_step_and_in_its_light():
 def test_every_pixel_of_the_hole_is_taken_from_outside_it():
     picture = tiled()
     hole = hidden(240, 200, 60, 240, 80, 140)
-    shift = shifts(picture, hole, choose(picture, hole, picture))
+    shift = shifts(hole, choose(picture, hole, picture))
     y, x = np.nonzero(hole)
     assert not hole[y + shift[y, x, 1], x + shift[y, x, 0]].any()
     assert not shift[~hole].any()

@@ -64,9 +64,10 @@ def mend(image: Floats, hole: Mask, pieces: Floats, straight: Floats) -> Floats:
 
 
 def _slope(image: Floats) -> Floats:
-    soft = cv2.GaussianBlur(image, (0, 0), 1.0)
+    """(H, W) how much the light changes from pixel to pixel, of all three colours together."""
+    soft = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    return np.asarray(np.sqrt((across**2 + down**2).sum(2)) / 8, np.float32)
+    return np.asarray(3**0.5 / 8 * np.hypot(across, down), np.float32)
 
 
 def _about(squares: Floats, weight: Floats) -> Floats:
@@ -80,7 +81,8 @@ def _with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
     """The smooth fill with the background's fine noise, taken from beside the hole."""
     fine = image - cv2.GaussianBlur(image, (0, 0), 2.0)
     unit = min(hole.shape) / 720
-    about = _ring(hole, GRAIN_FROM * unit) & ~_ring(hole, 4)
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3)
+    about = (away > 4) & (away < GRAIN_FROM * unit)
     known = fine[about]
     if len(known) < 100:
         return smooth
@@ -94,9 +96,3 @@ def _with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
         soft = cv2.GaussianBlur(grain, (0, 0), 0.7)
         grain = soft * (drawn.std() / max(float(soft[hole].std()), 1e-6))
     return np.asarray(smooth + grain, np.float32)
-
-
-def _ring(mask: Mask, radius: float) -> Mask:
-    size = 2 * max(1, round(radius)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)

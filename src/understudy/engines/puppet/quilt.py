@@ -40,6 +40,7 @@ class Quilt:
     shift: Indices
     step: int
     spacing: int  # pixels between two samples
+    soft: Floats  # (H, W, 3) the picture, softened to what the samples show
 
 
 def choose(image: Floats, hole: Mask, meant: Floats, lines: Floats | None = None) -> Quilt | None:
@@ -92,10 +93,10 @@ class _Search:
         span = np.arange(-STEP, STEP) * spacing + spacing // 2
         self._taps = (span[:, None] * self._stride + span).ravel()
         # whole numbers make the products below exact, so that the threads of a machine change nothing
-        soft = np.rint(softened(image, ~hole, spacing))
-        mixed = np.where(hole[..., None], np.rint(meant), soft)
+        self._soft = np.rint(_softened(image, ~hole, spacing))
+        mixed = np.where(hole[..., None], np.rint(meant), self._soft)
         flat = self._flat(self._at)
-        self._pixels = np.pad(soft, (*edge, (0, 0)), mode="edge").reshape(-1, 3)
+        self._pixels = np.pad(self._soft, (*edge, (0, 0)), mode="edge").reshape(-1, 3)
         self._target = np.pad(mixed, (*edge, (0, 0)), mode="edge").reshape(-1, 3)[flat]
         self._inside = np.pad(np.ones_like(hole), edge).ravel()[flat]
         self._known = ~wide.ravel()[flat] & self._inside
@@ -246,10 +247,10 @@ class _Search:
         best = self._belief.argmin(1)
         shift = np.zeros((*(n - 2 for n in self._grid.shape), 2), np.int64)
         shift[self._cell[:, 1], self._cell[:, 0]] = self._candidates[np.arange(len(best)), best] - self._at
-        return Quilt(shift, self._reach, self._spacing)
+        return Quilt(shift, self._reach, self._spacing, self._soft)
 
 
-def softened(image: Floats, known: Mask, spacing: int) -> Floats:
+def _softened(image: Floats, known: Mask, spacing: int) -> Floats:
     """``image`` softened to what samples ``spacing`` pixels apart can show, without the colours of the hole."""
     if spacing < 2:
         return image

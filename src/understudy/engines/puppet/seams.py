@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.quilt import Quilt, softened
+from understudy.engines.puppet.quilt import Quilt
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -17,14 +17,14 @@ NEXT = ((0, 1), (0, -1), (1, 0), (-1, 0))
 NEVER = np.float32(1e9)
 
 
-def shifts(image: Floats, hole: Mask, quilt: Quilt) -> Indices:
+def shifts(hole: Mask, quilt: Quilt) -> Indices:
     """(H, W, 2) x, y to where each pixel of ``hole`` takes its colour from; 0 outside.
 
     Each pixel begins with the piece of the nearest place; then seams move, a sample at a time, to where the colours
     on both sides of them agree better.
     """
     every = quilt.spacing
-    cut = _Cut(softened(image, ~hole, every), hole, quilt)
+    cut = _Cut(hole, quilt)
     for sweep in range(SWEEPS):
         moved = [cut.move(dx, dy, sweep + turn) for turn, (dx, dy) in enumerate(NEXT)]
         if not any(moved):
@@ -40,9 +40,9 @@ def shifts(image: Floats, hole: Mask, quilt: Quilt) -> Indices:
 class _Cut:
     """Every ``spacing``-th pixel's piece, ``label`` (rows, columns, 2)."""
 
-    def __init__(self, soft: Floats, hole: Mask, quilt: Quilt) -> None:
+    def __init__(self, hole: Mask, quilt: Quilt) -> None:
         every, middle = quilt.spacing, quilt.spacing // 2
-        self._soft, self._hole, self._every = soft, hole, every
+        self._soft, self._hole, self._every = quilt.soft, hole, every
         self._gap = hole[middle::every, middle::every]
         place = [
             np.minimum(np.rint((np.arange(n) * every + middle) / quilt.step).astype(int), most - 1)

@@ -22,9 +22,11 @@ STEP = 1.5  # Lab units a pixel looked at: the slope of an edge; shading has les
 CROSSING = 0.015  # share of a rim that edges may cross
 WIDEST = 0.65  # share of the picture that is left out of account at most
 FEWEST = 40  # pixels of rim
+CUT = 0.4  # of the figure's width: so wide at the picture's edge, it has no feet
 FEET = 0.15  # lowest share of the figure's height, which stands on the ground
-GROUND = (13, 6)  # how far a contact shadow lies about what stands: aside and down, in pixels looked at
-DEEPER = 4.0  # Lab units that make a contact shadow
+GROUND = (18, 8)  # how far a contact shadow lies about what stands: aside and down, in pixels looked at
+CLOSE = 4  # pixels looked at about the soles that are never clean: reflections, the darkest of the shadow
+DEEPER = 3.0  # Lab units that make a contact shadow
 
 
 def with_shadow(image: Floats, hole: Mask) -> Mask:
@@ -92,7 +94,7 @@ def _contact(small: Floats, seen: Floats, gap: Mask) -> Mask:
     """What is darker than the ground farther away, close about the lowest parts of the figure."""
     rows = np.flatnonzero(gap.any(1))
     top, bottom = int(rows[0]), int(rows[-1])
-    if bottom >= gap.shape[0] - 2:
+    if gap[-1].sum() > CUT * gap.sum(1).max():
         return np.zeros_like(gap)
     stands = gap.copy()
     stands[: round(bottom - FEET * (bottom - top))] = False
@@ -106,7 +108,9 @@ def _contact(small: Floats, seen: Floats, gap: Mask) -> Mask:
     away = cv2.GaussianBlur(seen, (0, 0), 1) - _lab(membrane(small, np.asarray(about, np.bool_)))
     hue = np.sqrt((away[..., 1:] ** 2).sum(2))
     dark = zone & ~gap & (away[..., 0] < -DEEPER) & (hue < HUE - TINGE * away[..., 0])
-    return np.asarray(_grow(_hanging(np.asarray(dark, np.bool_), gap), 1) & zone, np.bool_)
+    shadow = _grow(_hanging(np.asarray(dark, np.bool_), gap), 1) & zone
+    close = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * CLOSE + 1, 2 * CLOSE + 1))
+    return np.asarray(shadow | (cv2.dilate(soles.astype(np.uint8), close) > 0), np.bool_)
 
 
 def _hanging(shadow: Mask, gap: Mask) -> Mask:

@@ -14,8 +14,8 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 LEVELLED = 40.0  # colour by which a piece is levelled at most: more is no shade but another thing
-CYCLES = 4
-SWEEPS = 3  # relaxations before and after each visit of the coarser level
+CYCLES = 3
+SWEEPS = 2  # relaxations before and after each visit of the coarser level
 CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 
 
@@ -25,7 +25,7 @@ def stitch(image: Floats, hole: Mask, quilt: Quilt) -> Floats:
     Across seams and at the hole's rim the *slopes* of the picture are copied instead of its colours (Pérez, Gangnet
     and Blake, SIGGRAPH 2003), as far as that changes them little.
     """
-    shift = shifts(image, hole, quilt)
+    shift = shifts(hole, quilt)
     height, width = hole.shape
     y, x = np.nonzero(hole)
     mine = shift[y, x]

@@ -14,7 +14,7 @@ Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
 SIDE = 128  # short side of the picture the structure is drawn on, in pixels
-MOST = 6000  # hole pixels on it: what it costs grows with them
+MOST = 4500  # hole pixels on it: what it costs grows with them
 LINES = 14  # directions looked along; each has two ends
 BEHIND = (2, 3, 5, 8, 12)  # pixels behind the rim where it is looked whether its colour runs on
 ASIDE = (-5, -3, -2, 2, 3, 5)  # pixels beside it, where an edge shows that it has a direction
