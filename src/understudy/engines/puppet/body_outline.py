@@ -27,13 +27,10 @@ REACH = 1.8  # columns looked at to each side, in figure sizes
 STURDY = (
     0.02  # half width of what counts as body beside an arm, in figure sizes: less is a remainder of the cut
 )
-WAVE = 0.6  # wavelength in figure sizes below which a hidden outline is smooth
+WAVE = 0.35  # wavelength in figure sizes below which a hidden outline is smooth
 BEHIND_PX = 4.0  # how far the body goes on behind the soft edge of an arm, at the least
-SEEN, OUTSIDE, OTHER = (
-    20.0,
-    0.02,
-    0.2,
-)  # weights of a seen row, of lying beyond what is seen, of the other side
+# Weights of a row that is seen, of an outline beyond what is seen, and of the other side's shape.
+SEEN, OUTSIDE, OTHER = 20.0, 0.06, 0.2
 # The trunk without arms ends at the top inside the shoulders' joints, by this share of their width; from the armpit on,
 # this share of the spine below them, the outline is free.
 SHOULDER_INSET, ARMPIT = 0.1, 0.35
