@@ -16,6 +16,7 @@ Segment = Callable[[Frame], Floats]  # a crop (h, w, 3) -> (h, w) 0..1
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1; may reach over the picture's edge
 
 DOUBT = 0.1  # least belief of the whole body's looks that a near look may raise
+TRACKED = 0.5  # of a look: what the tracker's own mask counts, whose crop cuts hats and ears and widens limbs
 HEAD = (0, 7, 8)
 TRUNK = (11, 12, 23, 24)
 ARMS = ((11, 13, 15, 17, 19, 21), (12, 14, 16, 18, 20, 22))
@@ -45,8 +46,8 @@ def person_belief(rgb: Frame, person: Person, segment: Segment) -> Floats:
     for box in looks:
         _look(rgb, box, segment, total, weight)
     if person.mask is not None:
-        total += 1.5 * cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
-        weight += 1.5
+        total += TRACKED * cv2.resize(person.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+        weight += TRACKED
     belief = total / weight
     if found:
         for limb in (*ARMS, *LEGS):
