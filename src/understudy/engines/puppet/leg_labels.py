@@ -32,10 +32,10 @@ def share_between_legs(
     away = np.max([distance_to_polyline(pixels, c.polyline) for _, c in legs], axis=0)
     near = away < reach + float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2
     x, y = pixels[near].astype(int).T
-    labels[y, x] = _nearest(labels, core & np.isin(labels, [i for i, _ in legs]))[y, x]
+    labels[y, x] = nearest_label(labels, core & np.isin(labels, [i for i, _ in legs]))[y, x]
 
 
-def _nearest(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def nearest_label(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """(H, W) the label of the nearest pixel of ``among``."""
     if not among.any():
         return labels

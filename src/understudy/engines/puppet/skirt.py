@@ -15,6 +15,7 @@ CLOSEST = (
     0.4  # legs that come together press the cloth between them to this share of its angle, not to nothing
 )
 SWAY = 0.4  # how far cloth follows legs that nothing is seen of: there is nothing to show under it
+STIRRED = 0.7  # of the hips' distance from the apex: from there on the cloth may move
 STILL = np.radians(150)  # from straight down: what lies beyond this angle is the trunk's
 
 
@@ -79,19 +80,20 @@ class PosedSkirt:
         rest, now = _along(skirt.lines), _along(followed)
         far = float(max(skirt.polar(rest)[0].max(), skirt.polar(now)[0].max())) + 1.0
         self._ring = np.linspace(0, far, RINGS).astype(np.float32)
-        self._still = float(min(skirt.polar(rest[:, 0])[0].min(), skirt.polar(now[:, 0])[0].min()))
+        # Seen from the side the hips come together, and then not everything above them can stay.
+        self._still = float(min(skirt.polar(each[:, 0])[0].min() for each in (rest, now))) * STIRRED
         self._now, self._rest, self._reach = [], [], []
         for leg in (0, 1):
             distance, angle = skirt.polar(now[leg])
             rest_distance, rest_angle = skirt.polar(rest[leg])
             # A shin that folds back lies over what the thigh has turned already.
             outwards = np.maximum.accumulate(distance + np.arange(len(distance)) * 1e-3)
-            self._now.append(np.interp(self._ring, outwards, np.unwrap(angle)))
-            self._rest.append(np.interp(self._ring, outwards, np.unwrap(rest_angle)))
-            inner = np.concatenate([[0.0], outwards])
-            self._reach.append(np.interp(self._ring, inner, np.concatenate([[0.0], rest_distance])))
-            beyond = self._ring > outwards[-1]
-            self._reach[-1][beyond] += self._ring[beyond] - outwards[-1]
+            knots = np.concatenate([[0.0, self._still], outwards])
+            first = np.full(2, rest_angle[0])
+            self._now.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(angle)])))
+            self._rest.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(rest_angle)])))
+            reach = np.concatenate([[0.0, self._still], rest_distance])
+            self._reach.append(np.interp(self._ring, knots, reach) + np.maximum(self._ring - outwards[-1], 0))
 
     def reaches(self, corners: Floats) -> Floats:
         """(N, 2) points about all that the cloth can cover, if its layer has these ``corners`` (4, 2) at rest."""

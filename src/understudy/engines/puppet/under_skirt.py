@@ -12,17 +12,19 @@ from understudy.engines.puppet.areas import grown
 from understudy.engines.puppet.bare_body import NOTHING, BareBody
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.hem import Hem
+from understudy.engines.puppet.leg_labels import nearest_label
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
 FRINGE = 3  # pixels below a found hem that may still show it
 LEAST = 0.1  # of a thigh's area must be seen of a leg, or it stays with the cloth
 LEAST_LONG = (0.15, 0.5)  # thigh lengths of a leg that must be seen as well: with its ankle, and without
-SHADOW, SAMPLE = (
-    0.04,
-    0.22,
-)  # thigh lengths below the hem where the leg's own colours are taken: not in its shadow
-WIDER = 0.45  # how much wider a leg gets over a thigh's length upwards
+# Thigh lengths below the hem where the leg's own colours are taken: not in its shadow.
+SHADOW, SAMPLE = 0.04, 0.22
+# How wide a leg is under the cloth against what is seen, by thigh lengths above the hem: cloth that gets narrow when
+# the body turns has to cover it.
+TAPER = ((0.0, 0.25, 0.8), (1.0, 1.0, 0.5))
+CRUMB = 0.03  # of the cloth's area
 BINS = 24  # across a leg
 HANGING = 0.2  # thigh lengths below the hem in which linings and the hem's own outline hang
 STRANGE = 40.0  # RGB distance from the leg's own colour at which a pixel there is not the leg
@@ -48,9 +50,10 @@ def dressed(alpha: Floats, body: BareBody, hem: Hem, cut: list[Corridor]) -> Dre
     core = alpha > 0.5
     legs = [i for i, c in enumerate(cut) if not c.limb.arm]
     numbers = [i + 1 for i in legs]
-    cloth = grown(hem.above & (core | (body.behind != NOTHING)), FRINGE)
+    cloth = grown(_largest(hem.above & (core | (body.behind != NOTHING))), FRINGE)
     labels = np.where(cloth & np.isin(body.labels, numbers), TRUNK, body.labels).astype(np.uint8)
     behind = np.where(cloth & np.isin(body.behind, numbers), TRUNK, body.behind).astype(np.uint8)
+    _give_crumbs(labels, cloth, core, numbers)
     trunk = replace(body, labels=labels, behind=behind)
     seen = {i: ((labels == i + 1) | (behind == i + 1)) & core for i in legs}
     if any(not _tells(cut[i], seen[i]) for i in legs):
@@ -76,6 +79,22 @@ def dressed(alpha: Floats, body: BareBody, hem: Hem, cut: list[Corridor]) -> Dre
             widths[i] = replace(cut[i], radii=np.minimum(cut[i].radii, leg.radii).astype(np.float32))
             leg.go_on(i + 1, hidden, bare, rgb)
     return Dressed(trunk, BareBody(bare, behind, rgb), widths)
+
+
+def _give_crumbs(
+    labels: NDArray[np.uint8], cloth: NDArray[np.bool_], core: NDArray[np.bool_], numbers: list[int]
+) -> None:
+    """Small pieces of the trunk that hang together with nothing of it but lie by a leg are that leg's, in place:
+    the cloth would draw them out to lines."""
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(
+        ((labels == TRUNK) & core).astype(np.uint8), connectivity=8
+    )
+    small = stats[:, 4] < CRUMB * int(cloth.sum())
+    small[0] = False
+    legs = np.isin(labels, numbers) & core
+    if small.any() and legs.any():
+        crumbs = small[pieces] & _below(cloth)
+        labels[crumbs] = nearest_label(labels, legs)[crumbs]
 
 
 def _tells(corridor: Corridor, seen: NDArray[np.bool_]) -> bool:
@@ -135,12 +154,11 @@ class _Leg:
         """(3,) half widths of thigh, shin and foot that fit what is seen."""
         half = float(self.sides[1] - self.sides[0]) / 2
         knee = self.thigh
-        return np.array([half * self._wider(0.4 * knee), half * self._wider(1.4 * knee), np.inf], np.float32)
+        return np.array([half * self._taper(0.4 * knee), half * self._taper(1.4 * knee), np.inf], np.float32)
 
-    def _wider(self, along: float | Floats) -> Floats:
+    def _taper(self, along: float | Floats) -> Floats:
         up = np.maximum(self.start - np.asarray(along, np.float32), 0) / max(self.thigh, 1.0)
-        wider: Floats = 1 + WIDER * np.minimum(up, 1.2)
-        return wider
+        return np.asarray(np.interp(up, *TAPER), np.float32)
 
     def go_on(
         self, number: int, hidden: NDArray[np.bool_], labels: NDArray[np.uint8], rgb: NDArray[np.uint8]
@@ -178,12 +196,27 @@ class _Leg:
         away = aside - middle * (1 - up)
         # Round the hip, so that nothing sticks out of the trunk when the thigh turns.
         away = np.where(along < 0, np.copysign(np.hypot(away, along), away), away) / (
-            half * self._wider(along)
+            half * self._taper(along)
         )
         place = np.clip((away + 1) / 2 * BINS - 0.5, 0, BINS - 1.001)
         low = place.astype(int)
         share = (place - low)[:, None]
         return away, self.colours[low] * (1 - share) + self.colours[np.minimum(low + 1, BINS - 1)] * share
+
+
+def _below(cloth: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) the rows from the cloth's middle on."""
+    rows = np.nonzero(cloth.any(axis=1))[0]
+    area = np.zeros_like(cloth)
+    if len(rows):
+        area[int(rows.mean()) :] = True
+    return area
+
+
+def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) the largest piece of ``mask``."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    return np.asarray(pieces == 1 + int(stats[1:, 4].argmax()), np.bool_) if count > 2 else mask
 
 
 def _touching(mask: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
