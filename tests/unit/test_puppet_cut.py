@@ -273,3 +273,34 @@ def test_a_soft_cut_is_half_at_the_border() -> None:
     assert edge[35] == pytest.approx(0.0)
     # Soft only beside the border: what is well inside stays whole.
     assert ((edge > 0.01) & (edge < 0.99)).sum() <= 8
+
+
+def before_a_flap(colour: tuple[int, int, int]) -> tuple[CapsuleFigure, NDArray[np.bool_]]:
+    """A bare hand before a piece beside the thigh, which the hand cuts off from the trunk."""
+    joints = standing()
+    arm(joints, 0, (330, 260), (322, 336))
+    figure = draw(joints)
+    piece = np.zeros_like(figure.alpha)
+    cv2.rectangle(piece, (300, 340), (385, 400), 1.0, -1)
+    where = (piece > 0) & (figure.truth != NUMBERS["left arm"]) & (figure.truth != NUMBERS["left leg"])
+    rgb = figure.foreground.copy()
+    rgb[where] = colour
+    truth = np.where(where & (figure.truth == NOTHING), TRUNK, figure.truth).astype(np.uint8)
+    whole = CapsuleFigure(joints, np.maximum(figure.alpha, piece), rgb, figure.background, truth)
+    return whole, where & (np.arange(480)[None] > 345)
+
+
+def test_a_flap_behind_a_hand_is_not_the_hands() -> None:
+    figure, flap = before_a_flap((20, 20, 30))
+    _, labels = cut(figure)
+    assert share(labels, flap, "left arm") < 0.3
+
+
+def test_a_print_on_a_sleeve_is_the_sleeves() -> None:
+    figure = draw(standing())
+    elbow = figure.joints[13]
+    rgb = figure.foreground.copy()
+    patch = disc(figure, elbow, 9)
+    rgb[patch] = (30, 60, 200)
+    _, labels = cut(CapsuleFigure(figure.joints, figure.alpha, rgb, figure.background, figure.truth))
+    assert share(labels, patch, "left arm") > 0.95

@@ -114,3 +114,17 @@ def test_without_hair_the_picture_is_unchanged() -> None:
     bare, layer = part_hair(figure.alpha, figure.foreground, nothing, cut, figure.joints)
     assert layer is None
     assert bare is figure.foreground
+
+
+def test_the_lines_of_a_drawing_are_no_hair() -> None:
+    """Hair and every outline in one ink: an arm that loses its outline is worse than a lock that stays on it."""
+    figure, hair = haired()
+    outline = np.zeros(figure.alpha.shape, np.uint8)
+    core = (figure.alpha > 0.5).astype(np.uint8)
+    contours, _ = cv2.findContours(core, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(outline, contours, -1, 1, 22)
+    inked = figure.foreground.copy()
+    inked[...] = (232, 228, 220)
+    inked[hair | (outline > 0)] = BROWN
+    drawing = CapsuleFigure(figure.joints, figure.alpha, inked, figure.background, figure.truth)
+    assert not found(drawing).any()

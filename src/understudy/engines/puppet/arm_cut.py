@@ -12,6 +12,7 @@ from understudy.engines.puppet.band import find_band
 from understudy.engines.puppet.colours import Colours, seen_along
 from understudy.engines.puppet.parts import Limb, figure_size
 from understudy.engines.puppet.seam import disc_into, fill_between
+from understudy.engines.puppet.skin import is_bare
 from understudy.engines.puppet.strip import Strip
 from understudy.engines.puppet.walker import links, walk
 from understudy.tracking.motion import Floats
@@ -34,6 +35,13 @@ HOLD, FIRM = (
     0.05,
     0.55,
 )  # weight of a pixel's own evidence against that of its neighbours, and where place is sure
+BARE = 0.3  # of a hand's place that must show the face's tone, to be taken for bare
+REFUSED = -1.0  # log-odds by colour below which a pixel is surely none of the arm's
+SLEEVE_LAB, CUFF = (
+    16.0,
+    2.45,
+)  # a cuff's colour is so near to the sleeve's, and it ends so far beyond the wrist
+SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
 
 
@@ -45,11 +53,14 @@ def arm_mask(
     head: NDArray[np.bool_],
     hair: NDArray[np.bool_],
     joints: Floats,
-) -> tuple[NDArray[np.bool_], Floats]:
-    """((H, W), (3,)) the pixels of an arm along ``line`` (4, 2) and its half widths at the three segments.
+    skin: Floats | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
+    """((H, W), (H, W), (3,)) the pixels of an arm along ``line`` (4, 2), those about it that are surely none of it,
+    and its half widths at the three segments.
 
     ``figure`` (H, W) the matte, ``lab`` (H, W, 3) the picture, ``head`` (H, W) where only a hand can be the arm's,
-    ``hair`` (H, W) what may lie on it: where it does it is in the mask.
+    ``hair`` (H, W) what may lie on it: where it does it is in the mask,
+    ``skin`` (2,) the tone of a bare hand.
     """
     guess = (np.array(ARM_WIDTHS) * figure_size(joints)).astype(np.float32)
     head = head & ~_near(line, head, 0.8 * float(guess[2]))
@@ -64,8 +75,10 @@ def arm_mask(
     for i in range(len(one) - 1):
         fill_between(area, one[i : i + 2], other[i : i + 2])
     disc_into(area, line[3], float(outer[-1] + inner[-1]) / 2)
-    mask = _to_the_pixel(area.astype(bool), line, float(guess[1]), figure & ~head, lab, hair, joints)
-    return mask, _half_widths(strip, (outer + inner) / 2, guess)
+    mask, refused = _to_the_pixel(
+        area.astype(bool), line, float(guess[1]), figure & ~head, lab, hair, joints, skin
+    )
+    return mask, refused, _half_widths(strip, (outer + inner) / 2, guess)
 
 
 def _half_widths(strip: Strip, half: Floats, guess: Floats) -> Floats:
@@ -85,29 +98,33 @@ def _to_the_pixel(
     lab: Floats,
     hair: NDArray[np.bool_],
     joints: Floats,
-) -> NDArray[np.bool_]:
-    """(H, W) the ``band`` with its border moved to where colours change, as far as its place is unsure."""
+    skin: Floats | None,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """((H, W), (H, W)) the ``band`` with its border moved to where colours change, as far as its place is unsure, and
+    what about it is surely not the arm's."""
     ys, xs = np.nonzero(band)
     if not len(xs):
-        return band
+        return band, np.zeros_like(band)
     reach = round((LOOSE + 0.4) * width)
     y0, x0 = max(int(ys.min()) - reach, 0), max(int(xs.min()) - reach, 0)
     box = (slice(y0, int(ys.max()) + reach + 1), slice(x0, int(xs.max()) + reach + 1))
-    mine = band[box].astype(np.uint8)
-    away = cv2.distanceTransform(1 - mine, cv2.DIST_L2, 5)
-    depth = (cv2.distanceTransform(mine, cv2.DIST_L2, 5) - away) / width
+    inner = band[box].astype(np.uint8)
+    away = cv2.distanceTransform(1 - inner, cv2.DIST_L2, 5)
+    depth = (cv2.distanceTransform(inner, cv2.DIST_L2, 5) - away) / width
     near = figure[box] & (depth > -LOOSE - 0.4)
     x, y = np.meshgrid(
-        np.arange(mine.shape[1], dtype=np.float32) + x0, np.arange(mine.shape[0], dtype=np.float32) + y0
+        np.arange(inner.shape[1], dtype=np.float32) + x0, np.arange(inner.shape[0], dtype=np.float32) + y0
     )
     along = _along(x, y, line)
+    clothed = _clothed(lab[box], along, depth, near, skin)
     place = np.clip(depth / np.interp(along, (1.9, 2.1), UNSURE), -1, 1) * PLACE
+    place = np.where(clothed, np.minimum(place, 0.0), place)
     off = cv2.distanceTransform((~trunk_outline(joints, band.shape)).astype(np.uint8), cv2.DIST_L2, 5)[box]
     bone = line[1] - line[0]
     # Beside a hanging arm's shoulder is the cheek, or hair.
     below = (x - line[0][0]) * bone[0] + (y - line[0][1]) * bone[1] > 0
     told = near & ~hair[box]
-    loose = (off > away) & (depth > -LOOSE) & below & told
+    loose = (off > away) & (depth > -LOOSE) & below & told & ~clothed
     place = np.where(loose, np.maximum(place, LOOSE_ODDS), place)
     place = np.minimum(place, np.interp(along, (2.4, 2.6), (PLACE, TIP_ODDS)))
     sure = np.abs(place) >= PLACE
@@ -115,16 +132,43 @@ def _to_the_pixel(
     right, down = links(lab[box], figure[box])
     chance = 1 / (1 + np.exp(-place))
     for _ in range(ROUNDS):
-        ours = np.where(told & (depth > -0.3), chance**2, 0)
+        ours = np.where(told & (depth > -0.3) & ~clothed, chance**2, 0)
         # What may be the arm's sleeve tells less about the others' colours.
         theirs = np.where(told, (1 - chance) ** 2 * np.where(loose, 0.3, 1.0), 0)
-        alone = 1 / (1 + np.exp(-(place + told * colours.odds(ours, theirs))))
+        odds = told * colours.odds(ours, theirs)
+        alone = 1 / (1 + np.exp(-(place + odds)))
         alone = np.where(sure, place > 0, alone)
         hold = np.where(sure, FIRM, HOLD)
         chance = walk(right, down, hold * alone * near, np.where(near, hold * (1 - alone), 1.0))
-    out = np.zeros_like(band)
-    out[box] = near & (chance > 0.5)
-    return out
+    mine, refused = np.zeros_like(band), np.zeros_like(band)
+    mine[box] = _without_specks(near & (chance > 0.5))
+    refused[box] = near & (odds < REFUSED)
+    return mine, refused
+
+
+def _clothed(
+    lab: Floats, along: Floats, depth: Floats, near: NDArray[np.bool_], skin: Floats | None
+) -> NDArray[np.bool_]:
+    """(h, w) what about a bare hand has neither the ``skin``'s tone nor the colour of the sleeve that ends there."""
+    hand = (along > 2.1) & near
+    inner = hand & (depth > 0)
+    if skin is None or not inner.any():
+        return np.zeros_like(near)
+    bare = is_bare(lab, skin)
+    if float(bare[inner].mean()) < BARE:
+        return np.zeros_like(near)
+    sleeve = near & (depth > 0.15) & (along > 1.6) & (along < 2.0)
+    if sleeve.any():
+        apart = (lab - np.median(lab[sleeve], axis=0)) * (0.5, 1.0, 1.0)
+        bare |= (np.sqrt((apart**2).sum(axis=2)) < SLEEVE_LAB) & (along < CUFF)
+    return hand & ~bare
+
+
+def _without_specks(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    keep = stats[:, cv2.CC_STAT_AREA] >= SPECK * float(mask.sum())
+    keep[0] = False
+    return np.asarray(keep[islands], np.bool_)
 
 
 def _along(x: Floats, y: Floats, line: Floats) -> Floats:

@@ -17,6 +17,7 @@ from understudy.engines.puppet.arm_cut import arm_mask
 from understudy.engines.puppet.leg_cut import leg_mask
 from understudy.engines.puppet.parts import FINGER_REACH, TOE_REACH, Limb, figure_size
 from understudy.engines.puppet.seam import edge_strength, extent, normal_outwards
+from understudy.engines.puppet.skin import skin_tone
 from understudy.tracking.motion import Floats
 
 # Half widths of thigh, shin, foot over the figure's size (`figure_size`), as seen on dressed adults; what the matte
@@ -33,6 +34,7 @@ class Corridor:
     polyline: Floats  # (4, 2), far point moved to the fingertips or the toe's tip
     radii: Floats  # (3,)
     covered: NDArray[np.bool_] | None = None  # (H, W) where hair hides the limb
+    refused: NDArray[np.bool_] | None = None  # (H, W) what lies about it and is surely none of it
 
 
 def extended(limb: Limb, joints: Floats) -> Floats:
@@ -57,15 +59,16 @@ def corridors(
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     head = head_area(joints, inside.shape)
     hair = np.zeros_like(inside) if hair is None else hair
+    skin = skin_tone(lab, joints)
     lines = {limb.name: extended(limb, joints) for limb in limbs}
     found: dict[str, Corridor] = {}
     hidden = np.zeros_like(inside)  # what the arms hide of the legs
     for limb in limbs:
         if limb.arm:
-            mask, radii = arm_mask(limb, lines[limb.name], inside, lab, head, hair, joints)
+            mask, refused, radii = arm_mask(limb, lines[limb.name], inside, lab, head, hair, joints, skin)
             line = lines[limb.name]
             covered = hair & (mask | disc(inside.shape, line[0], float(radii[0])))
-            found[limb.name] = Corridor(limb, mask & ~hair, line, radii, covered)
+            found[limb.name] = Corridor(limb, mask & ~hair, line, radii, covered, refused)
             hidden |= mask & inside
     legs = [limb for limb in limbs if not limb.arm]
     tied = _tied_radii(legs, lines, inside, hidden, joints, figure_size(joints))

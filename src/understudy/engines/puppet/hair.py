@@ -20,6 +20,7 @@ LOWEST = 0.8  # of the way from shoulders to hips: lower, hair is ever less like
 THIN = 0.1  # half the width of what is too thin to count as hair, in lengths of the face from eyes to mouth
 LEAST = 0.05  # of the hair about the face that an island of hair must have
 TIPS = 0.6  # lengths of the face that thin tips reach beyond thicker locks
+ON_HANDS = 0.12  # of the hands' places that hair may cover: more, and it is the lines of a drawing
 ROUNDS = 2
 HOLD = 0.05  # weight of a pixel's own evidence against that of its neighbours
 
@@ -85,6 +86,9 @@ def find_hair(
     # Their tips and strands are thin, and light shines through.
     hair &= (cv2.distanceTransform(1 - locks, cv2.DIST_L2, 5) < TIPS * face / SHRINK).astype(np.uint8)
     hair = cv2.morphologyEx(hair, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & inside
+    hands = _hands(small.shape[:2], arms, shoulders) & inside
+    if hands.any() and float(hair[hands].mean()) > ON_HANDS:
+        return found
     whole = cv2.resize(hair.astype(np.float32), (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray((whole > 0.5) & figure, np.bool_)
 
@@ -95,6 +99,16 @@ def _islands(mask: NDArray[np.uint8], counted: NDArray[np.uint8], least: float) 
     keep = np.bincount(islands[counted > 0], minlength=count) >= max(least, 1.0)
     keep[0] = False
     return np.asarray(keep[islands], np.uint8)
+
+
+def _hands(shape: tuple[int, ...], arms: list[Floats], shoulders: float) -> NDArray[np.bool_]:
+    """(h, w) at the small size: about the wrists and hands."""
+    area = np.zeros(shape, np.uint8)
+    for arm in arms:
+        ends = (arm[1] + 0.6 * (arm[2] - arm[1]), arm[2], 2 * arm[3] - arm[2])
+        path = np.rint(np.array(ends) / SHRINK).astype(np.int32)
+        cv2.polylines(area, [path.reshape(-1, 1, 2)], False, 1, max(round(0.3 * shoulders / SHRINK), 1))
+    return area.astype(bool)
 
 
 def _clothes(shape: tuple[int, ...], joints: Floats, arms: list[Floats]) -> NDArray[np.bool_]:

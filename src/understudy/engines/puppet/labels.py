@@ -14,6 +14,7 @@ from understudy.tracking.motion import Floats
 
 TRUNK = 0
 SLIVER = 0.045  # half width of a strip, in figure sizes
+OUTLINE = 0.3  # of a limb's half width: islands that are thinner on each side have no colours of their own
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
 
@@ -62,7 +63,11 @@ def _adopt_slivers(
         ring = cv2.dilate(mine.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~mine
         touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
         limb = int(touching[1:].argmax()) + 1
-        if limb in arms and touching[limb] > 2 * touching[TRUNK]:
+        if (
+            limb in arms
+            and touching[limb] > 2 * touching[TRUNK]
+            and not _refused(mine, box, corridors[limb - 1])
+        ):
             labels[box][mine] = limb
 
 
@@ -84,8 +89,13 @@ def _adopt_orphans(
         mine = islands[box] == island
         ring = cv2.dilate(mine.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~mine
         touching = np.bincount(labels[box][ring & core[box]], minlength=len(corridors) + 1)
-        if touching[1:].sum() == 0:
+        refused = np.array([_refused(mine, box, c) for c in corridors])
+        # A print on a sleeve or a toy in a hand is the arm's, whatever its colours: it has nowhere else to go.
+        edge = x == 0 or y == 0 or x + w == labels.shape[1] or y + h == labels.shape[0]
+        refused &= edge or touching[1:] < 0.95 * touching[1:].sum()
+        if touching[1:].sum() == 0 or refused[touching[1:].argmax()]:
             continue
+        touching[1:][refused] = 0
         arms = np.array([c.limb.arm for c in corridors])
         fingers = np.where(arms, touching[1:], 0)
         # Between a hand and a leg lie fingertips.
@@ -95,6 +105,16 @@ def _adopt_orphans(
         on_trunk = float(trunk[box][mine].mean())
         if share < LARGEST_ORPHAN and (on_trunk < 0.5 or share < 0.1):
             labels[box][mine] = limb + 1
+
+
+def _refused(island: NDArray[np.bool_], box: tuple[slice, slice], corridor: Corridor) -> bool:
+    """Whether an island (h, w) of the picture's ``box`` has colours that the limb beside it has not."""
+    if corridor.refused is None:
+        return False
+    thick = cv2.distanceTransform(np.pad(island, 1).astype(np.uint8), cv2.DIST_L2, 3)
+    if float(thick.max()) < OUTLINE * float(corridor.radii.max()):  # a drawing's line about the limb
+        return False
+    return float(corridor.refused[box][island].mean()) > 0.5
 
 
 def _trunk_islands(islands: NDArray[np.int32], stats: NDArray[np.int32], joints: Floats) -> set[int]:
