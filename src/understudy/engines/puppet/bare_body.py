@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import grown
+from understudy.engines.puppet.areas import below_hips, grown
 from understudy.engines.puppet.body_outline import body_outline
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
-from understudy.engines.puppet.parts import HIPS, SHOULDERS, centre, figure_size
+from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, centre, figure_size
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -22,6 +22,9 @@ RIM_PX = 3  # beside an arm, that show its edge and are filled anew
 MIRROR_FROM = (
     0.1  # figure sizes from what is seen, where the trunk's other half is likelier than the same part on
 )
+EYES = (2, 5)  # the middles of both
+FACE_MIRROR_PX = 2.0  # from what is seen of a face, where its other half is likelier than the same part on
+LEAST_FACE_PX = 6.0  # between eyes and mouth, to tell how the face leans
 SOFT_PX = 4  # beyond the outline of what is filled, so that its soft edge holds nothing of the arm
 
 
@@ -52,8 +55,15 @@ def bare_body(
     behind[outline.hidden] = _nearest(labels, body)[outline.hidden]
     rim = grown(outline.hidden, RIM_PX) & body
     area = (grown(outline.hidden, SOFT_PX) & arm_pixels(labels, cut)) | rim
-    axis = (centre(joints, HIPS), centre(joints, SHOULDERS))
-    return BareBody(labels, behind, fill_hidden(rgb, body & ~rim, area, axis, MIRROR_FROM * size))
+    own = body & ~rim
+    hips, shoulders = centre(joints, HIPS), centre(joints, SHOULDERS)
+    trunk = below_hips(joints, core.shape, float(np.hypot(*(hips - shoulders))))
+    filled = fill_hidden(rgb, own, area & trunk, (hips, shoulders), MIRROR_FROM * size)
+    # Behind a hand on the face lies the face's other half.
+    eyes, mouth = joints[list(EYES)].mean(axis=0), centre(joints, (MOUTH_LEFT, MOUTH_RIGHT))
+    face = (mouth, eyes) if float(np.hypot(*(mouth - eyes))) > LEAST_FACE_PX else (shoulders, mouth)
+    filled = fill_hidden(filled, own & ~trunk, area & ~trunk, face, FACE_MIRROR_PX)
+    return BareBody(labels, behind, filled)
 
 
 def arm_pixels(labels: NDArray[np.uint8], cut: list[Corridor]) -> NDArray[np.bool_]:

@@ -24,9 +24,7 @@ Mask = NDArray[np.bool_]
 KNEES = (25, 26)
 ABOVE, BELOW = 0.9, 1.1  # rows looked at above the shoulders and below the hips, in lengths of the spine
 REACH = 1.8  # columns looked at to each side, in figure sizes
-STURDY = (
-    0.02  # half width of what counts as body beside an arm, in figure sizes: less is a remainder of the cut
-)
+STURDY = 0.02  # half width, in figure sizes, of what is body beside an arm: less is a remainder of the cut
 WAVE = 0.35  # wavelength in figure sizes below which a hidden outline is smooth
 BEHIND_PX = 4.0  # how far the body goes on behind the soft edge of an arm, at the least
 # Weights of a row that is seen, of an outline beyond what is seen, and of the other side's shape.
