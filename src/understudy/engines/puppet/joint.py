@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from understudy.engines.puppet.warp import BoneMap, moved, rotation, smoothstep, wrapped
+from understudy.engines.puppet.warp import BoneMap, moved, smoothstep, wrapped
 from understudy.tracking.motion import Floats
 
 ROUND = (1.0, 6.0)  # degrees between the bones over which they become two rigid halves of a round hinge
@@ -23,6 +23,7 @@ WRONG_WAY = (
     220.0,
     270.0,
 )  # degrees of turn against the rest pose that only come from folding through: rigid as well
+LEAST = math.radians(2)  # between two bones, so that a run has some room
 WEDGE = math.radians(40)  # half of the texture's wedge that an opening side spreads out
 WEDGE_SHARE = 0.35  # of a side that is narrower in the picture
 SHARP_CREASE = (
@@ -51,7 +52,7 @@ class Bend:
     reach: tuple[float, float]
 
 
-LIMB = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(2.0, 5.0))
+LIMB = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(2.0, 4.5))
 HIP = Bend(middle=0.5, soft=0.25, under=0.15, held=0.42, reach=(1.0, 2.6))
 # The chest and what lies on the shoulder stay as they are; the armpit's cloth goes with the arm.
 SHOULDER = Bend(middle=0.72, soft=0.2, under=0.35, held=0.45, reach=(1.0, 3.0))
@@ -127,8 +128,8 @@ class Joint:
             return
         whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
         # Even in the logarithm, so that a change of stretch fades slower than the distance grows.
-        away = np.log(np.maximum(x * x + y * y, np.float32(1e-4)))
-        blend = self.flex * (1 - smoothstep((away - whole) / (gone - whole)))
+        near = smoothstep((gone - np.log(x * x + y * y + np.float32(1e-4))) * (1 / (gone - whole)))
+        blend = self.flex * near
         if weight is not None:
             blend *= weight[window]
         child = own is self.child
@@ -136,16 +137,15 @@ class Joint:
         turn = self.parent.turn + (self.rest_opening - self.opening) * share
         cosine, sine = np.cos(turn), np.sin(turn)
         u, v = cosine * x - sine * y, sine * x + cosine * y
-        (a, b), (_, c) = self._stretches[0]
-        (p, q), (_, r) = self._stretches[1]
-        (e, f), (g, h) = own.matrix
+        (a, b, c), (p, q, r) = self._stretches
+        (e, f), (g, h) = own.matrix.tolist()
         changed = field[window]
         changed[..., 0] += a * u + b * v + share * (p * u + q * v) - (e * x + f * y)
         changed[..., 1] += b * u + c * v + share * (q * u + r * v) - (g * x + h * y)
 
     def _share(self, angle: Floats, child: bool) -> Floats:
         """The child's share in the blend at these angles of the frame, as its or its parent's layer sees it."""
-        first, second, third, fourth = self._runs[child]
+        first, second, third, fourth = self._runs(child)
         round_ = angle - np.float32(self.backwards)
         round_ += np.float32(2 * math.pi) * (round_ < 0)
         share = _ramp(round_, first, second) - _ramp(round_, third, fourth)
@@ -160,26 +160,22 @@ class Joint:
             share = 1 + _ramp(from_child, kept, kept + SEAM) * (share - 1)
         return share
 
-    @cached_property
-    def _runs(self) -> tuple[tuple[float, float, float, float], ...]:
-        """For the parent's and the child's layer: from the parent's axis round to it again, where the run to the child
-        begins and ends, and where the run back does."""
-        least = math.radians(2)
-        opening = min(max(self.opening, least), 2 * math.pi - least)
-        runs = []
-        for role in (1.0, -1.0):
-            first = _run(self.bend, opening, self.rest_opening, role)
-            last = _run(self.bend, 2 * math.pi - opening, 2 * math.pi - self.rest_opening, role)
-            runs.append((first[0], opening - first[1], opening + last[1], 2 * math.pi - last[0]))
-        return tuple(runs)
+    def _runs(self, child: bool) -> tuple[float, float, float, float]:
+        """For a layer: from the parent's axis round to it again, where the run to the child begins and ends, and where
+        the run back does."""
+        opening = min(max(self.opening, LEAST), 2 * math.pi - LEAST)
+        role = -1.0 if child else 1.0
+        first = _run(self.bend, opening, self.rest_opening, role)
+        last = _run(self.bend, 2 * math.pi - opening, 2 * math.pi - self.rest_opening, role)
+        return first[0], opening - first[1], opening + last[1], 2 * math.pi - last[0]
 
     @cached_property
-    def _stretches(self) -> tuple[Floats, Floats]:
-        """The parent's stretch as it acts after its turn, in the rest pose's axes, and what the child's adds to it."""
-        parent, child = (
-            rotation(bone.turn) @ bone.stretch @ rotation(-bone.turn) for bone in (self.parent, self.child)
-        )
-        return parent, child - parent
+    def _stretches(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+        """The parent's stretch as it acts after its turn, in the rest pose's axes, and what the child's adds to it: the
+        symmetric matrices' upper left, upper right and lower right."""
+        a, b, c = _turned(self.parent)
+        d, e, f = _turned(self.child)
+        return (a, b, c), (d - a, e - b, f - c)
 
     def _window(self, grid: Floats) -> tuple[slice, ...]:
         """The part of a regular grid that the joint reaches; of single points all."""
@@ -190,6 +186,17 @@ class Joint:
             _within(grid[:, 0, 1], float(self.posed[1]), reach),
             _within(grid[0, :, 0], float(self.posed[0]), reach),
         )
+
+
+def _turned(bone: BoneMap) -> tuple[float, float, float]:
+    """A bone's stretch in the rest pose's axes: upper left, upper right, lower right."""
+    (a, b), (_, d) = bone.stretch.tolist()
+    c, s = math.cos(bone.turn), math.sin(bone.turn)
+    return (
+        a * c * c - 2 * b * c * s + d * s * s,
+        (a - d) * c * s + b * (c * c - s * s),
+        a * s * s + 2 * b * c * s + d * c * c,
+    )
 
 
 def _ramp(x: Floats, start: float, stop: float) -> Floats:

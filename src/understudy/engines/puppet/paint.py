@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,10 +16,10 @@ from understudy.tracking.motion import Floats
 
 CELL = 8  # pixels between two nodes of a warp field
 FINE_CELL = 4  # for small layers, whose joints are small
-FINE_AREA = 120 * 120  # pixels of a texture up to which the nodes lie fine
+FINE_AREA = 80 * 80  # pixels of a texture up to which the nodes lie fine
 BLOCK = 8  # pixels of a texture that are seen or not seen together
 MARGIN = 2  # blocks about what is seen that count as seen: so far a pixel's source may lie from its node's
-BAND = 12  # rows of nodes that are searched for what is seen in them, and painted, at once
+BAND = 14  # rows of nodes that are searched for what is seen in them, and painted, at once
 WORTH = 64 * 64  # a smaller box is not searched for what is seen in it
 
 Field = Callable[[Floats], Floats]
@@ -35,6 +37,7 @@ class Canvas:
         self._clean = cv2.cvtColor(background, cv2.COLOR_RGB2RGBA)
         self._pixels = self._clean.copy()
         self._touched: Box | None = None  # what has been painted on
+        self._rooms: dict[str, NDArray[np.uint8]] = {}
         self._blocks: dict[str, NDArray[np.bool_]] = {}
 
     def clear(self) -> None:
@@ -48,7 +51,7 @@ class Canvas:
         made = self._background.copy()
         if self._touched is not None:
             x0, y0, x1, y1 = self._touched
-            made[y0:y1, x0:x1] = cv2.cvtColor(self._pixels[y0:y1, x0:x1], cv2.COLOR_RGBA2RGB)
+            cv2.cvtColor(self._pixels[y0:y1, x0:x1], cv2.COLOR_RGBA2RGB, dst=made[y0:y1, x0:x1])
         return made
 
     def paint(self, layer: Layer, field: Field, box: Box) -> None:
@@ -80,17 +83,31 @@ class Canvas:
         """Paint the pixels of ``box`` whose nearest node is among ``nodes`` of ``source`` (rows, columns, 2)."""
         left, top, right, bottom = nodes
         near = source[top - 1 : bottom + 1, left - 1 : right + 1]
-        dense = cv2.resize(near, (near.shape[1] * cell, near.shape[0] * cell), interpolation=cv2.INTER_LINEAR)
+        rows, columns = near.shape[0] * cell, near.shape[1] * cell
+        dense = self._room("source", (rows, columns, 2), np.float32)
+        cv2.resize(near, (columns, rows), dst=dense, interpolation=cv2.INTER_LINEAR)
         x, y = box[0] + (left - 1) * cell, box[1] + (top - 1) * cell
         width, height = min((right - left) * cell, box[2] - x), min((bottom - top) * cell, box[3] - y)
         dense = dense[cell : cell + height, cell : cell + width]
-        patch = cv2.remap(layer.texture, dense, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        patch = self._room("patch", (height, width, 4))
+        cv2.remap(layer.texture, dense, None, cv2.INTER_LINEAR, dst=patch, borderMode=cv2.BORDER_CONSTANT)
         under = self._pixels[y : y + height, x : x + width]
-        through = cv2.bitwise_not(cv2.extractChannel(patch, 3))
-        cv2.multiply(under, cv2.merge([through] * 4), dst=under, scale=1 / 255)
+        through = self._room("through", (height, width))
+        cv2.extractChannel(patch, 3, dst=through)
+        cv2.bitwise_not(through, dst=through)
+        four = self._room("four", (height, width, 4))
+        cv2.merge([through] * 4, dst=four)
+        cv2.multiply(under, four, dst=under, scale=1 / 255)
         cv2.add(under, patch, dst=under)
         old = self._touched or (x, y, x, y)
         self._touched = min(old[0], x), min(old[1], y), max(old[2], x + width), max(old[3], y + height)
+
+    def _room(self, name: str, shape: tuple[int, ...], kind: type[np.generic] = np.uint8) -> NDArray[Any]:
+        """Memory that is used again and again: fresh pages for every layer cost as much as painting it."""
+        size = math.prod(shape) * np.dtype(kind).itemsize
+        if name not in self._rooms or len(self._rooms[name]) < size:
+            self._rooms[name] = np.empty(2 * size, np.uint8)
+        return self._rooms[name][:size].view(kind).reshape(shape)
 
     def _seen(self, layer: Layer, source: Floats) -> NDArray[np.bool_]:
         """(rows, columns) whether the layer can be seen about a node with this source in its texture."""
