@@ -150,3 +150,49 @@ def test_hips_on_shoulders_still_give_a_field(grid: Floats) -> None:
     assert np.isfinite(TrunkPose(rest, posed).field(grid, ())).all()
     posed[12], posed[24] = posed[11], posed[23]
     assert np.isfinite(TrunkPose(rest, posed).field(grid, ())).all()
+
+
+def test_a_raised_arm_takes_its_shoulder_along_and_the_trunk_follows() -> None:
+    rest_joints = standing()
+    rest = TrunkRest.of(rest_joints)
+    joints = rest_joints.copy()
+    joints[13], joints[15] = (300, 90), (300, 10)  # the left arm straight up
+    pose = TrunkPose(rest, joints)
+    left, right = (
+        pose.lifted(limb, extended(limb, joints), extended(limb, rest_joints)) for limb in LIMBS[:2]
+    )
+    np.testing.assert_array_equal(right, extended(LIMBS[1], joints))
+    rise = joints[11] - left[0]
+    width = joints[11, 0] - joints[12, 0]
+    assert 0.08 * width < rise[1] < 0.15 * width  # up
+    assert 0 < rise[0] < 0.08 * width  # towards the neck
+    np.testing.assert_allclose(pose.field(left[:1], ()), rest_joints[[11]], atol=0.05)
+    # The other shoulder and the belly know nothing of it.
+    still = np.array([rest_joints[12], (240, 330)], np.float32)
+    np.testing.assert_allclose(pose.field(still, ()), still, atol=0.05)
+
+
+def test_the_shoulders_rise_never_folds_the_trunk(grid: Floats) -> None:
+    rest_joints = standing()
+    joints = rest_joints.copy()
+    for side in (0, 1):
+        joints[13 + side], joints[15 + side] = joints[11 + side] - (0, 120), joints[11 + side] - (0, 220)
+    pose = TrunkPose(TrunkRest.of(rest_joints), joints)
+    for limb in LIMBS[:2]:
+        pose.lifted(limb, extended(limb, joints), extended(limb, rest_joints))
+    field = pose.field(grid, ())
+    right, down = np.diff(field, axis=1)[:-1], np.diff(field, axis=0)[:, :-1]
+    assert (right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0] > 0).all()
+
+
+def test_a_trunk_seen_from_the_side_does_not_stretch_to_its_arms() -> None:
+    rest_joints = standing()
+    rest = TrunkRest.of(rest_joints)
+    shares = []
+    for width in (1.0, 0.8, 0.6, 0.4):
+        joints = rest_joints.copy()
+        joints[11:, 0] = 240 + width * (joints[11:, 0] - 240)
+        shares.append(TrunkPose(rest, joints).frontal)
+    assert shares[0] == 1.0
+    assert shares[-1] == 0.0
+    assert shares == sorted(shares, reverse=True)
