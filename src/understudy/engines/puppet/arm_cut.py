@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +47,17 @@ SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
 
 
-def arm_mask(
+@dataclass(frozen=True)
+class ArmPart:
+    """An arm's pixels ``mask`` (H, W), what about it is surely none of it ``refused`` (H, W), and its half widths
+    ``radii`` (3,) at the three segments."""
+
+    mask: NDArray[np.bool_]
+    refused: NDArray[np.bool_]
+    radii: Floats
+
+
+def arm_part(
     limb: Limb,
     line: Floats,
     figure: NDArray[np.bool_],
@@ -54,14 +66,10 @@ def arm_mask(
     hair: NDArray[np.bool_],
     joints: Floats,
     skin: Floats | None,
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats]:
-    """((H, W), (H, W), (3,)) the pixels of an arm along ``line`` (4, 2), those about it that are surely none of it,
-    and its half widths at the three segments.
-
-    ``figure`` (H, W) the matte, ``lab`` (H, W, 3) the picture, ``head`` (H, W) where only a hand can be the arm's,
-    ``hair`` (H, W) what may lie on it: where it does it is in the mask,
-    ``skin`` (2,) the tone of a bare hand.
-    """
+) -> ArmPart:
+    """Cut the arm along ``line`` (4, 2) out of ``lab`` (H, W, 3), the picture; ``figure`` (H, W) is the matte, ``head``
+    (H, W) where only a hand can be the arm's, ``hair`` (H, W) what may lie on it: where it does it is in the mask,
+    ``skin`` (2,) the tone of a bare hand."""
     guess = (np.array(ARM_WIDTHS) * figure_size(joints)).astype(np.float32)
     head = head & ~_near(line, head, 0.8 * float(guess[2]))
     strip = Strip(limb, line, guess, joints, 3.2 * float(guess.max()))
@@ -78,7 +86,7 @@ def arm_mask(
     mask, refused = _to_the_pixel(
         area.astype(bool), line, float(guess[1]), figure & ~head, lab, hair, joints, skin
     )
-    return mask, refused, _half_widths(strip, (outer + inner) / 2, guess)
+    return ArmPart(mask, refused, _half_widths(strip, (outer + inner) / 2, guess))
 
 
 def _half_widths(strip: Strip, half: Floats, guess: Floats) -> Floats:
