@@ -224,6 +224,13 @@ def test_hands_taken_off_the_crotch_leave_nothing_behind() -> None:
     assert float(blue.mean()) > 0.9
 
 
+def test_an_arm_behind_the_other_hand_is_whole() -> None:
+    made, rig = rigged("hands clasped before a skirt")
+    joints = turned(made.joints, "left arm", 0, -70)
+    along = capsule(made.alpha.shape, joints[13], joints[15] + 0.5 * (joints[19] - joints[15]), 8)
+    assert float(coverage(rig, joints)[along].min()) >= 0.95
+
+
 @pytest.mark.parametrize("lift", [20, 60])
 def test_a_figure_cut_by_the_bottom_edge_goes_on_below_it(lift: int) -> None:
     made, rig = rigged("cut by the edge")

@@ -75,6 +75,9 @@ def rig_limb(
     else:  # a piece of a strap or of hair on the shoulder does not go along
         beyond = root & core & ~mine
         root &= mine | like_arm(rgb, mine & core, beyond, joint_radius(radii, 0))
+        later = [other + 1 for other, c in enumerate(cut) if c.limb.arm and other > index]
+        hidden = corridor.mask & core & np.isin(body.labels, later)  # behind the other arm's hand
+        colours = fill_hidden(rgb, mine & core, hidden, (line[1], line[2]))
     # A little beyond the cut, so that two soft edges side by side leave no line between them in the rest pose.
     beside = grown(mine & core, ARM_EDGE if corridor.limb.arm else LEG_EDGE) & core
     if not corridor.limb.arm:
@@ -84,8 +87,9 @@ def rig_limb(
     nearest = _nearest_segment(zone, line)
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)
+    seen = colours
     if made:
-        reaching = part_reaching_arm(rgb, mine & core, line, radii)
+        reaching = part_reaching_arm(seen, (mine | hidden) & core, line, radii)
         hand = grown(reaching.hand, ARM_EDGE) & ~reaching.upper | reaching.hand
         nearest[zone] = np.where(hand[zone], 2, 0)
         colours = reaching.rgb
@@ -105,9 +109,7 @@ def rig_limb(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
         # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
-        layers.append(
-            cropped(name, rgb if made and k == 2 else colours, alpha * soft(part), 0 if k == 2 else pad)
-        )
+        layers.append(cropped(name, seen if k == 2 else colours, alpha * soft(part), 0 if k == 2 else pad))
     return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
 
 
