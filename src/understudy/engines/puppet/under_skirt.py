@@ -65,10 +65,13 @@ def dressed(alpha: Floats, body: BareBody, hem: Hem, cut: list[Corridor]) -> Dre
         )
         return Dressed(gone, gone, rest)
     found = {i: _Leg.of(cut[i], seen[i], body.rgb) for i in legs}
-    lining = np.zeros_like(cloth)
+    lining, wide = np.zeros_like(cloth), 3
     for i, leg in found.items():
         if leg is not None:
             lining |= leg.strange(seen[i], body.rgb)
+            wide = max(wide, round(WIDE * leg.thigh))
+    # Not the strips along the legs' own edges.
+    lining = cv2.morphologyEx(lining.astype(np.uint8), cv2.MORPH_OPEN, np.ones((1, wide), np.uint8)) > 0
     cloth |= _touching(lining, cloth)
     labels[cloth & np.isin(labels, numbers)] = TRUNK
     behind[cloth & np.isin(behind, numbers)] = TRUNK
@@ -181,11 +184,9 @@ class _Leg:
         ys, xs = ys[near], xs[near]
         colours = self._look(pixels[near])[1]
         away = np.linalg.norm(rgb[ys, xs].astype(np.float32) - colours, axis=1)
-        other = np.zeros(seen.shape, np.uint8)
+        other = np.zeros_like(seen)
         other[ys, xs] = away > STRANGE
-        # Not the strips along the leg's own edges.
-        wide = np.ones((1, max(round(WIDE * self.thigh), 3)), np.uint8)
-        return np.asarray(cv2.morphologyEx(other, cv2.MORPH_OPEN, wide), np.bool_)
+        return other
 
     def _look(self, pixels: Floats) -> tuple[Floats, Floats]:
         """(N,) how far aside of the leg's middle each pixel lies, in half widths, and (N, 3) the leg's colour there."""
