@@ -143,7 +143,22 @@ class _Search:
         values = np.take_along_axis(cost, which.reshape(len(cost), -1), 1).reshape(which.shape)
         chosen = sources[np.take_along_axis(which, values.argmin(2)[..., None], 2)[..., 0]]
         common = self._at[:, None] + self._common(chosen)[None]
-        self._consider(np.concatenate([chosen, common, self._along(lines)], 1))
+        self._consider(np.concatenate([chosen, common, self._straight_on(), self._along(lines)], 1))
+
+    def _straight_on(self) -> Indices:
+        """(n, 4, 2) the nearest pieces straight left, right, above and below, where there are any: folds, boards and
+        bars go on upright or level."""
+        height, width = self._allowed.shape
+        columns, rows = np.arange(width)[None], np.arange(height)[:, None]
+        x = np.clip(self._at[:, 0], self._reach, width - 1)
+        y = np.clip(self._at[:, 1], self._reach, height - 1)
+        left = np.maximum.accumulate(np.where(self._allowed, columns, -1), axis=1)[y, x]
+        right = np.minimum.accumulate(np.where(self._allowed, columns, width)[:, ::-1], axis=1)[:, ::-1][y, x]
+        above = np.maximum.accumulate(np.where(self._allowed, rows, -1), axis=0)[y, x]
+        below = np.minimum.accumulate(np.where(self._allowed, rows, height)[::-1], axis=0)[::-1][y, x]
+        here_x, here_y = self._at.T
+        sides = [(left, here_y), (right, here_y), (here_x, above), (here_x, below)]
+        return np.stack([np.stack(side, 1) for side in sides], 1)
 
     def _along(self, lines: Floats) -> Indices:
         """(n, 2 BEYOND, 2) for places on a hidden line the same line a little beyond its ends; else the place."""
