@@ -5,8 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-
 from capsule_figure import draw, standing
+
 from understudy.engines.puppet.belief import person_belief
 from understudy.engines.puppet.trimap import settle_labels
 from understudy.tracking.backdrop import find_backdrop

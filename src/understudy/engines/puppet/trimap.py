@@ -59,7 +59,9 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
     figure = core.astype(np.uint8)
     within = cv2.distanceTransform(figure, cv2.DIST_L2, 3)
     without = cv2.distanceTransform(1 - figure, cv2.DIST_L2, 3)
-    weight = np.where(surely | ((belief < 0.05) & ~held), 1.0, 0.1).astype(np.float32)
+    # the fainter the belief, the louder a pixel says that its colour is the background's
+    faint = np.interp(belief, (0.15, 0.3), (1.0, 0.1))
+    weight = np.where(surely, 1.0, np.where(held, 0.1, faint)).astype(np.float32)
     return settle(evidence, lab, weight, (within < FAR) & ((without < FAR) | held), REACHES)
 
 
