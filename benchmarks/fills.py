@@ -121,7 +121,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--fills", default=",".join(FILLS))
+    parser.add_argument(
+        "--fills", default="ours,telea,ns", help=f"of {', '.join(FILLS)}; the last two take minutes"
+    )
     chosen = parser.parse_args()
     fills = chosen.fills.split(",")
     rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in fills}
