@@ -138,8 +138,14 @@ class _Leg:
         taken = (along > start + SHADOW * thigh) & (along < start + SAMPLE * thigh)
         if taken.sum() < 30:
             taken = np.ones_like(taken)
-        low, high = (float(v) for v in np.percentile(aside[taken], [3, 97]))
+        # Its width shows farther down, where nothing hangs beside it.
+        clear = (along > start + SAMPLE * thigh) & (along < start + 2 * SAMPLE * thigh)
+        clear = clear if clear.sum() >= 30 else taken
+        low, high = (float(v) for v in np.percentile(aside[clear], [3, 97]))
         if high - low < 2:
+            return None
+        taken &= (aside >= low) & (aside <= high)
+        if not taken.any():
             return None
         place = np.clip((aside[taken] - low) / (high - low) * BINS, 0, BINS - 1).astype(int)
         pixels = rgb[ys[taken], xs[taken]]
