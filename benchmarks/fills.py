@@ -87,7 +87,7 @@ def shift_map(rgb: Frame, alpha: NDArray[np.float32]) -> Frame:
 
 
 def frequency_selective(rgb: Frame, alpha: NDArray[np.float32]) -> Frame:
-    """At a quarter of the size: at full size it takes minutes."""
+    """At a quarter of the size: its cost grows with the hole."""
     hole = find_hole(alpha)
     small = np.asarray(cv2.resize(rgb, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.uint8)
     known = cv2.resize(
@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument(
-        "--fills", default="ours,telea,ns", help=f"of {', '.join(FILLS)}; the last two take minutes"
+        "--fills", default="ours,telea,ns", help=f"of {', '.join(FILLS)}; shiftmap takes minutes"
     )
     chosen = parser.parse_args()
     fills = chosen.fills.split(",")
