@@ -304,3 +304,15 @@ def test_a_print_on_a_sleeve_is_the_sleeves() -> None:
     rgb[patch] = (30, 60, 200)
     _, labels = cut(CapsuleFigure(figure.joints, figure.alpha, rgb, figure.background, figure.truth))
     assert share(labels, patch, "left arm") > 0.95
+
+
+def test_the_outline_of_a_drawn_arm_is_the_arms() -> None:
+    """Thick lines in one ink about paper: no colour of the arm's own is in them, and they run on about the trunk."""
+    figure = draw(standing())
+    whole = (figure.alpha > 0.5).astype(np.uint8)
+    inside = cv2.erode(whole, np.ones((9, 9), np.uint8)) > 0
+    rgb = np.where(inside[..., None], np.uint8(225), np.uint8(60)) * np.ones(3, np.uint8)
+    _, labels = cut(CapsuleFigure(figure.joints, figure.alpha, rgb, figure.background, figure.truth))
+    line = (whole > 0) & ~inside & (figure.truth == NUMBERS["left arm"])
+    line[: round(float(figure.joints[11][1])) + 40] = False
+    assert share(labels, line, "left arm") > 0.9

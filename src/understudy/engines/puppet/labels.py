@@ -14,6 +14,8 @@ from understudy.tracking.motion import Floats
 
 TRUNK = 0
 SLIVER = 0.045  # half width of a strip, in figure sizes
+LINES = 1.0  # half widths beside an arm in which lines are its own
+INKED = 0.4  # of an arm's border that lines make up, if they are its outline
 OUTLINE = 0.3  # of a limb's half width: islands that are thinner on each side have no colours of their own
 LARGEST_ORPHAN = 0.8  # of the limb's own area
 
@@ -34,11 +36,39 @@ def label_pixels(
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
     share_between_legs(labels, core, corridors, joints)
+    _adopt_lines(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
     if hair is not None:
         labels[hair & core] = TRUNK
     return _spread(labels, core)
+
+
+def _adopt_lines(
+    labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
+) -> None:
+    """A drawing's lines about an arm, off the trunk and nearer to the arm, are the arm's: its colours end inside them."""
+    outline = trunk_outline(joints, labels.shape)
+    off = cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 3)
+    unclaimed = (core & (labels == TRUNK)).astype(np.uint8)
+    for i, corridor in enumerate(corridors):
+        if not corridor.limb.arm:
+            continue
+        radius = float(corridor.radii.max())
+        size = 2 * max(round(OUTLINE * radius), 1) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+        thin = (unclaimed > 0) & (cv2.morphologyEx(unclaimed, cv2.MORPH_OPEN, kernel) == 0)
+        away = cv2.distanceTransform((labels != i + 1).astype(np.uint8), cv2.DIST_L2, 3)
+        near = thin & (away < np.minimum(LINES * radius, off))
+        bone = corridor.polyline[1] - corridor.polyline[0]
+        ys, xs = np.nonzero(near)
+        below = (xs - corridor.polyline[0][0]) * bone[0] + (ys - corridor.polyline[0][1]) * bone[1] > 0
+        ys, xs = ys[below], xs[below]
+        lines = np.zeros_like(core)
+        lines[ys, xs] = True
+        rim = (away > 0) & (away < 2)
+        if float(lines[rim].mean() if rim.any() else 0.0) > INKED:
+            labels[ys, xs] = i + 1
 
 
 def _adopt_slivers(
