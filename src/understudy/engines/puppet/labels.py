@@ -47,7 +47,7 @@ def label_pixels(
 def _adopt_lines(
     labels: NDArray[np.uint8], core: NDArray[np.bool_], corridors: list[Corridor], joints: Floats
 ) -> None:
-    """A drawing's lines about an arm, off the trunk and nearer to the arm, are the arm's: its colours end inside them."""
+    """A drawing's lines about an arm, off the trunk and nearer to the arm, are the arm's."""
     outline = trunk_outline(joints, labels.shape)
     off = cv2.distanceTransform((~outline).astype(np.uint8), cv2.DIST_L2, 3)
     unclaimed = (core & (labels == TRUNK)).astype(np.uint8)
