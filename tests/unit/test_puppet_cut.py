@@ -275,25 +275,20 @@ def test_a_soft_cut_is_half_at_the_border() -> None:
     assert ((edge > 0.01) & (edge < 0.99)).sum() <= 8
 
 
-def before_a_flap(colour: tuple[int, int, int]) -> tuple[CapsuleFigure, NDArray[np.bool_]]:
-    """A bare hand before a piece beside the thigh, which the hand cuts off from the trunk."""
+@pytest.mark.parametrize("looks_like_it", [True, False])
+def test_a_flap_between_hand_and_leg_is_the_hands_only_if_it_looks_like_it(looks_like_it: bool) -> None:
     joints = standing()
-    arm(joints, 0, (330, 260), (322, 336))
-    figure = draw(joints)
-    piece = np.zeros_like(figure.alpha)
-    cv2.rectangle(piece, (300, 340), (385, 400), 1.0, -1)
-    where = (piece > 0) & (figure.truth != NUMBERS["left arm"]) & (figure.truth != NUMBERS["left leg"])
-    rgb = figure.foreground.copy()
-    rgb[where] = colour
-    truth = np.where(where & (figure.truth == NOTHING), TRUNK, figure.truth).astype(np.uint8)
-    whole = CapsuleFigure(joints, np.maximum(figure.alpha, piece), rgb, figure.background, truth)
-    return whole, where & (np.arange(480)[None] > 345)
-
-
-def test_a_flap_behind_a_hand_is_not_the_hands() -> None:
-    figure, flap = before_a_flap((20, 20, 30))
-    _, labels = cut(figure)
-    assert share(labels, flap, "left arm") < 0.3
+    arm_area, leg_area, flap, core_area = (np.zeros((720, 480), bool) for _ in range(4))
+    arm_area[150:330, 300:330], flap[250:330, 330:380], leg_area[330:500, 300:400] = True, True, True
+    core_area[100:420, 200:280] = True
+    core_area |= arm_area | leg_area | flap
+    radii = np.array([15, 15, 15], np.float32)
+    parts = [
+        Corridor(LIMBS[0], arm_area, extended(LIMBS[0], joints), radii, None, flap & (not looks_like_it)),
+        Corridor(LIMBS[2], leg_area, extended(LIMBS[2], joints), radii),
+    ]
+    labels = label_pixels(core_area.astype(np.float32), parts, joints)
+    assert float((labels[flap] == 1).mean()) == (1.0 if looks_like_it else 0.0)
 
 
 def test_a_print_on_a_sleeve_is_the_sleeves() -> None:
