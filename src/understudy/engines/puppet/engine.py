@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -72,12 +73,15 @@ class PuppetEngine:
         segment = Segmentation(threads=self._threads).segment
         cut = self._matter(small.rgb, small.alpha, _masked(character), segment)
         progress("rig", 2, steps)
-        background = clean_background(_over_white(small), cut.alpha)
-        progress("rig", 3, steps)
         body = character.person.body
         joints, depth = body[:, :2].astype(np.float32), body[:, 2].astype(np.float32)
-        rig = build_rig(cut.alpha, cut.foreground, background, joints, character.shown, depth)
-        face = _face(rig, character)
+        # The cut and the background need the matte and not each other, and neither keeps two cores busy.
+        with ThreadPoolExecutor(max_workers=1) as aside:
+            filling = aside.submit(clean_background, _over_white(small), cut.alpha)
+            rig = build_rig(cut.alpha, cut.foreground, small.rgb, joints, character.shown, depth)
+            face = _face(rig, character)
+            progress("rig", 3, steps)
+            rig = replace(rig, background=filling.result())
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face, cut)
 
