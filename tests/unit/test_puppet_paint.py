@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.layer import Layer
-from understudy.engines.puppet.paint import Canvas
+from understudy.engines.puppet.paint import Box, Canvas, Field
 from understudy.engines.puppet.warp import rotation
 from understudy.tracking.motion import Floats
 
@@ -26,6 +26,12 @@ def strip(width: int = 160, height: int = 220) -> Layer:
     cv2.line(alpha, (20, 20), (width - 20, height - 20), 255, 17, cv2.LINE_AA)
     rgb = np.full((height, width, 3), (200, 120, 40)) * (alpha[..., None] / 255)
     return Layer("strip", np.dstack([np.rint(rgb), alpha]).astype(np.uint8), (70, 60))
+
+
+def draw(canvas: Canvas, layer: Layer, field: Field, box: Box) -> None:
+    placed = canvas.place(layer, field, box)
+    if placed is not None:
+        canvas.paint(placed)
 
 
 def plain(background: NDArray[np.uint8], layer: Layer, matrix: Floats, shift: Floats) -> NDArray[np.uint8]:
@@ -48,7 +54,7 @@ def test_a_layer_is_painted_whole(
     layer = strip()
     canvas = Canvas(background)
     canvas.clear()
-    canvas.paint(layer, lambda grid: grid @ matrix.T + shift, box)
+    draw(canvas, layer, lambda grid: grid @ matrix.T + shift, box)
     wanted = plain(background, layer, matrix, shift)
     x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), box[2], box[3]
     painted = canvas.picture().astype(int)
@@ -60,7 +66,7 @@ def test_a_layer_is_painted_whole(
 def test_frames_do_not_share_pixels(background: NDArray[np.uint8]) -> None:
     canvas = Canvas(background)
     canvas.clear()
-    canvas.paint(strip(), lambda grid: grid, (0, 0, WIDTH, HEIGHT))
+    draw(canvas, strip(), lambda grid: grid, (0, 0, WIDTH, HEIGHT))
     first = canvas.picture()
     kept = first.copy()
     canvas.clear()
@@ -74,5 +80,5 @@ def test_nothing_is_painted_beside_the_picture(
 ) -> None:
     canvas = Canvas(background)
     canvas.clear()
-    canvas.paint(strip(), lambda grid: grid, box)
+    draw(canvas, strip(), lambda grid: grid, box)
     np.testing.assert_array_equal(canvas.picture(), background)

@@ -340,3 +340,32 @@ def test_a_layer_is_cropped_and_premultiplied() -> None:
     empty = cropped("nothing", np.zeros((20, 30, 3), np.uint8), np.zeros((20, 30), np.float32))
     assert isinstance(empty, Layer)
     assert not empty.texture.any()
+
+
+def test_hands_lie_before_what_hangs_on_the_upper_arms() -> None:
+    _, rig = rigged("free")
+    rows, columns = np.mgrid[0 : rig.height, 0 : rig.width]
+    elbow, shoulder = rig.joints[13], rig.joints[11]
+    middle = (elbow + shoulder) / 2
+    hair = (np.hypot(columns - middle[0], rows - middle[1]) < 16).astype(np.float32)
+    green = np.zeros_like(rig.background)
+    green[...] = (0, 255, 0)
+    haired = replace(rig, front=cropped("hair", green, hair))
+    at = int(middle[1]), int(middle[0])
+    assert painted(haired, rig.joints)[at].tolist() == [0, 255, 0]
+    joints = rig.joints.copy()
+    arm(joints, 1, (float(rig.joints[12][0]), 330), (float(middle[0]), float(middle[1])))
+    np.testing.assert_allclose(painted(haired, joints)[at], painted(rig, joints)[at], atol=2)
+
+
+def test_a_new_order_fades_in_only_where_parts_lie_over_each_other() -> None:
+    _, rig = rigged("arm on the trunk")
+    performance = poses(np.repeat(rig.joints[None], 8, axis=0), rig.shown)
+    order = drawing_order(performance, tuple(limb.limb for limb in rig.limbs), rig.joints, 30.0)
+    order.before_trunk["left arm"][4:] = False
+    order.upper_before_trunk["left arm"][4:] = False
+    frames = [Painter(rig, performance, order).frame(t).astype(float) for t in range(8)]
+    old, new = frames[3], frames[7]
+    assert np.abs(new - old).max() > 40
+    for t, share in ((4, 0.25), (5, 0.5), (6, 0.75)):
+        np.testing.assert_allclose(frames[t], (1 - share) * old + share * new, atol=2)

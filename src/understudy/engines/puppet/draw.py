@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,7 @@ from understudy.engines.puppet.joint import HIP, SHOULDER, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
-from understudy.engines.puppet.paint import Box, Canvas, Field
+from understudy.engines.puppet.paint import Box, Canvas, Field, Placed, around, common, empty
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
@@ -28,6 +29,8 @@ from understudy.engines.puppet.warp import (
 from understudy.tracking.motion import Floats
 
 DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
+FRONT: Part = ("front", 0)  # what lies on the arms and moves with the trunk
+ON_ARM = 0.01  # of a forearm's or hand's area that the front covers in the picture if it lies on that too
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
 
 
@@ -117,6 +120,28 @@ def _longest(lengths: Floats, k: int) -> float:
     return float(np.clip(alike, MAX_STRETCH, MAX_FORESHORTENED_STRETCH))
 
 
+def _covered(limb: RiggedLimb, front: Layer | None) -> int:
+    """The last layer of an arm that the ``front`` lies on in the picture; the upper arm's if it lies on no other."""
+    last = 0
+    if front is None:
+        return last
+    cover = front.texture[..., 3] > 127
+    for k, layer in enumerate(limb.layers[1:], 1):
+        shape = layer.texture[..., 3] > 127
+        x0, y0, x1, y1 = common(_extent(layer), _extent(front))
+        if x1 > x0 and y1 > y0:
+            (x, y), (u, v) = layer.origin, front.origin
+            both = shape[y0 - y : y1 - y, x0 - x : x1 - x] & cover[y0 - v : y1 - v, x0 - u : x1 - u]
+            if both.sum() > ON_ARM * shape.sum():
+                last = k
+    return last
+
+
+def _extent(layer: Layer) -> Box:
+    (x, y), (h, w) = layer.origin, layer.texture.shape[:2]
+    return x, y, x + w, y + h
+
+
 def _corners(layer: Layer) -> Floats:
     h, w = layer.texture.shape[:2]
     x, y = layer.origin
@@ -128,6 +153,18 @@ def _bounds(points: Floats) -> Box:
     return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
 
 
+def _changed(shown: dict[Part, Placed], one: tuple[Part, ...], other: tuple[Part, ...]) -> Box | None:
+    """Where two orders of the same parts look different: where parts that change places lie over each other."""
+    ranks = {part: rank for rank, part in enumerate(part for part in other if part in shown)}
+    found: Box | None = None
+    for below, above in combinations((part for part in one if part in ranks), 2):
+        if ranks[below] > ranks[above]:
+            shared = common(shown[below].shown, shown[above].shown)
+            if not empty(shared):
+                found = around(found, shared)
+    return found
+
+
 class Painter:
     """Draws the frames of one performance. ``frame(t)`` gives (H, W, 3) uint8, a new array each time."""
 
@@ -135,6 +172,12 @@ class Painter:
         self._rig, self._poses, self._order = rig, poses, order
         self._rest = TrunkRest.of(rig.joints)
         self._canvas = Canvas(rig.background)
+        self._under_front = {
+            (limb.limb.name, k)
+            for limb in rig.limbs
+            if limb.limb.arm
+            for k in range(_covered(limb, rig.front) + 1)
+        }
 
     def frame(self, t: int, trunk: Layer | None = None) -> NDArray[np.uint8]:
         """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say)."""
@@ -169,22 +212,44 @@ class Painter:
         layers = {limb.limb.name: limb.layers for limb in rig.limbs}
         box = self._trunk_box(layer, pose, skirt)
 
-        def painted(stack: tuple[Part, ...]) -> NDArray[np.uint8]:
-            self._canvas.clear()
-            for name, k in stack:
-                if name == TRUNK:
-                    self._canvas.paint(layer, trunk_field, box)
-                else:
-                    self._canvas.paint(layers[name][k], limbs[name].field(k), limbs[name].box(k))
-            if rig.front is not None:
-                self._canvas.paint(rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt))
-            return self._canvas.picture()
-
-        (first, share), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
-        picture = painted(first)
-        for stack, other in later:
-            picture = np.asarray(cv2.addWeighted(picture, share, painted(stack), other, 0), np.uint8)
+        placed = {
+            (name, k): self._canvas.place(each, posed.field(k), posed.box(k))
+            for name, posed in limbs.items()
+            for k, each in enumerate(layers[name])
+        }
+        placed[TRUNK, 0] = self._canvas.place(layer, trunk_field, box)
+        if rig.front is not None:
+            placed[FRONT] = self._canvas.place(
+                rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt)
+            )
+        shown = {part: each for part, each in placed.items() if each is not None}
+        (first, _), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
+        first = self._with_front(first)
+        self._canvas.clear()
+        for part in first:
+            if part in shown:
+                self._canvas.paint(shown[part])
+        picture = self._canvas.picture()
+        for other, share in later:
+            stack = self._with_front(other)
+            within = _changed(shown, first, stack)
+            if within is None:
+                continue
+            self._canvas.clear_box(within)
+            for part in stack:
+                if part in shown:
+                    self._canvas.paint(shown[part], within)
+            self._canvas.blend(picture, share, within)
         return picture
+
+    def _with_front(self, stack: tuple[Part, ...]) -> tuple[Part, ...]:
+        """The stack with the rig's front in it: over the upper arms, below hands and forearms before the trunk."""
+        if self._rig.front is None:
+            return stack
+        body = stack.index((TRUNK, 0)) + 1
+        arms = {limb.limb.name for limb in self._rig.limbs if limb.limb.arm}
+        over = tuple(p for p in stack[body:] if p[0] in arms and p not in self._under_front)
+        return (*stack[:body], *(p for p in stack[body:] if p not in over), FRONT, *over)
 
     def _skirt(self, pose: TrunkPose, limbs: dict[str, PosedLimb], joints: Floats) -> PosedSkirt | None:
         """What hangs over the legs, as they are drawn in this frame."""
