@@ -49,13 +49,14 @@ class BilateralGrid:
         )
         self._splat = self._slice.T
         self._weight = weight
-        self._total = np.maximum(self._sum(weight), 1e-6)
+        self._total = np.maximum(self.total(weight), 1e-6)
 
     def mean(self, values: Floats) -> Floats:
         """(N,) the weighted mean of ``values`` (N,) over each pixel's neighbours in place and colour."""
-        return np.asarray(self._sum(values * self._weight) / self._total, np.float32)
+        return np.asarray(self.total(values * self._weight) / self._total, np.float32)
 
-    def _sum(self, values: Floats) -> Floats:
+    def total(self, values: Floats) -> Floats:
+        """(N,) the sum of ``values`` (N,) over each pixel's neighbours in place and colour."""
         grid: Floats = np.asarray(self._splat @ values, np.float32).reshape(self._shape)
         for axis in range(5):
             grid = _blur(grid, axis)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.belief import BONES, capsules, torso
 from understudy.engines.puppet.crf import Reach, settle
+from understudy.engines.puppet.strips import Body, strips
 from understudy.tracking.backdrop import Backdrop
 from understudy.tracking.motion import Floats
 from understudy.tracking.tracker import Frame, Person
@@ -39,6 +40,7 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
     core = belief > 0.3
     surely = belief > 0.9
     ground = np.zeros_like(core)
+    body = None
     if np.isfinite(joints).all():
         unit = torso(joints)
         shown = [(a, b) for a, b in BONES if min(person.visibility[a], person.visibility[b]) > 0.3]
@@ -51,7 +53,9 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
         zone = _body_zone(belief.shape, joints, unit, 1.0)
         # outside a bare body belief may be a gap between limbs: it counts less, and speaks softly to others
         evidence = np.where(zone, evidence, np.minimum(evidence, 2.0) - 0.6)
-        surely = (_body_zone(belief.shape, joints, unit, 0.6) & (belief > 0.7)) | bones
+        middle = _body_zone(belief.shape, joints, unit, 0.6)
+        surely = (middle & (belief > 0.7)) | bones
+        body = Body(joints, zone, middle, bones)
     held = np.zeros_like(core)
     if backdrop is not None:
         against, held = _backdrop_evidence(belief, backdrop, core, ground)
@@ -62,7 +66,10 @@ def settle_labels(rgb: Frame, belief: Floats, person: Person, backdrop: Backdrop
     # the fainter the belief, the louder a pixel says that its colour is the background's
     faint = np.interp(belief, (0.15, 0.3), (1.0, 0.1))
     weight = np.where(surely, 1.0, np.where(held, 0.1, faint)).astype(np.float32)
-    return settle(evidence, lab, weight, (within < FAR) & ((without < FAR) | held), REACHES)
+    label = settle(evidence, lab, weight, (within < FAR) & ((without < FAR) | held), REACHES)
+    if body is not None:
+        label[strips(label, belief, lab, body, held)] = 0
+    return label
 
 
 def _body_zone(shape: tuple[int, ...], joints: Floats, unit: float, part: float) -> Mask:
