@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from understudy.engines.puppet.areas import distance_to_polyline, trunk_outline
+from understudy.engines.puppet.areas import distance_to_polyline, grown, trunk_outline
 from understudy.engines.puppet.band import find_band
 from understudy.engines.puppet.colours import Colours, seen_along
+from understudy.engines.puppet.forearm import foreshortened
 from understudy.engines.puppet.parts import Limb, figure_size
 from understudy.engines.puppet.seam import disc_into, fill_between
-from understudy.engines.puppet.skin import is_bare
+from understudy.engines.puppet.skin import bare_hand, is_bare
 from understudy.engines.puppet.strip import Strip
 from understudy.engines.puppet.walker import links, walk
 from understudy.tracking.motion import Floats
@@ -45,6 +46,9 @@ SLEEVE_LAB, CUFF = (
 )  # a cuff's colour is so near to the sleeve's, and it ends so far beyond the wrist
 SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
+SCRAP = 0.06  # of an arm: islands of cloth between the fingers of a hand held out are no sleeve
+SHADES = (0.5, 1.0, 1.0)  # what light counts beside tone
+HANDS = ((15, 19), (16, 20))  # wrist and knuckle of the left and the right hand
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,60 @@ def arm_part(
     mask, refused = _to_the_pixel(
         area.astype(bool), line, float(guess[1]), figure & ~head, lab, hair, joints, skin
     )
+    if foreshortened(np.diff(line, axis=0)):
+        mask = _with_whole_hand(mask, line, guess, figure & ~head, lab, joints, skin)
+        refused &= ~mask
     return ArmPart(mask, refused, _half_widths(strip, (outer + inner) / 2, guess))
+
+
+def _with_whole_hand(
+    mask: NDArray[np.bool_],
+    line: Floats,
+    guess: Floats,
+    figure: NDArray[np.bool_],
+    lab: Floats,
+    joints: Floats,
+    skin: Floats | None,
+) -> NDArray[np.bool_]:
+    """The arm's ``mask`` (H, W) with all of a bare hand that is held out to the camera.
+
+    Where such a hand lies tells nothing of where its fingers are, so their tone decides. A scrap of cloth about it
+    that lies on the trunk is the trunk's.
+    """
+    hand = bare_hand(lab, figure, line[2:], float(guess[2]), skin)
+    if hand is None:
+        return mask
+    hands = [joints[[wrist, tip]] for wrist, tip in HANDS]
+    other = max(hands, key=lambda bone: float(np.hypot(*(bone[0] - line[2]))))
+    added = hand & ~mask
+    beside = _near(line[2:], figure & ~mask & ~hand, 3 * float(guess[2]))
+    if beside.any():  # cloth about the hand may have nearly the tone of skin
+        own, cloth = np.median(lab[hand & mask], axis=0), np.median(lab[beside], axis=0)
+        off = [(((lab[added] - colour) * SHADES) ** 2).sum(axis=1) for colour in (own, cloth)]
+        hand[added] = off[0] < off[1]
+        hand = _with_most(hand, mask)
+    ys, xs = np.nonzero(hand & ~mask)
+    if len(xs):
+        pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+        nearer = distance_to_polyline(pixels, line[2:]) > distance_to_polyline(pixels, other)
+        hand[ys[nearer], xs[nearer]] = False
+    sleeve = mask & ~hand
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(sleeve.astype(np.uint8), connectivity=4)
+    area = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+    on_trunk = np.bincount(islands[trunk_outline(joints, mask.shape)], minlength=len(area)) > 0.5 * area
+    keep = (area > SCRAP * float(mask.sum())) | ~on_trunk  # off the trunk it is the end of the sleeve
+    keep[0] = False
+    return np.asarray(hand | keep[islands], np.bool_)
+
+
+def _with_most(hand: NDArray[np.bool_], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) the ``hand`` without what beyond the ``mask`` hangs together with it by a bridge alone."""
+    kernel = np.ones((3, 3), np.uint8)
+    core = cv2.erode((hand & ~mask).astype(np.uint8), kernel)
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(core, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] > 0.25 * float((hand & mask).sum())
+    large[0] = False
+    return np.asarray(hand & ~grown(large[islands], 2) | hand & mask, np.bool_)
 
 
 def _half_widths(strip: Strip, half: Floats, guess: Floats) -> Floats:

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import disc, distance_to_polyline
-from understudy.engines.puppet.fill import fill_hidden
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown
 from understudy.engines.puppet.layer import Layer, cropped
+from understudy.engines.puppet.skin import BARE_PALM, SPREAD, is_bare
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -24,10 +24,19 @@ SAME_TONE = 13.0  # Lab units of tone within one cloth, or skin in light and in 
 SAME_LIGHT = 30.0  # ... and of light, from place to place
 FOREARM_TO_UPPER_ARM = 0.9  # lengths of adults, shoulder to elbow and elbow to wrist
 HAND_REACH = 1.5  # half widths of the hand about its bone that are the hand's, whatever their colour
-FINGER_SPREAD = 2.4  # ... that are the hand's if they have its colour and not the sleeve's
+NEAR_HAND = 1.1  # ... within which skin is the hand's and not the upper arm's
+FIST = 2.8  # ... if the hand points at the camera as well
 ONE_KIND = 0.35  # of the upper arm that has to be seen of one kind to be the forearm's texture
+CLOTHED = 0.03  # of the hand's area that is to be seen of a long sleeve beyond the elbow
+HALFWAY, PAST_ELBOW = 0.6, 0.95  # places along the upper arm: above is the sleeve, beyond only a long one
+SCRAP = 0.02  # of an arm: smaller islands of cloth are none of it
+THREAD = 0.08  # of the hand's half width: thinner than any finger
+BETWEEN_FINGERS = 0.15  # of the hand's half width: gaps of that half width are its own
 LEAST_SEEN = 20  # pixels that tell a colour
 STATIONS = np.linspace(1.0, 0.1, 19)  # places along the upper arm, from the elbow up
+ROWS = np.linspace(0.0, 1.4, 57)  # places along the upper arm, from the shoulder down
+BLEND_PX = 5.0  # over which what is filled goes over into what is seen
+EDGE_PX = 2  # at a hand's edge that show what is behind it
 
 
 def foreshortened(bones: Floats) -> bool:
@@ -38,54 +47,180 @@ def foreshortened(bones: Floats) -> bool:
 
 @dataclass(frozen=True)
 class ReachingArm:
-    """What the picture shows of such an arm: which pixels are the ``hand``'s (H, W); ``rgb`` (H, W, 3) with the upper
-    arm filled behind it, which then is ``upper`` (H, W); how far up from the elbow the arm is of one kind, as the
-    places ``low`` and ``high`` along the upper arm; whether the forearm is ``bare``; colours (2, 3) at its ends."""
+    """What the picture shows of such an arm: which pixels are the ``hand``'s (H, W); ``hand_rgb`` (H, W, 3) with the
+    hand's own colours to its edge; ``rgb`` (H, W, 3) with the upper arm filled behind it, which then is ``upper``
+    (H, W); how far up from the elbow the arm is of one kind, as the places ``low`` and ``high`` along the upper arm;
+    whether the forearm is ``bare``; colours (2, 3) at its ends."""
 
     hand: Mask
     upper: Mask
     rgb: NDArray[np.uint8]
+    hand_rgb: NDArray[np.uint8]
     low: float
     high: float
     bare: bool
     ends: Floats
 
 
-def part_reaching_arm(rgb: NDArray[np.uint8], mine: Mask, line: Floats, radii: Floats) -> ReachingArm:
-    """Tell the hand from the arm ``mine`` (H, W) about ``line`` (4, 2), with half widths ``radii`` (3,)."""
-    ys, xs = np.nonzero(mine)
-    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
-    to_hand = np.full(mine.shape, np.inf, np.float32)
-    to_hand[ys, xs] = distance_to_polyline(pixels, line[2:])
-    to_upper = np.full(mine.shape, np.inf, np.float32)
-    to_upper[ys, xs] = distance_to_polyline(pixels, line[:2])
+def part_reaching_arm(
+    rgb: NDArray[np.uint8], mine: Mask, line: Floats, radii: Floats, skin: Floats | None
+) -> ReachingArm:
+    """Tell the hand from the arm ``mine`` (H, W) about ``line`` (4, 2), with half widths ``radii`` (3,); ``skin`` (2,)
+    is the tone of a bare hand.
+
+    The bones tell little here, so colours decide: skin is the hand's, or below a short sleeve the elbow's.
+    """
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
-    free = mine & (to_hand > HAND_REACH * float(radii[2]))
-    inner = mine & (to_hand < 0.6 * float(radii[2]))
+    to_hand, to_upper, to_elbow = (_away(mine, line[part]) for part in ([2, 3], [0, 1], [1, 1]))
+    wide, hand_wide = float(radii[0]), float(radii[2])
+    inner = mine & (to_hand < 0.6 * hand_wide)
     palm = _median(lab, inner if inner.any() else mine)
-    low, high, sleeve, changes = _one_kind(lab, free, line, radii)
-    short = changes and low - high < ONE_KIND
-    alike = float(np.hypot(*(sleeve[1:] - palm[1:]))) < SAME_TONE
-    hand = mine & (to_hand < HAND_REACH * float(radii[2]))
-    if low > 0 and not alike:
-        skin = ((lab - palm) ** 2).sum(axis=2) < ((lab - sleeve) ** 2).sum(axis=2)
-        skin = cv2.medianBlur((skin & mine).astype(np.uint8), 5) > 0
-        hand = skin & (to_hand < FINGER_SPREAD * float(radii[2]))
-    # Fingertips that hang together with the arm by nothing but the hand are the hand's.
-    _, islands = cv2.connectedComponents((mine & ~hand).astype(np.uint8))
-    ours = np.unique(islands[(to_upper < 0.6 * float(radii[0])) & mine & ~hand])
-    hand |= mine & ~np.isin(islands, ours)
-    upper = mine & ~hand
-    hidden = hand & (to_upper < 1.1 * float(radii[0]))
-    filled = fill_hidden(rgb, upper, hidden, (line[0], line[1]))
-    # A sleeve that ends before the elbow, whatever its cuff: the forearm is as bare as the hand.
-    bare = alike or short
-    ends = np.stack([sleeve if alike else palm, palm])
-    if not bare:
-        ends = np.stack([sleeve, sleeve])
-    return ReachingArm(
-        hand, upper | hidden, filled, low, low if short and not alike else high, bare, _rgb(ends)
+    share = _share(mine.shape, line)
+    root = (
+        mine
+        & (to_upper < 0.6 * wide)
+        & (share > 0.1)
+        & (share < HALFWAY)
+        & (to_hand > HAND_REACH * hand_wide)
     )
+    sleeve = _median(lab, root)
+    clothed = int(root.sum()) >= LEAST_SEEN and float(np.hypot(*(sleeve[1:] - palm[1:]))) > SAME_TONE
+    flesh = _nearer(lab, mine, palm, sleeve) if clothed else mine
+    if clothed and skin is not None and float(is_bare(lab[inner][None], skin).mean()) > BARE_PALM:
+        palm = _median(lab, inner & is_bare(lab, skin))
+        flesh = mine & (is_bare(lab, skin) | is_bare(lab, palm[1:]))
+        flesh = cv2.medianBlur(flesh.astype(np.uint8), 5) > 0
+    bare, like, ends_at = True, np.zeros_like(mine), 0.0
+    if clothed:
+        like = np.hypot(lab[..., 1] - sleeve[1], lab[..., 2] - sleeve[2]) < SAME_TONE
+        like &= (np.abs(lab[..., 0] - sleeve[0]) < 2 * SAME_LIGHT) & mine & ~flesh
+        far = like & (share > PAST_ELBOW) & (to_elbow < 2.5 * float(radii.max()))
+        bare = int(far.sum()) < CLOTHED * int((flesh & (to_hand < 2 * hand_wide)).sum())
+        cloth = share[mine & ~flesh & (to_upper < 1.2 * wide)]
+        ends_at = float(np.quantile(cloth, 0.9)) if len(cloth) else 0.0
+    if bare:
+        # Skin about the upper arm, away from the hand, is the upper arm's; below a short sleeve the elbow's as well.
+        long = float(np.hypot(*(line[2] - line[1]))) > 0.8 * hand_wide
+        reach = NEAR_HAND if long else HAND_REACH
+        if (
+            float(np.hypot(*(line[3] - line[2]))) < hand_wide
+        ):  # so does the hand: its fingers may be anywhere about
+            reach = FIST
+        kept = (to_upper < 1.2 * wide) | (share < HALFWAY) | (to_upper / wide < to_hand / hand_wide)
+        kept &= to_hand > reach * hand_wide
+        if long:
+            kept |= (to_upper < 1.2 * wide) & (to_elbow < to_hand)
+        hand = flesh & ~(kept & (share > ends_at))
+    else:  # the end of a long sleeve goes along with the hand
+        end = ((to_upper > 1.1 * wide) & (to_hand / hand_wide < to_upper / wide)) | (share > PAST_ELBOW)
+        hand = flesh | (mine & end & (share > HALFWAY))
+    # Between fingers it is dark, and that is no cloth.
+    gap = 2 * max(round(BETWEEN_FINGERS * hand_wide), 1) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
+    hand |= (cv2.morphologyEx(hand.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0) & mine & ~like
+    # A finger that hangs together with the arm by nothing but the hand is the hand's.
+    count, islands = cv2.connectedComponents((mine & ~hand).astype(np.uint8))
+    area = np.maximum(np.bincount(islands.ravel(), minlength=count), 1)
+    hold = np.zeros(count, np.bool_)
+    hold[np.unique(islands[(to_upper < 0.6 * wide) & mine & ~hand])] = True
+    nearer = mine & (to_hand / hand_wide < to_upper / wide) & ~like
+    fingers = ~hold & (np.bincount(islands[nearer | (flesh & mine)], minlength=count) > 0.5 * area)
+    fingers |= ~hold & (not bare)
+    fingers[0] = False
+    hand = _without_threads((hand | fingers[islands]) & (to_hand < SPREAD * hand_wide), THREAD * hand_wide)
+    if not bare:
+        hand |= mine & fingers[islands]
+    scraps = (~hold & ~fingers & (area < SCRAP * mine.sum())) | (area < LEAST_SEEN)
+    upper = mine & ~hand & ~scraps[islands]
+    hidden = hand & (to_upper < 0.95 * wide)
+    stub = upper & flesh & (to_elbow < 2 * wide)
+    wrist = palm if not (hand & flesh).any() else _median(lab, hand & flesh & (to_hand < hand_wide))
+    ends = np.stack([_median(lab, stub) if int(stub.sum()) > LEAST_SEEN else wrist, wrist])
+    low, high, cloth_there, _ = _one_kind(lab, upper & ~flesh, line, radii)
+    if not bare:
+        ends = np.stack([cloth_there, cloth_there])
+    ends = _rgb(ends)
+    filled = _filled(rgb, upper, hidden, line, ends[0] if bare else None)
+    return ReachingArm(
+        hand, upper | hidden, filled, _own_edge(rgb, hand, mine), low, low if bare else high, bare, ends
+    )
+
+
+def _without_threads(mask: Mask, half: float) -> Mask:
+    """(H, W) the ``mask`` without what is thinner on each side than ``half``."""
+    size = 2 * max(round(half), 1) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0
+    return grown(thick, 2) & mask
+
+
+def _away(mine: Mask, line: Floats) -> Floats:
+    """(H, W) distance of the pixels of ``mine`` to a line (M, 2), infinite elsewhere."""
+    ys, xs = np.nonzero(mine)
+    away = np.full(mine.shape, np.inf, np.float32)
+    away[ys, xs] = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), line)
+    return away
+
+
+def _share(shape: tuple[int, ...], line: Floats) -> Floats:
+    """(H, W) how far along the upper arm each pixel lies, 1 at the elbow."""
+    bone = line[1] - line[0]
+    ys, xs = np.ogrid[: shape[0], : shape[1]]
+    share = ((xs - line[0][0]) * bone[0] + (ys - line[0][1]) * bone[1]) / max(float(bone @ bone), 1.0)
+    return np.asarray(share, np.float32)
+
+
+def _nearer(lab: Floats, mine: Mask, one: Floats, other: Floats) -> Mask:
+    """(H, W) the pixels of ``mine`` whose colour is nearer to ``one`` (3,) than to the ``other``."""
+    nearer = ((lab - one) ** 2).sum(axis=2) < ((lab - other) ** 2).sum(axis=2)
+    return np.asarray(cv2.medianBlur((nearer & mine).astype(np.uint8), 5) > 0, np.bool_)
+
+
+def _filled(
+    rgb: NDArray[np.uint8], upper: Mask, hidden: Mask, line: Floats, skin: Floats | None
+) -> NDArray[np.uint8]:
+    """The picture with the upper arm's ``hidden`` part in the colours that it has beside that, row by row: plain,
+    since a mirrored cuff is a second cuff. Where a short sleeve ended behind the hand goes on ``skin`` (3,)."""
+    if not hidden.any() or not upper.any():
+        return rgb
+    ys, xs = np.nonzero(upper | hidden)
+    box = np.s_[int(ys.min()) : int(ys.max()) + 1, int(xs.min()) : int(xs.max()) + 1]
+    share = _share(rgb.shape, line)[box]
+    own = cv2.erode(upper[box].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    if int(own.sum()) < LEAST_SEEN:
+        own = upper[box]
+    row = np.clip(np.rint(share / (ROWS[1] - ROWS[0])), 0, len(ROWS) - 1).astype(int)
+    seen = [k for k in np.unique(row[own]) if int((own & (row == k)).sum()) >= LEAST_SEEN]
+    if not seen:
+        return rgb
+    colours = np.array([np.median(rgb[box][own & (row == k)], axis=0) for k in seen], np.float32)
+    rows = np.stack([np.interp(np.arange(len(ROWS)), seen, colours[:, c]) for c in range(3)], axis=1)
+    if skin is not None and ROWS[seen[-1]] < 1:
+        rows[seen[-1] + 1 :] = skin
+    rows = cv2.GaussianBlur(rows[None], (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)[0]
+    plain = rows[row].astype(np.float32)
+    weight = own.astype(np.float32)
+    about = cv2.GaussianBlur(weight, (0, 0), BLEND_PX)[..., None]
+    rest = cv2.GaussianBlur((rgb[box] - plain) * weight[..., None], (0, 0), BLEND_PX)
+    plain += np.minimum(2 * about, 1) * rest / np.maximum(about, 1e-3)
+    out = rgb.copy()
+    out[box][hidden[box]] = np.clip(np.rint(plain), 0, 255).astype(np.uint8)[hidden[box]]
+    return out
+
+
+def _own_edge(rgb: NDArray[np.uint8], hand: Mask, mine: Mask) -> NDArray[np.uint8]:
+    """The picture with the hand's own colours at its edge and a little beyond, where it shows the cloth behind."""
+    wide = np.ones((2 * EDGE_PX + 1,) * 2, np.uint8)
+    inner = cv2.erode(hand.astype(np.uint8), wide)
+    if not inner.any():
+        return rgb
+    rim = (cv2.dilate(hand.astype(np.uint8), wide) > inner) & (inner == 0)
+    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    of_index = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
+    of_index[nearest[inner > 0]] = rgb[inner > 0]
+    out = rgb.copy()
+    out[rim] = of_index[nearest[rim]]
+    return out
 
 
 def _median(lab: Floats, where: Mask) -> Floats:

@@ -21,6 +21,7 @@ from understudy.engines.puppet.forearm import (
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.shoulder import like_arm
+from understudy.engines.puppet.skin import skin_tone
 from understudy.tracking.motion import Floats
 
 OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
@@ -89,10 +90,11 @@ def rig_limb(
     made = corridor.limb.arm and foreshortened(bones)
     seen = colours
     if made:
-        reaching = part_reaching_arm(seen, (mine | hidden) & core, line, radii)
+        lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
+        reaching = part_reaching_arm(seen, (mine | hidden) & core, line, radii, skin_tone(lab, joints))
         hand = grown(reaching.hand, ARM_EDGE) & ~reaching.upper | reaching.hand
-        nearest[zone] = np.where(hand[zone], 2, 0)
-        colours = reaching.rgb
+        nearest[zone] = np.where(hand, 2, np.where(grown(reaching.upper, ARM_EDGE), 0, -1))[zone]
+        colours, seen = reaching.rgb, reaching.hand_rgb
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
     for k, name in enumerate(corridor.limb.segments):
@@ -104,7 +106,7 @@ def rig_limb(
         if made and k == 0:
             part |= reaching.upper
         for joint in (k, k + 1):
-            if joint < 3 and not (made and k == 2):
+            if joint < 3 and not (made and (k, joint) != (0, 0)):
                 part |= zone & disc(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
