@@ -6,8 +6,9 @@
 
 Each picture's sheet (what `understudy rig` writes) goes to ``OUT/NAME.png``; the table to the terminal and to
 ``OUT/rigs.md``, the figures to ``OUT/rigs.json``. A picture that is refused stands in the table with the error's code.
-Steps are timed one after the other in one process, networks loaded before: finding the character, the matte, the
-background, cutting (the rig and its face); then one frame of drawing, the median over the exercises.
+Steps are timed in one process, networks loaded before: finding the character, the matte, cutting (the rig and its face)
+with the background filled beside it, and what the fill takes longer; then one frame of drawing, the median over the
+exercises.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from understudy.request import Matting, Mode, MotionRequest
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-STEPS = ("find", "matte", "background", "cut")  # as the engine reports them, each when it is done
+STEPS = ("find", "matte", "cut", "fill")  # as the engine reports them, each when it is done
 
 
 @dataclass

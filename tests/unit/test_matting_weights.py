@@ -164,6 +164,18 @@ def test_a_longer_file_is_not_read_to_its_end(weights: Weights, host: Host) -> N
     assert weights.part.stat().st_size == 0
 
 
+def test_a_login_page_does_not_become_the_beginning_of_the_file(weights: Weights, host: Host) -> None:
+    weights.part.parent.mkdir(parents=True)
+    weights.part.write_bytes(CONTENT[:MB])
+    host.content, host.ranges = b"<html>Please log in</html>", False
+    with pytest.raises(ModelError, match="another file") as raised:
+        pull_matting(weights=weights)
+    assert raised.value.code == "matting_pull_failed"
+    assert weights.part.read_bytes() == CONTENT[:MB]
+    host.content, host.ranges = CONTENT, True
+    assert pull_matting(weights=weights).read_bytes() == CONTENT
+
+
 def test_a_host_that_refuses_is_one_error(weights: Weights, host: Host) -> None:
     host.status = 404
     assert "404" in failed("matting_pull_failed").message

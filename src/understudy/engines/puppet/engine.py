@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -75,13 +76,15 @@ class PuppetEngine:
         progress("rig", 2, steps)
         body = character.person.body
         joints, depth = body[:, :2].astype(np.float32), body[:, 2].astype(np.float32)
-        # The cut and the background need the matte and not each other, and neither keeps two cores busy.
+        fill = partial(clean_background, _over_white(small), cut.alpha)
+        # The cut and the background need the matte and not each other, and neither keeps two cores busy. An error in
+        # the cut waits for the fill, a second or two.
         with ThreadPoolExecutor(max_workers=1) as aside:
-            filling = aside.submit(clean_background, _over_white(small), cut.alpha)
+            filling = aside.submit(fill) if self._threads > 1 else None
             rig = build_rig(cut.alpha, cut.foreground, small.rgb, joints, character.shown, depth)
             face = _face(rig, character)
             progress("rig", 3, steps)
-            rig = replace(rig, background=filling.result())
+            rig = replace(rig, background=fill() if filling is None else filling.result())
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face, cut)
 

@@ -67,6 +67,8 @@ class SalientNetwork:
             planes = np.ascontiguousarray(small.transpose(2, 0, 1)[None])
             answer = session.run([session.get_outputs()[0].name], {asked.name: planes})[0]
             seen = np.asarray(answer, np.float32).reshape(answer.shape[-2:])
+        except MemoryError:
+            raise
         except Exception as error:  # of the runtime's own kinds, which share no base
             raise ModelError(
                 "matting_failed",
@@ -76,6 +78,8 @@ class SalientNetwork:
         low, high = float(seen.min()), float(seen.max())
         if not np.isfinite(low + high) or high < FOUND:
             return np.zeros((height, width), np.float32)
+        if low > FOUND:  # all of it stands out
+            return np.ones((height, width), np.float32)
         spread = (seen - low) / max(high - low, 1e-6)  # as the authors' own inference has it
         return np.asarray(np.clip(_resized(spread, width, height), 0, 1), np.float32)
 
@@ -107,7 +111,9 @@ class LearnedMatter:
     def __call__(
         self, rgb: Frame, given_alpha: NDArray[np.uint8] | None, person: Person, segment: Segment
     ) -> Matte:
-        if given_alpha is None:
+        if (
+            given_alpha is None and np.isfinite(person.body[:, :2]).all()
+        ):  # else nobody can say whose alpha it is
             alpha = only_figure(self._seen(rgb, person), person)
             if sees(alpha, person):
                 return Matte(alpha, estimate_foreground(rgb, alpha))
@@ -120,7 +126,7 @@ class LearnedMatter:
             x0, y0, x1, y1 = box
             alpha = np.zeros(rgb.shape[:2], np.float32)
             alpha[y0:y1, x0:x1] = self._look(np.ascontiguousarray(rgb[y0:y1, x0:x1]))
-            if _rim(alpha, box) <= CUT:
+            if alpha.max() > FOUND and _rim(alpha, box) <= CUT:
                 return alpha
         return self._look(rgb)
 
@@ -157,11 +163,9 @@ def matter_for(matting: Matting, *, threads: int = 2) -> Matter:
 def only_figure(alpha: Floats, person: Person) -> Floats:
     """``alpha`` (H, W) of the pieces that the person's bones lie in, and of what is faint beside them.
 
-    Whoever touches the character stays with it.
+    Whoever touches the character stays with it. The person's joints are finite.
     """
     joints = person.body[:, :2]
-    if not np.isfinite(joints).all():
-        return alpha
     unit = torso(joints)
     solid = (alpha > SOLID).astype(np.uint8)
     count, labels = cv2.connectedComponents(solid, connectivity=8)

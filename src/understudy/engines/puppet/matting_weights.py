@@ -118,6 +118,9 @@ def _own_part(weights: Weights) -> Iterator[BufferedRandom]:
             fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _failed(weights, "another process is downloading it now") from error
+        # Between opening and locking another process may have ended its pull and moved this very file away.
+        if not weights.part.exists() or not os.path.samestat(os.fstat(part.fileno()), weights.part.stat()):
+            raise _failed(weights, "another process has just ended a download")
         yield part
 
 
@@ -149,8 +152,13 @@ def _go_on(weights: Weights, part: BufferedRandom, have: int, progress: Progress
         wanted["Range"] = f"bytes={have}-"
     request = urllib.request.Request(weights.address, headers=wanted)
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        continued = str(answer.headers.get("Content-Range", "")).startswith(f"bytes {have}-")
-        if answer.status != 206 or not continued:
+        span = str(answer.headers.get("Content-Range", ""))
+        continued = answer.status == 206 and span.startswith(f"bytes {have}-")
+        whole = span.rpartition("/")[2] if continued else answer.headers.get("Content-Length")
+        # A login page or a message of a proxy's is no beginning of the file: what came before it stays.
+        if (answer.status == 206) != continued or whole not in (None, "*", str(weights.size_bytes)):
+            raise _failed(weights, "the server sends another file")
+        if not continued:
             have = part.truncate(0)
         part.seek(have)
         while chunk := answer.read(CHUNK):
