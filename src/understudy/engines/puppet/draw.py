@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
-from understudy.engines.puppet.joint import HIP, SHOULDER, Joint, segment_field
+from understudy.engines.puppet.joint import HIP, SHOULDER, Bend, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
@@ -16,6 +17,7 @@ from understudy.engines.puppet.paint import Box, Canvas, Field, Placed, around, 
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.rig import Rig
+from understudy.engines.puppet.shoulder import quiet_armpit
 from understudy.engines.puppet.skirt import PosedSkirt, leg_lines
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent, shoulder_parent
 from understudy.engines.puppet.warp import (
@@ -45,6 +47,7 @@ class PosedLimb:
         trunk: BoneMap | None,
         towards: Floats,
         strength: float,
+        bend: Bend,
     ) -> None:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across = limb, across
@@ -70,7 +73,6 @@ class PosedLimb:
         self.joints: list[Joint | None] = [None]
         if trunk is not None:
             reach = joint_radius(limb.radii, 0) * across
-            bend = SHOULDER if limb.limb.arm else HIP
             self.joints[0] = Joint.between(
                 rest[0], self.line[0], towards, posed[0], reach, trunk, self.maps[0], bend, strength
             )
@@ -104,6 +106,16 @@ class PosedLimb:
         xs += [x - radius, x + radius, end_x - radius, end_x + radius]
         ys += [y - radius, y + radius, end_y - radius, end_y + radius]
         return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
+
+
+def _root_bend(rig: Rig, limb: RiggedLimb, rest: TrunkRest) -> Bend:
+    """How a limb's root bends: a shoulder so that no string or strap in the armpit is spread out."""
+    if not limb.limb.arm:
+        return HIP
+    inwards = rest.shoulders.axes[:, 0] * (-1.0 if limb.limb.side == 0 else 1.0)
+    radius = joint_radius(limb.radii, 0)
+    held, kept = quiet_armpit((rig.trunk, limb.layers[0]), limb.starts[0], inwards, limb.bones[0], radius)
+    return replace(SHOULDER, held=held, kept=kept)
 
 
 def _towards(limb: Limb, pose: TrunkPose) -> Floats:
@@ -172,6 +184,7 @@ class Painter:
         self._rig, self._poses, self._order = rig, poses, order
         self._rest = TrunkRest.of(rig.joints)
         self._canvas = Canvas(rig.background)
+        self._bends = {limb.limb.name: _root_bend(rig, limb, self._rest) for limb in rig.limbs}
         self._under_front = {
             (limb.limb.name, k)
             for limb in rig.limbs
@@ -193,6 +206,7 @@ class Painter:
                 parents[limb.limb.arm],
                 _towards(limb.limb, pose),
                 pose.frontal if limb.limb.arm else 1.0,
+                self._bends[limb.limb.name],
             )
             for limb in rig.limbs
         }

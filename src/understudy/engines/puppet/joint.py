@@ -42,7 +42,8 @@ class Bend:
 
     On a closing side the run lies in the ``middle`` (share of the side, from the parent's axis), ``soft`` to both
     sides of it; far closed each bone goes on below the other by ``under``. On an opening side the parent keeps at
-    least the share ``held``. ``reach`` in half widths: the blend is whole up to the first and gone from the second.
+    least the share ``held`` and the child ``kept``. ``reach`` in half widths: the blend is whole up to the first and
+    gone from the second.
     """
 
     middle: float
@@ -50,6 +51,7 @@ class Bend:
     under: float
     held: float
     reach: tuple[float, float]
+    kept: float = 0.0
 
 
 LIMB = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(2.0, 4.5))
@@ -223,7 +225,7 @@ def _run(bend: Bend, frame: float, source: float, role: float) -> tuple[float, f
     and ``source`` wide in the rest pose, is that bone's own. Between them lies the run."""
     if source <= frame:
         own = source / 2 - min(WEDGE, WEDGE_SHARE * source)
-        return max(own, bend.held * source), own
+        return max(own, bend.held * source), max(own, bend.kept * source)
     closed = _eased(math.degrees(source - frame), CLOSED)
     half = bend.soft + closed * (SHARP_CREASE - bend.soft)
     middle = bend.middle + closed * (0.5 + role * bend.under - bend.middle)

@@ -1,4 +1,5 @@
-"""What of a shoulder goes along with the arm: its own cloth or skin, no straps and no hair."""
+"""What of a shoulder goes along with the arm: its own cloth or skin, no straps and no hair; and where the cloth of an
+armpit can be spread out without a strap, a string or a drawn line in it getting thick."""
 
 from __future__ import annotations
 
@@ -6,12 +7,59 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.layer import Layer
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
 
 LIKE = 2.5  # standard deviations within which a colour is the arm's
 EVEN = 7.0  # Lab units that a standard deviation has at the least
+RINGS, RAYS = 24, 64  # of the armpit's texture that are looked at
+LOOK = (0.4, 2.4)  # half widths from the shoulder in which the armpit is looked at
+HELD = (
+    0.45,
+    0.55,
+    0.65,
+    0.7,
+)  # shares of the armpit's angle that the trunk may keep, the first one by choice
+KEPT = (0.1, 0.15, 0.25, 0.35)  # that the arm may keep
+NARROWEST = 0.2  # of that angle, which has to be left for spreading
+QUIETER = 0.5  # of the first choice's detail is less enough to choose another part of the armpit
+
+LINES = (
+    200.0  # mean squared step of colour between two rays from which on there is a line that could get thick
+)
+
+
+def quiet_armpit(
+    layers: tuple[Layer, ...], shoulder: Floats, inwards: Floats, along: Floats, radius: float
+) -> tuple[float, float]:
+    """Shares of the armpit's angle, from the collarbone's direction ``inwards`` (2,) to the arm's ``along`` (2,), that
+    trunk and arm keep when it opens: between them the ``layers``, from back to front in rest pose, show little detail.
+    """
+    first = float(np.arctan2(inwards[1], inwards[0]))
+    turn = (float(np.arctan2(along[1], along[0])) - first + np.pi) % (2 * np.pi) - np.pi
+    angles = first + turn * np.linspace(0, 1, RAYS)
+    far = radius * np.linspace(*LOOK, RINGS)
+    rays = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    points = (shoulder + far[:, None, None] * rays).astype(np.float32)
+    seen = np.zeros((RINGS, RAYS, 4), np.float32)
+    for layer in layers:
+        at = points - np.array(layer.origin, np.float32)
+        over = cv2.remap(layer.texture, at, None, cv2.INTER_LINEAR).astype(np.float32)
+        seen = over + seen * (1 - over[..., 3:] / 255)
+    steps = (
+        np.abs(np.diff(seen[..., :3], axis=1)).max(axis=2) * np.minimum(seen[:, 1:, 3], seen[:, :-1, 3]) / 255
+    )
+    detail = (steps**2).mean(axis=0)  # a strong line counts more than much of the cloth's own pattern
+
+    def between(held: float, kept: float) -> float:
+        return float(detail[round(held * RAYS) : round((1 - kept) * RAYS)].mean())
+
+    choices = [(held, kept) for held in HELD for kept in KEPT if held + kept <= 1 - NARROWEST + 1e-6]
+    quietest = min(choices, key=lambda choice: between(*choice))
+    usual = between(*choices[0])
+    return quietest if usual > LINES and between(*quietest) < QUIETER * usual else choices[0]
 
 
 def like_arm(rgb: NDArray[np.uint8], arm: Mask, where: Mask, reach: float) -> Mask:
