@@ -25,6 +25,7 @@ from understudy.engines.puppet.cut import Corridor, corridors, extended
 from understudy.engines.puppet.labels import label_pixels
 from understudy.engines.puppet.layer import soft
 from understudy.engines.puppet.parts import HIPS, LIMBS, centre, moving_limbs
+from understudy.engines.puppet.stray import adopt_strays, drop_shards
 from understudy.tracking.motion import Floats
 
 NUMBERS = {limb.name: i + 1 for i, limb in enumerate(LIMBS)}
@@ -33,7 +34,7 @@ GREY = (120, 120, 124)
 
 def cut(figure: CapsuleFigure) -> tuple[list[Corridor], NDArray[np.uint8]]:
     found = corridors(figure.foreground, figure.alpha, figure.joints, moving_limbs(figure.shown))
-    return found, label_pixels(figure.alpha, found, figure.joints)
+    return found, label_pixels(figure.alpha, found, figure.joints, None, figure.foreground)
 
 
 def core(figure: CapsuleFigure) -> NDArray[np.bool_]:
@@ -225,6 +226,49 @@ def test_what_hangs_on_an_arm_alone_is_the_arms() -> None:
     )
     _, labels = cut(loose)
     assert (labels[(piece > 0) & (figure.alpha < 0.5)] == NUMBERS["left arm"]).all()
+
+
+def test_a_big_bag_in_a_hand_goes_with_the_hand() -> None:
+    figure = draw(standing())
+    tip = extended(LIMBS[0], figure.joints)[3]
+    alpha, rgb = figure.alpha.copy(), figure.foreground.copy()
+    x, y = round(float(tip[0])), round(float(tip[1]))
+    for area in (alpha, rgb):
+        value = 1.0 if area is alpha else (200, 160, 90)
+        area[y - 4 : y + 60, x - 2 : x + 3] = value
+        area[y + 60 : y + 200, x - 40 : x + 60] = value
+    bag = np.zeros(alpha.shape, bool)
+    bag[y + 70 : y + 200, x - 40 : x + 60] = True
+    _, labels = cut(CapsuleFigure(figure.joints, alpha, rgb, figure.background, figure.truth))
+    assert bag.sum() > 1.2 * (figure.truth == NUMBERS["left arm"]).sum()
+    assert share(labels, bag, "left arm") == 1.0
+
+
+@pytest.mark.parametrize("shirt_too", [True, False])
+def test_skin_that_the_band_missed_is_the_bare_arms(shirt_too: bool) -> None:
+    """A stub of the upper arm goes with the arm if the trunk has other colours, else nothing tells it."""
+    figure = draw(standing())
+    area, arm_area, stub = (np.zeros(figure.alpha.shape, bool) for _ in range(3))
+    area[200:400, 180:300], arm_area[280:300, 340:440], stub[280:300, 312:340] = True, True, True
+    area[285:295, 300:312] = True
+    line = np.array([(300, 262), (360, 272), (400, 290), (430, 290)], np.float32)
+    arm = Corridor(LIMBS[0], arm_area, line, np.array([10, 10, 10], np.float32))
+    rgb = np.full((*area.shape, 3), SKIN if shirt_too else (60, 90, 190), np.uint8)
+    rgb[arm_area | stub] = SKIN
+    labels = np.where(arm_area, 1, 0).astype(np.uint8)
+    adopt_strays(labels, area | arm_area | stub, [arm], figure.joints, rgb)
+    assert share(labels, stub, "left arm") == pytest.approx(0.0 if shirt_too else 1.0, abs=0.2)
+
+
+def test_shards_of_an_arms_colour_in_the_skirt_are_the_skirts() -> None:
+    line = np.array([(300, 200), (300, 250), (300, 300), (300, 320)], np.float32)
+    area, shard, core_area = (np.zeros((500, 480), bool) for _ in range(3))
+    area[200:320, 290:310], shard[350:356, 290:310], core_area[100:450, 200:320] = True, True, True
+    arm = Corridor(LIMBS[0], area | shard, line, np.array([10, 10, 10], np.float32))
+    labels = (area | shard).astype(np.uint8)
+    drop_shards(labels, core_area, [arm])
+    assert not labels[shard].any()
+    assert labels[area].all()
 
 
 def test_a_limb_that_is_not_shown_is_not_cut() -> None:

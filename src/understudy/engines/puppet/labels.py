@@ -6,27 +6,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import trunk_outline
+from understudy.engines.puppet.areas import distance_to_polyline, falls_in, trunk_outline
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.leg_labels import share_between_legs
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
+from understudy.engines.puppet.stray import TRUNK, adopt_strays, drop_shards
 from understudy.tracking.motion import Floats
 
-TRUNK = 0
 SLIVER = 0.045  # half width of a strip, in figure sizes
 LINES = 1.0  # half widths beside an arm in which lines are its own
 INKED = 0.4  # of an arm's border that lines make up, if they are its outline
 OUTLINE = 0.3  # of a limb's half width: islands that are thinner on each side have no colours of their own
+LONG = 20.0  # of a line's area over the square of half its width: five times as long as it is wide
 LARGEST_ORPHAN = 0.8  # of the limb's own area
+HELD = 1.6  # the segments of an arm up to where a thing that only touches beyond is held by the hand
+AT_HAND = 0.8  # of what an island touches of an arm that lies at the hand, if the hand holds it
 
 
 def label_pixels(
-    alpha: Floats, corridors: list[Corridor], joints: Floats, hair: NDArray[np.bool_] | None = None
+    alpha: Floats,
+    corridors: list[Corridor],
+    joints: Floats,
+    hair: NDArray[np.bool_] | None = None,
+    rgb: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """(H, W) 0 for the trunk, i + 1 for the i-th corridor's limb, over the whole picture.
 
     Inside the matte arms come before legs (a hand on a thigh is the hand), and what hangs together with no part but
-    a limb (an outer sleeve, a shoe's tip) is that limb's; ``hair`` (H, W) is the trunk's. Outside it every pixel has
+    a limb (an outer sleeve, a shoe's tip) is that limb's; ``hair`` (H, W) is the trunk's. With the picture ``rgb``
+    (H, W, 3) what has a forearm's colours beside an arm is the arm's. Outside it every pixel has
     the label of the nearest inside, so that a part's soft outer edge is never cut.
     """
     core = alpha > 0.5
@@ -36,9 +44,12 @@ def label_pixels(
             if corridor.limb.arm == arm:
                 labels[corridor.mask & core] = i + 1
     share_between_legs(labels, core, corridors, joints)
+    if rgb is not None:
+        adopt_strays(labels, core if hair is None else core & ~hair, corridors, joints, rgb)
     _adopt_lines(labels, core, corridors, joints)
     _adopt_slivers(labels, core, corridors, joints)
     _adopt_orphans(labels, core, corridors, joints)
+    drop_shards(labels, core, corridors)
     if hair is not None:
         labels[hair & core] = TRUNK
     return _spread(labels, core)
@@ -130,11 +141,35 @@ def _adopt_orphans(
         fingers = np.where(arms, touching[1:], 0)
         # Between a hand and a leg lie fingertips.
         limb = int((fingers if fingers.max() > 0.2 * touching[1:].sum() else touching[1:]).argmax())
+        on_trunk = float(trunk[box][mine].mean())
+        legs = falls_in(islands == island, joints[HIPS[0] :]).any()
+        if (
+            arms[limb]
+            and not legs
+            and on_trunk < 0.5
+            and _held(labels[box] == limb + 1, ring, box, corridors[limb])
+        ):
+            labels[box][mine] = limb + 1
+            continue
         # A skirt below clasped hands is an island too: large, and on the trunk's place. It does not swing with them.
         share = float(stats[island, 4]) / max(int((labels == limb + 1).sum()), 1)
-        on_trunk = float(trunk[box][mine].mean())
         if share < LARGEST_ORPHAN and (on_trunk < 0.5 or share < 0.1):
             labels[box][mine] = limb + 1
+
+
+def _held(
+    arm: NDArray[np.bool_], ring: NDArray[np.bool_], box: tuple[slice, slice], corridor: Corridor
+) -> bool:
+    """Whether an island touches the arm at the hand alone, so that the hand holds it; ``ring`` (h, w) is about it."""
+    ys, xs = np.nonzero(arm & ring)
+    if not len(xs):
+        return False
+    points = np.stack([xs + box[1].start, ys + box[0].start], axis=1).astype(np.float32)
+    line = corridor.polyline
+    wrist = line[1] + (HELD - 1.0) * (line[2] - line[1])
+    hand = distance_to_polyline(points, np.stack([wrist, line[2], line[3]]))
+    rest = distance_to_polyline(points, np.stack([line[0], line[1], wrist]))
+    return float((hand < rest).mean()) > AT_HAND
 
 
 def _refused(island: NDArray[np.bool_], box: tuple[slice, slice], corridor: Corridor) -> bool:
@@ -142,7 +177,9 @@ def _refused(island: NDArray[np.bool_], box: tuple[slice, slice], corridor: Corr
     if corridor.refused is None:
         return False
     thick = cv2.distanceTransform(np.pad(island, 1).astype(np.uint8), cv2.DIST_L2, 3)
-    if float(thick.max()) < OUTLINE * float(corridor.radii.max()):  # a drawing's line about the limb
+    deep = float(thick.max())
+    long = float(island.sum()) > LONG * deep**2
+    if long and deep < OUTLINE * float(corridor.radii.max()):  # a drawing's line about the limb
         return False
     return float(corridor.refused[box][island].mean()) > 0.5
 

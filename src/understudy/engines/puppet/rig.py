@@ -59,7 +59,7 @@ def build_rig(
     hair = find_hair(foreground, alpha > 0.5, joints, moving)
     cut = corridors(foreground, alpha, joints, moving, hair)
     arms, front = part_hair(alpha, foreground, hair, cut, joints)
-    labels = label_pixels(alpha, cut, joints, hair)
+    labels = label_pixels(alpha, cut, joints, hair, foreground)
     body = bare_body(alpha, foreground, labels, cut, joints)
     pad = _padding(alpha)
     legs, skirt, rooted = body, None, cut
