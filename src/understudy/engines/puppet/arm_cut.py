@@ -47,6 +47,7 @@ SLEEVE_LAB, CUFF = (
 SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
 SCRAP = 0.06  # of an arm: islands of cloth between the fingers of a hand held out are no sleeve
+SKIN_LIKE = 0.15  # of what lies about the arm's hand that may have the tone of skin
 SHADES = (0.5, 1.0, 1.0)  # what light counts beside tone
 HANDS = ((15, 19), (16, 20))  # wrist and knuckle of the left and the right hand
 
@@ -111,8 +112,11 @@ def _with_whole_hand(
     that lies on the trunk is the trunk's.
     """
     hand = bare_hand(lab, figure, line[2:], float(guess[2]), skin)
-    if hand is None:
+    if hand is None or skin is None:
         return mask
+    around = _near(line[2:], figure & ~mask, 3 * float(guess[2]))
+    if around.any() and float(is_bare(lab[around][None], skin).mean()) > SKIN_LIKE:
+        hand &= mask  # a print of skin's colours, or skin: tone tells nothing there
     hands = [joints[[wrist, tip]] for wrist, tip in HANDS]
     other = max(hands, key=lambda bone: float(np.hypot(*(bone[0] - line[2]))))
     added = hand & ~mask
