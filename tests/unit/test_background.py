@@ -65,9 +65,18 @@ def walled(shadow):
 
 
 def test_a_cast_shadow_on_a_plain_wall_goes_with_its_figure():
-    wall, picture, alpha = walled(40)
+    wall, picture, alpha = walled(22)
     result = clean_background(picture, alpha)
     assert np.abs(result[150:400, 60:260] - wall[150:400, 60:260]).mean() < 4
+
+
+def test_far_from_the_figure_a_dark_shadow_is_only_lightened():
+    wall, picture, alpha = walled(60)
+    result = clean_background(picture, alpha).astype(int)
+    far = cv2.distanceTransform((alpha == 0).astype(np.uint8), cv2.DIST_L2, 5) > 20
+    assert np.abs(result - picture)[far].max() <= 25
+    assert np.abs(result - wall)[200:350, 141:148].mean() < 12
+    assert np.abs(result - wall)[200:350, 95:110].mean() < np.abs(picture - wall)[200:350, 95:110].mean() - 12
 
 
 def test_a_shadow_that_goes_on_to_the_edge_of_the_picture_stays():

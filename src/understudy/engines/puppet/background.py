@@ -7,16 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.lines import hidden_lines
-from understudy.engines.puppet.mend import mend
+from understudy.engines.puppet.mend import busyness, mend, with_grain, worth_detail
 from understudy.engines.puppet.quilt import choose
 from understudy.engines.puppet.shadow import with_shadow
-from understudy.engines.puppet.stitch import stitch
+from understudy.engines.puppet.stitch import levelled, stitch
 from understudy.engines.puppet.straight_fill import straight_fill
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
 
 GROWTH = 7  # pixels by which the hole exceeds the matte, at a short side of 720
+FAR = 18.0  # pixels from the figure where a shadow is no longer taken out whole
+SOFT = (
+    5.0  # pixels by which the straight fill's coarse borders are softened where it is shown, at a side of 720
+)
+FEW = 0.03  # share of the hole that may be busy and still go without detail
+FAINT = 24.0  # levels of a colour by which the picture may be changed there
 
 
 def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]:
@@ -34,14 +40,40 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
     hole = with_shadow(image, hole)
     if hole.all():
         return np.full_like(rgb, 128)
-    lines = hidden_lines(image, hole)
-    straight = straight_fill(image, hole, lines)
-    quilt = choose(image, hole, straight, lines)
-    pieces = straight if quilt is None else stitch(image, hole, quilt)
-    filled = mend(image, hole, pieces, straight)
+    filled = _filled(image, hole)
+    filled = _eased(image, filled, alpha)
     result = rgb.copy()
     result[hole] = np.clip(np.rint(filled[hole]), 0, 255).astype(np.uint8)
     return result
+
+
+def _eased(image: Floats, filled: Floats, alpha: Floats) -> Floats:
+    """``filled`` (H, W, 3) that changes ``image`` the less, the farther from the figure of ``alpha`` (H, W).
+
+    A faint shadow goes wherever it falls; of a dark one what lies far from the figure is only lightened, since what
+    looks like one may be part of the picture.
+    """
+    away = cv2.distanceTransform((alpha < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    near = GROWTH * _unit(alpha.shape)
+    share = np.clip((FAR - away) / max(1.0, FAR - near), 0, 1)
+    most = np.where(find_hole(alpha), 255, FAINT + share**2 * (255 - FAINT))[..., None]
+    return np.asarray(image + np.clip(filled - image, -most, most), np.float32)
+
+
+def _filled(image: Floats, hole: Mask) -> Floats:
+    lines = hidden_lines(image, hole)
+    straight = straight_fill(image, hole, lines)
+    expected = busyness(image, hole, straight)
+    busy = worth_detail(expected, hole)
+    soft = cv2.GaussianBlur(straight, (0, 0), SOFT * _unit(hole.shape))
+    plain = with_grain(image, levelled(image, hole, soft), hole)
+    if busy.sum() < FEW * hole.sum():
+        return plain
+    quilt = choose(image, hole, straight, lines)
+    if quilt is None:
+        return plain
+    pieces, often = stitch(image, hole, quilt)
+    return mend(image, hole, pieces, plain, straight, expected, often)
 
 
 def find_hole(alpha: Floats) -> Mask:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -14,18 +13,18 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 
-MOST = 10000  # hole samples: what the search costs grows with them
-SIDE = 200  # the most samples along the picture's short side
-STEP = 5  # samples between two places; a piece is twice as wide, so that neighbours overlap
+MOST = 6000  # hole samples: what the search costs grows with them
+SIDE = 160  # the most samples along the picture's short side
+STEP = 4  # samples between two places; a piece is twice as wide, so that neighbours overlap
 BLOCKS = 4  # a piece is first looked for by the mean colours of its 4 x 4 parts
-ALIKE = 20  # pieces each place may choose from that look like what is meant there
-COMMON = 12  # ... that lie at one of the shifts most places like
+ALIKE = 12  # pieces each place may choose from that look like what is meant there
+COMMON = 8  # ... that lie at one of the shifts most places like
 BEYOND = (1.6, 2.2, 3.2, 4.5)  # half pieces beyond a hidden line's end from where it may be continued
 TILE = 6  # samples: of all pieces that begin in a tile only the best is a candidate
 CLOSE = (1.5, 0.5)  # samples by which each further round moves a place's piece about
 MESSAGES = 6
 MEANT = 0.5  # how much the meant colour counts against the picture's own, in the first choice
-GUIDE = 0.1  # ... in the final choice
+GUIDE = 0.3  # ... in the final choice
 JOIN = 600.0  # squared colour that a seam costs, however well the pieces agree
 DRIFT = np.array(
     [1000.0, 6000.0], np.float32
@@ -109,11 +108,10 @@ class _Search:
     @staticmethod
     def _means(pixels: Floats) -> Floats:
         """(n, BLOCKS², C) the mean values of a piece's parts, of its samples (n, 4 STEP², C)."""
-        side = 2 * STEP
-        square = np.ascontiguousarray(pixels.reshape(-1, side, side, pixels.shape[-1]))
-        cut = np.linspace(0, side, BLOCKS + 1).astype(int)
-        parts = [square[:, a:b, c:d].mean((1, 2)) for a, b in pairwise(cut) for c, d in pairwise(cut)]
-        return np.asarray(np.rint(np.stack(parts, 1)), np.float32)
+        cut = (np.arange(2 * STEP) * BLOCKS) // (2 * STEP)
+        part = (cut[:, None] * BLOCKS + cut).ravel() == np.arange(BLOCKS**2)[:, None]
+        sums = part.astype(np.float32) @ pixels  # of whole numbers, hence exact
+        return np.asarray(np.rint(sums / part.sum(1, keepdims=True)), np.float32)
 
     def look_around(self, lines: Floats) -> None:
         """Candidates from the whole picture, at the shifts that most places like, and along lines."""

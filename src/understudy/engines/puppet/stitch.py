@@ -19,8 +19,9 @@ SWEEPS = 2  # relaxations before and after each visit of the coarser level
 CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 
 
-def stitch(image: Floats, hole: Mask, quilt: Quilt) -> Floats:
-    """``image`` (H, W, 3) 0..255 with ``hole`` (H, W) filled by the pieces of ``quilt``.
+def stitch(image: Floats, hole: Mask, quilt: Quilt) -> tuple[Floats, Floats]:
+    """``image`` (H, W, 3) 0..255 with ``hole`` (H, W) filled by the pieces of ``quilt``, and (H, W) how many times
+    what a pixel shows is shown in the hole.
 
     Across seams and at the hole's rim the *slopes* of the picture are copied instead of its colours (Pérez, Gangnet
     and Blake, SIGGRAPH 2003), as far as that changes them little.
@@ -50,7 +51,42 @@ def stitch(image: Floats, hole: Mask, quilt: Quilt) -> Floats:
     filled[y, x] = take(y, x, mine)
     rows, columns = (slice(max(0, int(v.min()) - 1), int(v.max()) + 2) for v in (y, x))
     filled[rows, columns] += _level(lack[rows, columns], hole[rows, columns])
-    return filled
+    return filled, _often(shift, hole, quilt.step)
+
+
+def _often(shift: Indices, hole: Mask, side: int) -> Floats:
+    """(H, W) how many times the square of ``side`` pixels is shown that each pixel's colour comes from."""
+    height, width = hole.shape
+    y, x = np.nonzero(hole)
+    across = width // side + 1
+    square = np.clip(y + shift[y, x, 1], 0, height - 1) // side * across
+    square += np.clip(x + shift[y, x, 0], 0, width - 1) // side
+    often = np.zeros(hole.shape, np.float32)
+    often[y, x] = np.bincount(square)[square] / side**2
+    return often
+
+
+def levelled(image: Floats, hole: Mask, fill: Floats) -> Floats:
+    """``fill`` (H, W, 3) of ``hole`` (H, W), with what it differs from ``image`` at the rim spread over the hole, so
+    that the hole's outline does not show.
+
+    Told at half the size: a fill without detail needs no more.
+    """
+    size = (max(2, hole.shape[1] // 2), max(2, hole.shape[0] // 2))
+    seen = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    drawn = np.asarray(cv2.resize(fill, size, interpolation=cv2.INTER_AREA), np.float32)
+    gap = np.pad(cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.01, 1)
+    inner = gap[1:-1, 1:-1]
+    lack = np.zeros_like(seen)
+    for dx, dy in NEXT:
+        beside = np.roll(gap, (-dy, -dx), (0, 1))[1:-1, 1:-1]
+        y, x = np.nonzero(inner & ~beside)
+        inside = (y + dy >= 0) & (y + dy < size[1]) & (x + dx >= 0) & (x + dx < size[0])
+        y, x = y[inside], x[inside]
+        step = seen[y + dy, x + dx] - drawn[y, x]
+        lack[y, x] += step * (LEVELLED / (LEVELLED + np.sqrt((step**2).sum(1, keepdims=True))))
+    level = cv2.resize(_level(lack, inner), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(hole[..., None], fill + level, image).astype(np.float32)
 
 
 def _level(lack: Floats, hole: Mask) -> Floats:
