@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import distance_to_polyline, falls_in, trunk_outline
 from understudy.engines.puppet.cut import Corridor
-from understudy.engines.puppet.leg_labels import share_between_legs
+from understudy.engines.puppet.leg_labels import nearest_label, share_between_legs
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.engines.puppet.stray import TRUNK, adopt_strays, drop_shards
 from understudy.tracking.motion import Floats
@@ -19,6 +19,7 @@ INKED = 0.4  # of an arm's border that lines make up, if they are its outline
 OUTLINE = 0.3  # of a limb's half width: islands that are thinner on each side have no colours of their own
 LONG = 20.0  # of a line's area over the square of half its width: five times as long as it is wide
 LARGEST_ORPHAN = 0.8  # of the limb's own area
+SPECK = 12  # pixels: an island below that has no edge to be told by
 HELD = 1.6  # the segments of an arm up to where a thing that only touches beyond is held by the hand
 AT_HAND = 0.8  # of what an island touches of an arm that lies at the hand, if the hand holds it
 
@@ -52,7 +53,7 @@ def label_pixels(
     drop_shards(labels, core, corridors)
     if hair is not None:
         labels[hair & core] = TRUNK
-    return _spread(labels, core)
+    return nearest_label(labels, core)
 
 
 def _adopt_lines(
@@ -94,11 +95,9 @@ def _adopt_slivers(
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     thick = cv2.morphologyEx(unclaimed.astype(np.uint8), cv2.MORPH_OPEN, kernel).astype(bool)
     strips = (unclaimed & ~thick & ~trunk_outline(joints, labels.shape)).astype(np.uint8)
-    count, islands, stats, _ = cv2.connectedComponentsWithStats(strips, connectivity=4)
-    for island in range(1, count):
-        x, y, w, h, area = stats[island]
-        if area < 30:
-            continue
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(strips, connectivity=4)
+    for island in (np.flatnonzero(stats[1:, 4] >= 30) + 1).tolist():
+        x, y, w, h = stats[island, :4]
         box = (slice(max(y - 2, 0), y + h + 2), slice(max(x - 2, 0), x + w + 2))
         mine = islands[box] == island
         ring = cv2.dilate(mine.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & ~mine
@@ -119,10 +118,17 @@ def _adopt_orphans(
     if not corridors:
         return
     unclaimed = (core & (labels == TRUNK)).astype(np.uint8)
-    count, islands, stats, _ = cv2.connectedComponentsWithStats(unclaimed, connectivity=4)
+    _, islands, stats, _ = cv2.connectedComponentsWithStats(unclaimed, connectivity=4)
     trunk = trunk_outline(joints, labels.shape)
     keep = _trunk_islands(islands, stats, joints)
-    for island in range(1, count):
+    sizes = np.bincount(labels.ravel(), minlength=len(corridors) + 1)
+    # Specks go with what lies nearest, all at once: a dithered alpha has tens of thousands of them.
+    specks = stats[:, 4] < SPECK
+    specks[[0, *keep]] = False
+    if specks.any():
+        speckled = specks[islands]
+        labels[speckled] = nearest_label(labels, core & ~speckled)[speckled]
+    for island in np.flatnonzero(~specks)[1:].tolist():
         if island in keep:
             continue
         x, y, w, h = stats[island, :4]
@@ -152,7 +158,7 @@ def _adopt_orphans(
             labels[box][mine] = limb + 1
             continue
         # A skirt below clasped hands is an island too: large, and on the trunk's place. It does not swing with them.
-        share = float(stats[island, 4]) / max(int((labels == limb + 1).sum()), 1)
+        share = float(stats[island, 4]) / max(int(sizes[limb + 1]), 1)
         if share < LARGEST_ORPHAN and (on_trunk < 0.5 or share < 0.1):
             labels[box][mine] = limb + 1
 
@@ -195,16 +201,3 @@ def _trunk_islands(islands: NDArray[np.int32], stats: NDArray[np.int32], joints:
         if 0 <= y < islands.shape[0] and 0 <= x < islands.shape[1] and islands[y, x]:
             keep.add(int(islands[y, x]))
     return keep
-
-
-def _spread(labels: NDArray[np.uint8], core: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Give every pixel outside ``core`` the label of the nearest inside."""
-    if not core.any():
-        return labels
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~core).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
-    of_index[nearest[core]] = labels[core]
-    spread: NDArray[np.uint8] = of_index[nearest]
-    return spread

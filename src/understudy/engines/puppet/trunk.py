@@ -21,6 +21,7 @@ RISE, INWARDS = 0.12, 0.05
 SIDEWAYS = (0.5, 0.9)  # of the shoulders' width: a trunk seen from the side does not stretch to its arms
 LIFT_REACH = 0.4  # of the shoulders' width: how far about a lifted shoulder the trunk follows
 HEAD_POINTS = (0, 2, 5, 7, 8, 9, 10)
+LEAST_HEAD = 1e-3  # of its size at rest
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def _frame(
         across = keep * across + (1 - keep) * sign * square * MIN_WIDTH * rest_widths
         across = across * (MIN_WIDTH * rest_widths / max(float(np.hypot(*across)), 1e-3))
     up = spine * (max(float(np.hypot(*spine)), 0.35 * rest_spine) / float(np.hypot(*spine)))
-    if abs(float(across[0] * up[1] - across[1] * up[0])) < 0.05 * float(np.hypot(*across) * np.hypot(*up)):
+    turned = abs(float(across[0] * up[1] - across[1] * up[0]))
+    if turned <= 0.05 * float(np.hypot(*across) * np.hypot(*up)):  # also where both joints lie in one place
         across = np.array([-up[1], up[0]], np.float32) * (max(width, 1.0) / float(np.hypot(*up)))
     return Frame2D((left + right) / 2, np.stack([across, up], axis=1).astype(np.float32))
 
@@ -119,6 +121,11 @@ class TrunkPose:
             (joints[SHOULDERS[0]], joints[SHOULDERS[1]]), spine, shoulder_width, rest_spine
         )
         matrix, shift = similarity(rest.head, joints[list(HEAD_POINTS)].astype(np.float32))
+        if (
+            float(np.hypot(*matrix[:, 0])) < LEAST_HEAD
+        ):  # a head in one place, at rest or now: it keeps its size
+            matrix = np.eye(2, dtype=np.float32)
+            shift = joints[list(HEAD_POINTS)].mean(axis=0).astype(np.float32) - rest.head.mean(axis=0)
         self.head_matrix, self.head_shift = matrix, shift
         self._head_back = np.linalg.inv(matrix).astype(np.float32)
         self.mouth = matrix @ rest.mouth + shift

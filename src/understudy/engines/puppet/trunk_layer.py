@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.areas import disc
 from understudy.engines.puppet.bare_body import BareBody, arm_pixels
 from understudy.engines.puppet.cut import Corridor
-from understudy.engines.puppet.labels import TRUNK
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.limb_layers import OVERLAP, joint_radius
 from understudy.engines.puppet.parts import HIPS, SHOULDERS, centre
+from understudy.engines.puppet.stray import TRUNK
 from understudy.tracking.motion import Floats
 
 ARM_STUB = 0.65  # how much of the arm stays with the trunk: more shows as a bump under a raised arm

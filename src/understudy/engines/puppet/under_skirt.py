@@ -18,6 +18,7 @@ from understudy.tracking.motion import Floats
 TRUNK = 0
 FRINGE = 3  # pixels below a found hem that may still show it
 LEAST = 0.1  # of a thigh's area must be seen of a leg, or it stays with the cloth
+FEWEST = 20  # pixels about its bones that tell anything
 LEAST_LONG = (0.15, 0.5)  # thigh lengths of a leg that must be seen as well: with its ankle, and without
 # Thigh lengths below the hem where the leg's own colours are taken: not in its shadow.
 SHADOW, SAMPLE = 0.04, 0.22
@@ -107,7 +108,10 @@ def _tells(corridor: Corridor, seen: NDArray[np.bool_]) -> bool:
     if len(xs) < LEAST * 2 * float(corridor.radii[0]) * thigh:
         return False
     along, aside = _coordinates(np.stack([xs, ys], axis=1).astype(np.float32), corridor.polyline)
-    low, high = np.percentile(along[np.abs(aside) < 2 * float(corridor.radii.max())], [3, 97])
+    near = along[np.abs(aside) < 2 * float(corridor.radii.max())]
+    if len(near) < FEWEST:
+        return False
+    low, high = np.percentile(near, [3, 97])
     x, y = corridor.polyline[2]
     shown = 0 <= x < seen.shape[1] and 0 <= y < seen.shape[0]
     return float(high - low) > LEAST_LONG[0 if shown else 1] * thigh
