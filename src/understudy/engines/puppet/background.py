@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.lines import hidden_lines
+from understudy.engines.puppet.membrane import membrane
 from understudy.engines.puppet.mend import busyness, mend, with_grain, worth_detail
 from understudy.engines.puppet.quilt import choose
 from understudy.engines.puppet.shadow import with_shadow
@@ -17,10 +18,13 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 
 GROWTH = 7  # pixels by which the hole exceeds the matte, at a short side of 720
-FAR = 18.0  # pixels from the figure where a shadow is no longer taken out whole
-SOFT = (
-    5.0  # pixels by which the straight fill's coarse borders are softened where it is shown, at a side of 720
-)
+FAR = 18.0  # pixels from the figure from where on a shadow is not taken out whole
+LOOK = 4  # pixels of the picture to one looked at for what is left of a shadow
+# Pixels by which the straight fill's coarse borders are softened where it is shown, at a short side of 720.
+SOFT = 5.0
+# Levels of a colour: where the straight fill's flat colours differ from the smoothest surface by less than the first,
+# there is shading and no border, and from the second on there is a border.
+SHADING, BORDER = 14.0, 36.0
 FEW = 0.03  # share of the hole that may be busy and still go without detail
 FAINT = 24.0  # levels of a colour by which the picture may be changed there
 
@@ -48,16 +52,23 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
 
 
 def _eased(image: Floats, filled: Floats, alpha: Floats) -> Floats:
-    """``filled`` (H, W, 3) that changes ``image`` the less, the farther from the figure of ``alpha`` (H, W).
+    """``filled`` (H, W, 3) that changes ``image`` little where it is far from the figure of ``alpha`` (H, W).
 
     A faint shadow goes wherever it falls; of a dark one what lies far from the figure is only lightened, since what
     looks like one may be part of the picture.
     """
     away = cv2.distanceTransform((alpha < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    near = GROWTH * _unit(alpha.shape)
-    share = np.clip((FAR - away) / max(1.0, FAR - near), 0, 1)
-    most = np.where(find_hole(alpha), 255, FAINT + share**2 * (255 - FAINT))[..., None]
-    return np.asarray(image + np.clip(filled - image, -most, most), np.float32)
+    near = find_hole(alpha) | (away < FAR)
+    eased = image + np.clip(filled - image, -FAINT, FAINT)
+    # What stays of the shadow fades out towards the other side of the figure; broken off it would be a new border.
+    left = np.where(near[..., None], 0, eased - filled)
+    if not near.all() and np.abs(left).max() > 1:
+        size = (max(8, near.shape[1] // LOOK), max(8, near.shape[0] // LOOK))
+        share = 1 - cv2.resize(near.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(left, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 0.1)[..., None]
+        small = membrane(np.asarray(small, np.float32), np.asarray(share < 0.5, np.bool_))
+        left = cv2.resize(small, near.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(near[..., None], filled + left, eased).astype(np.float32)
 
 
 def _filled(image: Floats, hole: Mask) -> Floats:
@@ -65,8 +76,7 @@ def _filled(image: Floats, hole: Mask) -> Floats:
     straight = straight_fill(image, hole, lines)
     expected = busyness(image, hole, straight)
     busy = worth_detail(expected, hole)
-    soft = cv2.GaussianBlur(straight, (0, 0), SOFT * _unit(hole.shape))
-    plain = with_grain(image, levelled(image, hole, soft), hole)
+    plain = with_grain(image, levelled(image, hole, _shaded(image, hole, straight)), hole)
     if busy.sum() < FEW * hole.sum():
         return plain
     quilt = choose(image, hole, straight, lines)
@@ -74,6 +84,15 @@ def _filled(image: Floats, hole: Mask) -> Floats:
         return plain
     pieces, often = stitch(image, hole, quilt)
     return mend(image, hole, pieces, plain, straight, expected, often)
+
+
+def _shaded(image: Floats, hole: Mask, straight: Floats) -> Floats:
+    """The ``straight`` fill, softened, with smooth shading in place of the steps that it makes of shading."""
+    soft = cv2.GaussianBlur(straight, (0, 0), SOFT * _unit(hole.shape))
+    smooth = membrane(image, hole)
+    apart = cv2.GaussianBlur(np.abs(soft - smooth).max(axis=2), (0, 0), SOFT * _unit(hole.shape))
+    share = np.clip((apart - SHADING) / (BORDER - SHADING), 0, 1)[..., None]
+    return np.asarray(smooth + share * (soft - smooth), np.float32)
 
 
 def find_hole(alpha: Floats) -> Mask:
