@@ -355,3 +355,14 @@ def test_the_outline_of_a_drawn_arm_is_the_arms() -> None:
     line = (whole > 0) & ~inside & (figure.truth == NUMBERS["left arm"])
     line[: round(float(figure.joints[11][1])) + 40] = False
     assert share(labels, line, "left arm") > 0.9
+
+
+def test_an_arm_whose_elbow_was_found_beside_it_is_cut_whole() -> None:
+    joints = standing()
+    figure = draw(joints)
+    beside = joints.copy()
+    beside[13] += (34, -14)  # farther out than the arm is wide there
+    cut = corridors(figure.foreground, figure.alpha, beside, LIMBS)
+    arm = next(c for c in cut if c.limb.name == "left arm")
+    whole = figure.truth == 1 + [limb.name for limb in LIMBS].index("left arm")
+    assert (arm.mask & whole).sum() > 0.85 * whole.sum()  # without moving it back: 0.64

@@ -46,6 +46,8 @@ SLEEVE_LAB, CUFF = (
 )  # a cuff's colour is so near to the sleeve's, and it ends so far beyond the wrist
 SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
+BESIDE = 1.5  # expected half widths beside the figure in which a joint may have been found
+ABOUT = 0.15  # of a bone to both sides of such a joint that is looked at
 SCRAP = 0.06  # of an arm: islands of cloth between the fingers of a hand held out are no sleeve
 SKIN_LIKE = 0.15  # of what lies about the arm's hand that may have the tone of skin
 SHADES = (0.5, 1.0, 1.0)  # what light counts beside tone
@@ -77,6 +79,7 @@ def arm_part(
     ``skin`` (2,) the tone of a bare hand."""
     guess = (np.array(ARM_WIDTHS) * figure_size(joints)).astype(np.float32)
     head = head & ~_near(line, head, 0.8 * float(guess[2]))
+    line = _in_the_figure(limb, line, guess, figure & ~head, joints)
     strip = Strip(limb, line, guess, joints, 3.2 * float(guess.max()))
     outer, inner = find_band(strip, lab, figure, head, hair)
     root = np.interp(strip.along, (0.0, ARMPIT[1], ARMPIT[1] + 0.1), (ARMPIT[0], 1.0, np.inf))
@@ -95,6 +98,30 @@ def arm_part(
         mask = _with_whole_hand(mask, line, guess, figure & ~head, lab, joints, skin)
         refused &= ~mask
     return ArmPart(mask, refused, _half_widths(strip, (outer + inner) / 2, guess))
+
+
+def _in_the_figure(
+    limb: Limb, line: Floats, guess: Floats, figure: NDArray[np.bool_], joints: Floats
+) -> Floats:
+    """(4, 2) the arm's ``line`` with elbow and wrist moved into the figure where they were found beside it.
+
+    The trackers put a joint up to a limb's width off; a bone that runs beside its arm finds no width there.
+    """
+    strip = Strip(limb, line, guess, joints, BESIDE * float(guess.max()))
+    inside = strip.sampled(figure.astype(np.float32)) > 0.5
+    middle = len(strip.across) // 2
+    moved = line.copy()
+    for joint in (1, 2):
+        near = np.flatnonzero(np.abs(strip.along - joint) < ABOUT)
+        beside = near[~inside[near, middle] & inside[near].any(axis=1)]
+        if len(beside) < 0.5 * len(near) or not len(beside):
+            continue
+        away = np.where(inside[beside], np.abs(strip.across), np.inf).argmin(axis=1)
+        start = strip.across[away]
+        shift = float(np.median(start + np.sign(start) * strip.widths[beside]))
+        step = shift * strip.normals[beside].mean(axis=0)
+        moved[joint : 4 if joint == 2 else joint + 1] += step.astype(np.float32)
+    return moved
 
 
 def _with_whole_hand(
