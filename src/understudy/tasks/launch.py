@@ -10,6 +10,7 @@ may run where the package cannot be read.
 
 from __future__ import annotations
 
+import ctypes  # here and not in its place below: the user it changes to may not be able to read this Python
 import os
 import signal
 import sys
@@ -21,8 +22,6 @@ def die_with(parent: int, number: int = signal.SIGINT) -> None:
     """Let the kernel send the signal when the parent ends; where it has ended already, end now."""
     if sys.platform != "linux":
         return
-    import ctypes
-
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -80,3 +81,15 @@ def grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
         return mask
     square = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
     return np.asarray(cv2.dilate(mask.astype(np.uint8), square), np.bool_)
+
+
+def nearest(values: NDArray[Any], among: NDArray[np.bool_]) -> NDArray[Any]:
+    """(H, W[, C]) the value of the nearest pixel of ``among`` (H, W); ``values`` themselves where there is none."""
+    if not among.any():
+        return values
+    _, place = cv2.distanceTransformWithLabels(
+        (~among).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    table = np.zeros((int(place.max()) + 1, *values.shape[2:]), values.dtype)
+    table[place[among]] = values[among]
+    return np.asarray(table[place], values.dtype)

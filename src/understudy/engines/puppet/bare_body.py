@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import below_hips, grown
+from understudy.engines.puppet.areas import below_hips, grown, nearest
 from understudy.engines.puppet.body_outline import body_outline
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
@@ -50,9 +49,9 @@ def bare_body(
         return BareBody(labels, behind, rgb)
     size = figure_size(joints)
     if outline.loose.any():
-        labels = np.where(outline.loose, _nearest(labels, arms), labels)
+        labels = np.where(outline.loose, nearest(labels, arms), labels)
     body = core & ~arms & ~outline.loose
-    behind[outline.hidden] = _nearest(labels, body)[outline.hidden]
+    behind[outline.hidden] = nearest(labels, body)[outline.hidden]
     rim = grown(outline.hidden, RIM_PX) & body
     area = (grown(outline.hidden, SOFT_PX) & arm_pixels(labels, cut)) | rim
     own = body & ~rim
@@ -69,13 +68,3 @@ def bare_body(
 def arm_pixels(labels: NDArray[np.uint8], cut: list[Corridor]) -> NDArray[np.bool_]:
     """(H, W) what is an arm's."""
     return np.isin(labels, [i + 1 for i, c in enumerate(cut) if c.limb.arm])
-
-
-def _nearest(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(H, W) the label of the nearest pixel of ``among``."""
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~among).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
-    of_index[nearest[among]] = labels[among]
-    return np.asarray(of_index[nearest], np.uint8)

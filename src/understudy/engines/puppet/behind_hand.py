@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import nearest
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -63,9 +64,6 @@ def own_edge(rgb: NDArray[np.uint8], hand: Mask, mine: Mask) -> NDArray[np.uint8
     if not inner.any():
         return rgb
     rim = (cv2.dilate(hand.astype(np.uint8), wide) > inner) & (inner == 0)
-    _, nearest = cv2.distanceTransformWithLabels(1 - inner, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of_index = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    of_index[nearest[inner > 0]] = rgb[inner > 0]
     out = rgb.copy()
-    out[rim] = of_index[nearest[rim]]
+    out[rim] = nearest(rgb, inner > 0)[rim]
     return out

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import nearest
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.expression import Look
 from understudy.engines.puppet.eyes import BROW, find_eyes
@@ -189,12 +190,7 @@ def _cut_out(layer: Bytes, lattice: Lattice) -> tuple[Bytes | None, tuple[int, i
     texture = rest.copy()
     clear = texture[..., 3] == 0
     if clear.any() and not clear.all():
-        _, labels = cv2.distanceTransformWithLabels(
-            clear.astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        colours = np.zeros((int(labels.max()) + 1, 3), np.uint8)
-        colours[labels[~clear]] = texture[..., :3][~clear]
-        texture[..., :3] = colours[labels]
+        texture[..., :3] = nearest(texture[..., :3], ~clear)
     texture = cv2.copyMakeBorder(
         texture,
         y0 - lattice.y0,

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import nearest
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -217,12 +218,7 @@ def _grow(out: Image, known: Mask, todo: Mask) -> None:
     trusted = cv2.erode(source.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     if trusted.sum() > 50:
         source = trusted
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~source).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_index = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    of_index[nearest[source]] = out[box][source]
-    extended = of_index[nearest]
+    extended = nearest(out[box], source)
     smooth = cv2.inpaint(extended, (todo[box] & ~source).astype(np.uint8), 4, cv2.INPAINT_TELEA)
     softened = cv2.addWeighted(smooth, 0.6, cv2.blur(extended, (7, 7)), 0.4, 0)
     out[box][todo[box]] = softened[todo[box]]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import disc, distance_to_polyline, grown
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, nearest
 from understudy.engines.puppet.behind_hand import LEAST_SEEN, filled_behind, own_edge, share_along
 from understudy.engines.puppet.layer import Layer, cropped
 from understudy.engines.puppet.skin import BARE_PALM, SPREAD, is_bare
@@ -240,8 +240,5 @@ def _upper_arm(
         own = arm.upper.astype(np.uint8)
     if not own.any():
         return np.full((*share.shape, 3), 128, np.float32)
-    _, nearest = cv2.distanceTransformWithLabels(1 - own, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    of_index = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    of_index[nearest[own > 0]] = arm.rgb[own > 0]
     flags = {"interpolation": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REPLICATE}
-    return np.asarray(cv2.remap(of_index[nearest], place, None, **flags), np.float32)
+    return np.asarray(cv2.remap(nearest(arm.rgb, own > 0), place, None, **flags), np.float32)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import grown
+from understudy.engines.puppet.areas import grown, nearest
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.layer import Layer, cropped, soft
@@ -40,7 +40,7 @@ def part_hair(
         bare = fill_hidden(bare, arm & ~beside, covered | beside)
         on_arm |= covered
         strands |= beside
-    colour = _nearest(rgb, hair)
+    colour = _hair_colour(rgb, hair)
     opacity = soft(hair & grown(on_arm, BESIDE_PX))
     behind, before = bare.astype(np.float32), colour.astype(np.float32)
     apart = before - behind
@@ -50,13 +50,8 @@ def part_hair(
     return bare, cropped("hair", shown, (alpha * opacity).astype(np.float32))
 
 
-def _nearest(rgb: NDArray[np.uint8], hair: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def _hair_colour(rgb: NDArray[np.uint8], hair: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """(H, W, 3) the colour of the nearest pixel well inside the hair."""
     sure = cv2.erode(hair.astype(np.uint8), np.ones((2 * SURE_PX + 1, 2 * SURE_PX + 1), np.uint8)) > 0
     sure = sure if sure.any() else hair
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~sure).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_index = np.zeros((int(nearest.max()) + 1, 3), np.uint8)
-    of_index[nearest[sure]] = rgb[sure]
-    return np.asarray(of_index[nearest], np.uint8)
+    return nearest(rgb, sure)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import distance_to_polyline, falls_in, trunk_outline
+from understudy.engines.puppet.areas import distance_to_polyline, falls_in, nearest, trunk_outline
 from understudy.engines.puppet.cut import Corridor
-from understudy.engines.puppet.leg_labels import nearest_label, share_between_legs
+from understudy.engines.puppet.leg_labels import share_between_legs
 from understudy.engines.puppet.parts import HIPS, NOSE, SHOULDERS, centre, figure_size
 from understudy.engines.puppet.stray import TRUNK, adopt_strays, drop_shards
 from understudy.tracking.motion import Floats
@@ -53,7 +53,7 @@ def label_pixels(
     drop_shards(labels, core, corridors)
     if hair is not None:
         labels[hair & core] = TRUNK
-    return nearest_label(labels, core)
+    return nearest(labels, core)
 
 
 def _adopt_lines(
@@ -127,7 +127,7 @@ def _adopt_orphans(
     specks[[0, *keep]] = False
     if specks.any():
         speckled = specks[islands]
-        labels[speckled] = nearest_label(labels, core & ~speckled)[speckled]
+        labels[speckled] = nearest(labels, core & ~speckled)[speckled]
     for island in np.flatnonzero(~specks)[1:].tolist():
         if island in keep:
             continue

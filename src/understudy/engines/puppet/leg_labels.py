@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import distance_to_polyline
+from understudy.engines.puppet.areas import distance_to_polyline, nearest
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.parts import HIPS, SHOULDERS, centre
 from understudy.tracking.motion import Floats
@@ -32,16 +31,4 @@ def share_between_legs(
     away = np.max([distance_to_polyline(pixels, c.polyline) for _, c in legs], axis=0)
     near = away < reach + float(np.hypot(*(joints[HIPS[0]] - joints[HIPS[1]]))) / 2
     x, y = pixels[near].astype(int).T
-    labels[y, x] = nearest_label(labels, core & np.isin(labels, [i for i, _ in legs]))[y, x]
-
-
-def nearest_label(labels: NDArray[np.uint8], among: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(H, W) the label of the nearest pixel of ``among``."""
-    if not among.any():
-        return labels
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~among).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    of_index = np.zeros(int(nearest.max()) + 1, np.uint8)
-    of_index[nearest[among]] = labels[among]
-    return np.asarray(of_index[nearest], np.uint8)
+    labels[y, x] = nearest(labels, core & np.isin(labels, [i for i, _ in legs]))[y, x]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import nearest
 from understudy.engines.puppet.quilt import Quilt
 from understudy.tracking.motion import Floats
 
@@ -95,10 +95,5 @@ def _completed(shift: Indices, hole: Mask) -> Indices:
     told = hole & ~lost
     if not lost.any() or not told.any():
         return shift
-    _, nearest = cv2.distanceTransformWithLabels(
-        (~told).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    table = np.zeros((int(nearest.max()) + 1, 2), np.int64)
-    table[nearest[told]] = shift[told]
-    shift[lost] = table[nearest[lost]]
+    shift[lost] = nearest(shift, told)[lost]
     return shift

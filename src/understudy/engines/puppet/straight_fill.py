@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
+from understudy.engines.puppet.areas import nearest
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -52,7 +53,7 @@ def straight_fill(image: Floats, hole: Mask, lines: Floats | None = None) -> Flo
     colours, weights = _ends(small, gap, fence, y, x)
     lost = fence.copy()
     lost[y, x] = weights.sum(0) <= 0
-    drawn = _nearest(_agreed(colours, weights, small, y, x), lost)
+    drawn = nearest(_agreed(colours, weights, small, y, x), ~lost)
     drawn = spread(small, gap, drawn)
     large = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.where(hole[..., None], np.clip(large, 0, 255), image).astype(np.float32)
@@ -94,18 +95,6 @@ def _fence(gap: Mask, lines: Floats | None, scale: float) -> Mask:
     for x0, y0, x1, y1 in [] if lines is None else lines * scale:
         cv2.line(drawn, (round(x0), round(y0)), (round(x1), round(y1)), 1, 1, cv2.LINE_4)
     return np.asarray((drawn > 0) & gap, np.bool_)
-
-
-def _nearest(drawn: Floats, lost: Mask) -> Floats:
-    """``drawn`` (h, w, 3) with the colours of ``lost`` pixels taken from the nearest others."""
-    if not lost.any() or lost.all():
-        return drawn
-    _, labels = cv2.distanceTransformWithLabels(
-        lost.astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    table = np.zeros((int(labels.max()) + 1, 3), np.float32)
-    table[labels[~lost]] = drawn[~lost]
-    return np.where(lost[..., None], table[labels], drawn).astype(np.float32)
 
 
 def _ends(small: Floats, gap: Mask, fence: Mask, y: Indices, x: Indices) -> tuple[Floats, Floats]:

@@ -8,11 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import grown
+from understudy.engines.puppet.areas import grown, nearest
 from understudy.engines.puppet.bare_body import NOTHING, BareBody
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.hem import Hem
-from understudy.engines.puppet.leg_labels import nearest_label
 from understudy.tracking.motion import Floats
 
 TRUNK = 0
@@ -98,7 +97,7 @@ def _give_crumbs(
     legs = np.isin(labels, numbers) & core
     if small.any() and legs.any():
         crumbs = small[pieces] & _below(cloth)
-        labels[crumbs] = nearest_label(labels, legs)[crumbs]
+        labels[crumbs] = nearest(labels, legs)[crumbs]
 
 
 def _tells(corridor: Corridor, seen: NDArray[np.bool_]) -> bool:
