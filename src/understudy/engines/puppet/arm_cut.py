@@ -29,21 +29,15 @@ ARMPIT = (0.6, 0.3)
 # Half widths about the band's border within which colours may move it: an arm's shape is known well, a hand's is not.
 UNSURE = (0.25, 0.7)
 LOOSE = 2.6  # half widths beside an arm, off the trunk, that may be its wide sleeve or a big glove
-LOOSE_ODDS, TIP_ODDS = (
-    0.5,
-    0.5,
-)  # log-odds by place of what lies there, and of the tips of fingers that may be bent
+# Log-odds by place of what lies there, and of the tips of fingers that may be bent
+LOOSE_ODDS, TIP_ODDS = 0.5, 0.5
 PLACE = 3.0  # log-odds that place alone can give
-HOLD, FIRM = (
-    0.05,
-    0.55,
-)  # weight of a pixel's own evidence against that of its neighbours, and where place is sure
+# Weight of a pixel's own evidence against that of its neighbours, and where place is sure
+HOLD, FIRM = 0.05, 0.55
 BARE = 0.3  # of a hand's place that must show the face's tone, to be taken for bare
 REFUSED = -1.0  # log-odds by colour below which a pixel is surely none of the arm's
-SLEEVE_LAB, CUFF = (
-    16.0,
-    2.45,
-)  # a cuff's colour is so near to the sleeve's, and it ends so far beyond the wrist
+# A cuff's colour is so near to the sleeve's, and it ends so far beyond the wrist
+SLEEVE_LAB, CUFF = 16.0, 2.45
 SPECK = 0.01  # of an arm: smaller islands are none of it
 ROUNDS = 2
 BESIDE = 1.5  # expected half widths beside the figure in which a joint may have been found

@@ -24,10 +24,8 @@ EDGE_LAB = 11.0  # Lab units across a border that count as a clear edge
 # What a station pays: for a border without an edge, for half a width of colours of the other side, for another width
 # than expected (at most), for a bone that is not in the middle.
 NO_EDGE, WRONG_COLOUR, ODD_WIDTH, ODDEST, OFF_MIDDLE = 1.8, 2.0, 2.5, 1.5, 0.4
-JUMP, LEAP = (
-    4.0,
-    40.0,
-)  # for a border that moves by half a width from one station to the next: by way, by its square
+# For a border that moves by half a width from one station to the next: by way, by its square
+JUMP, LEAP = 4.0, 40.0
 ROUNDS = 2  # of colours from a band, and a band from colours
 # Where samples lie in half widths from the arm's middle before a band is known: the arm's surely, and others'.
 OURS, THEIRS = (0.6, 0.4), (1.4, 2.0)

@@ -18,9 +18,8 @@ Mask = NDArray[np.bool_]
 
 NOTHING = 255  # the label of no part
 RIM_PX = 3  # beside an arm, that show its edge and are filled anew
-MIRROR_FROM = (
-    0.1  # figure sizes from what is seen, where the trunk's other half is likelier than the same part on
-)
+# Figure sizes from what is seen, where the trunk's other half is likelier than the same part on
+MIRROR_FROM = 0.1
 EYES = (2, 5)  # the middles of both
 FACE_MIRROR_PX = 2.0  # from what is seen of a face, where its other half is likelier than the same part on
 LEAST_FACE_PX = 6.0  # between eyes and mouth, to tell how the face leans

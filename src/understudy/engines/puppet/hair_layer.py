@@ -14,9 +14,8 @@ from understudy.engines.puppet.parts import figure_size
 from understudy.tracking.motion import Floats
 
 STRANDS = 0.02  # figure sizes beside the hair in which single strands lie on the arm
-BESIDE_PX = (
-    12  # of the hair beside an arm that go before it too, so that the layer's own border shows nowhere
-)
+# Pixels of the hair beside an arm that go before it too, so that the layer's own border shows nowhere
+BESIDE_PX = 12
 SURE_PX = 3  # inside its border hair shows its own colour
 
 

@@ -26,10 +26,8 @@ GAPE, UNSEEN, BESIDE, ASTRAY = 1.5, 0.5, 0.3, 1.0  # costs where an edge would b
 SLOPE, BEND = 3, 0.12  # samples that a hem rises from one to the next at most, and what one of them costs
 DOUBTFUL = 0.14  # mean cost above which there is no hem
 CLIMB = 0.15  # thigh lengths that a hem may rise to its middle: more, and it is two trouser legs
-LONG, NARROWING = (
-    0.95,
-    0.85,
-)  # from so many thigh lengths on, trousers' legs that touch end like a dress, but narrower
+# From so many thigh lengths on, trousers' legs that touch end like a dress, but narrower
+LONG, NARROWING = 0.95, 0.85
 # Shorts whose legs touch look like a skirt. They end between here, are hardly wider than the hips, and end above too,
 # at a waist or below a shirt; a dress does not.
 SHORTS, WIDE = (0.55, 1.1), 1.1

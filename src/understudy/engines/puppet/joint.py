@@ -19,16 +19,13 @@ from understudy.engines.puppet.warp import BoneMap, moved, smoothstep, wrapped
 from understudy.tracking.motion import Floats
 
 ROUND = (1.0, 6.0)  # degrees between the bones over which they become two rigid halves of a round hinge
-WRONG_WAY = (
-    220.0,
-    270.0,
-)  # degrees of turn against the rest pose that only come from folding through: rigid as well
+# Degrees of turn against the rest pose that only come from folding through: rigid as well
+WRONG_WAY = (220.0, 270.0)
 LEAST = math.radians(2)  # between two bones, so that a run has some room
 WEDGE = math.radians(40)  # half of the texture's wedge that an opening side spreads out
 WEDGE_SHARE = 0.35  # of a side that is narrower in the picture
-SHARP_CREASE = (
-    0.12  # half of the run's share of a side that is far closed: each bone keeps its width up to the crease
-)
+# Half of the run's share of a side that is far closed: each bone keeps its width up to the crease
+SHARP_CREASE = 0.12
 CLOSED = (40.0, 110.0)  # closing by so many degrees leads from the soft crease to the sharp one
 # Closing by so many degrees more, the child, which is drawn over its parent, goes on as it is to its own edge: in a
 # folded arm the forearm lies whole before the upper arm. Nearly square to its axis its round end begins.

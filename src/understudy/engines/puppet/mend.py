@@ -14,10 +14,8 @@ Mask = NDArray[np.bool_]
 REACH = 2.0  # cells over which busyness is averaged; a cell is a pixel of the straight fill
 IDLE = 0.5  # slope, in levels a pixel, of grain
 EDGE = 6.0  # levels a cell that make an edge of its own, a door's frame or a horizon: it is no texture
-BUSY = (
-    1.1,
-    1.6,
-)  # times the busyness to be expected at which a piece begins to count less, and no longer counts
+# Times the busyness to be expected at which a piece begins to count less, and no longer counts
+BUSY = (1.1, 1.6)
 REPEATED = (7.0, 14.0)  # times the same is shown at which it begins to count less, and no longer counts
 CALM = (0.8, 1.6)  # slope below which a background is calm, and above which it is not
 OTHER = 14.0  # RGB distance at which pieces on calm ground show another thing than is meant

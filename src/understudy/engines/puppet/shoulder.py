@@ -26,9 +26,8 @@ KEPT = (0.1, 0.15, 0.25, 0.35)  # that the arm may keep
 NARROWEST = 0.2  # of that angle, which has to be left for spreading
 QUIETER = 0.5  # of the first choice's detail is less enough to choose another part of the armpit
 
-LINES = (
-    200.0  # mean squared step of colour between two rays from which on there is a line that could get thick
-)
+# Mean squared step of colour between two rays from which on there is a line that could get thick
+LINES = 200.0
 
 
 def quiet_armpit(

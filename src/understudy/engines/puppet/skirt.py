@@ -11,9 +11,8 @@ from understudy.tracking.motion import Floats
 
 APEX = 1.0  # how far above the hips the threads come together, in distances of the hips
 RINGS = 64  # distances from the apex at which the legs' angles are kept
-CLOSEST = (
-    0.4  # legs that come together press the cloth between them to this share of its angle, not to nothing
-)
+# Legs that come together press the cloth between them to this share of its angle, not to nothing
+CLOSEST = 0.4
 SWAY = 0.4  # how far cloth follows legs that nothing is seen of: there is nothing to show under it
 STIRRED = 0.7  # of the hips' distance from the apex: from there on the cloth may move
 STILL = np.radians(150)  # from straight down: what lies beyond this angle is the trunk's

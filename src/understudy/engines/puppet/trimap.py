@@ -26,9 +26,8 @@ FAR = 40  # pixels of the half size about the belief's edge in which labels are 
 CLEAN = 0.5  # Lab units of noise: below, the backdrop is of one drawn colour, and all that differs is figure
 UNLIKE = 4.0  # Lab distance from such a backdrop that is no shading of it
 HELD = 6.0  # log-odds of a thing that surely stands before the backdrop and hangs together with the figure
-FURNISHED = (
-    0.11  # of the picture: where more than that is neither figure nor backdrop, it is a room, not a studio
-)
+# Of the picture: where more than that is neither figure nor backdrop, it is a room, not a studio
+FURNISHED = 0.11
 FEET = ((27, 29), (29, 31), (27, 31), (28, 30), (30, 32), (28, 32))
 
 

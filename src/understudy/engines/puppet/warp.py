@@ -18,9 +18,8 @@ from understudy.tracking.motion import Floats
 MIN_STRETCH = 0.28  # a bone that points at the camera is not drawn shorter than this
 MIN_END_STRETCH = 0.6  # hands and feet: thinner they look like knives
 MAX_STRETCH = 1.6  # longer than this a bone's rest was foreshortened, and its texture smears
-MAX_FORESHORTENED_STRETCH = (
-    3.0  # for a bone that points at the camera in the reference: smeared, but it moves
-)
+# For a bone that points at the camera in the reference: smeared, but it moves
+MAX_FORESHORTENED_STRETCH = 3.0
 MAX_END_STRETCH = 1.25
 
 
