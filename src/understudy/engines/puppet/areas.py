@@ -83,6 +83,12 @@ def grown(mask: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), square), np.bool_)
 
 
+def grown_round(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """(H, W) a mask grown by a disc of ``radius`` pixels."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)
+
+
 def nearest(values: NDArray[Any], among: NDArray[np.bool_]) -> NDArray[Any]:
     """(H, W[, C]) the value of the nearest pixel of ``among`` (H, W); ``values`` themselves where there is none."""
     if not among.any():

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import grown_round
 from understudy.engines.puppet.lines import hidden_lines
 from understudy.engines.puppet.membrane import membrane
 from understudy.engines.puppet.mend import busyness, mend, with_grain, worth_detail
@@ -97,14 +98,8 @@ def _shaded(image: Floats, hole: Mask, straight: Floats) -> Floats:
 
 def find_hole(alpha: Floats) -> Mask:
     """(H, W) the matte, grown by its soft edge and some pixels more."""
-    return _grow(alpha > 0.02, GROWTH * _unit(alpha.shape))
+    return grown_round(np.asarray(alpha > 0.02, np.bool_), max(2, round(GROWTH * _unit(alpha.shape))))
 
 
 def _unit(shape: tuple[int, ...]) -> float:
     return min(shape[:2]) / 720
-
-
-def _grow(mask: Mask, radius: float) -> Mask:
-    size = 2 * max(2, round(radius)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)

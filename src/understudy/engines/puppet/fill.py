@@ -57,7 +57,7 @@ def fill_hidden(
     rest = hidden.copy()
     rest[box] &= ~told
     if rest.any():
-        _grow(out, own | (hidden & ~rest), rest)
+        _spread_outwards(out, own | (hidden & ~rest), rest)
     return out
 
 
@@ -204,7 +204,7 @@ def _mirror(
     told[y, x] = True
 
 
-def _grow(out: Image, known: Mask, todo: Mask) -> None:
+def _spread_outwards(out: Image, known: Mask, todo: Mask) -> None:
     """Inpaint ``todo`` from ``known`` in place; every other pixel is kept away from the fill."""
     ys, xs = np.nonzero(todo)
     # As far about as the part's own pixels reach into, since only they may be spread.

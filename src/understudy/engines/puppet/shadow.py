@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import grown_round
 from understudy.engines.puppet.membrane import membrane
 from understudy.tracking.motion import Floats
 
@@ -59,8 +60,8 @@ def _cast(seen: Floats, gap: Mask) -> Mask | None:
     what is usual in them.
     """
     for reach in REACHES:
-        wide = _grow(gap, reach)
-        rim = _grow(wide, 2) & ~wide
+        wide = grown_round(gap, reach)
+        rim = grown_round(wide, 2) & ~wide
         if rim.sum() < FEWEST or wide.mean() > WIDEST:
             continue
         level = seen - _usual(seen, wide)[:, None]
@@ -71,11 +72,11 @@ def _cast(seen: Floats, gap: Mask) -> Mask | None:
         darker = -away[..., 0]
         hue = np.sqrt((away[..., 1:] ** 2).sum(2))
         shadow = _hanging(ring & (darker > DARKER) & (hue < HUE + TINGE * darker), gap)
-        rest = ring & ~_grow(shadow, 3)
+        rest = ring & ~grown_round(shadow, 3)
         if (slope[rim] > STEP).mean() > CROSSING:
             continue
         if rest.any() and float(np.percentile(np.sqrt((away[rest] ** 2).sum(1)), SHARE)) < PLAIN:
-            return _grow(shadow, 2)
+            return grown_round(shadow, 2)
     return None
 
 
@@ -108,7 +109,7 @@ def _contact(small: Floats, seen: Floats, gap: Mask) -> Mask:
     away = cv2.GaussianBlur(seen, (0, 0), 1) - _lab(membrane(small, np.asarray(about, np.bool_)))
     hue = np.sqrt((away[..., 1:] ** 2).sum(2))
     dark = zone & ~gap & (away[..., 0] < -DEEPER) & (hue < HUE - TINGE * away[..., 0])
-    shadow = _grow(_hanging(np.asarray(dark, np.bool_), gap), 1) & zone
+    shadow = grown_round(_hanging(np.asarray(dark, np.bool_), gap), 1) & zone
     close = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * CLOSE + 1, 2 * CLOSE + 1))
     return np.asarray(shadow | (cv2.dilate(soles.astype(np.uint8), close) > 0), np.bool_)
 
@@ -116,14 +117,9 @@ def _contact(small: Floats, seen: Floats, gap: Mask) -> Mask:
 def _hanging(shadow: Mask, gap: Mask) -> Mask:
     """The part of ``shadow`` that hangs together with ``gap``, without its specks."""
     shadow = cv2.morphologyEx(shadow.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    _, labels = cv2.connectedComponents((shadow | _grow(gap, 1)).astype(np.uint8))
+    _, labels = cv2.connectedComponents((shadow | grown_round(gap, 1)).astype(np.uint8))
     ours = np.unique(labels[gap])
     return np.asarray(shadow & np.isin(labels, ours), np.bool_)
-
-
-def _grow(mask: Mask, radius: int) -> Mask:
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)
 
 
 def _lab(image: Floats) -> Floats:
