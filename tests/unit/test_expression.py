@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from drawn_face import face_mesh, face_motion
 
-from understudy.engines.puppet.expression import Look, expressions, measure
+from understudy.engines.puppet.expression import expressions
+from understudy.engines.puppet.face_measures import measure
+from understudy.engines.puppet.look import Look
 
 
 def test_a_still_clip_of_the_reference_leaves_the_face_alone():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from drawn_face import CENTRE, SPAN, face_mesh, face_picture
 
-from understudy.engines.puppet.expression import Look
 from understudy.engines.puppet.eyes import LOWER, UPPER, find_eyes
 from understudy.engines.puppet.face_rig import FaceRig
 from understudy.engines.puppet.lips import Lips
+from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.relief import FaceFrame, Lattice
 
 

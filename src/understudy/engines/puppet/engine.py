@@ -15,9 +15,10 @@ from understudy.engines.capabilities import PUPPET
 from understudy.engines.engine import Performance
 from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.draw import Painter
-from understudy.engines.puppet.expression import Expression, Look, expressions
+from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_rig import FaceRig
 from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.look import Expression, Look
 from understudy.engines.puppet.matte import Matte, Matter, matte
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.retarget import retarget

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import nearest
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
-from understudy.engines.puppet.expression import Look
 from understudy.engines.puppet.eyes import BROW, find_eyes
 from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips, Sheets
+from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, height_of, smooth
 from understudy.tracking.motion import Floats
