@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.progress import Progress, silent
 from understudy.tracking.camera import CameraMovement
+from understudy.tracking.iris import lost_irises
 from understudy.tracking.motion import BODY, FACE, HAND, Floats, Motion
 from understudy.tracking.shots import find_dissolves, with_cuts
 from understudy.tracking.sides import mixed_up
@@ -76,6 +77,7 @@ def track_clip(
         face_score=np.asarray([p.face_score for p in people], np.float32),
         cuts=tuple(sorted(set(cuts))),
         camera=camera.affines(),
+        irises=_irises(people),
         start_s=float(stamps[0]),
     )
     _blank_jumps(motion)
@@ -85,6 +87,12 @@ def track_clip(
 
 def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:
     return np.stack(arrays).astype(np.float32).reshape(len(arrays), *shape)
+
+
+def _irises(people: list[Person]) -> Floats | None:
+    if all(p.irises is None for p in people):
+        return None
+    return np.stack([lost_irises() if p.irises is None else p.irises for p in people])
 
 
 def _blank_jumps(motion: Motion) -> None:
@@ -111,6 +119,8 @@ def _blank_jumps(motion: Motion) -> None:
             wrong = slice(shot.start, at) if before <= after else slice(at, shot.stop)
             for array in (motion.body, motion.world, motion.hands, motion.face):
                 array[wrong] = np.nan
+            if motion.irises is not None:
+                motion.irises[wrong] = lost_irises()
             for score in (motion.visibility, motion.hand_score, motion.face_score):
                 score[wrong] = 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from understudy.tracking.body import Body, BodyLandmarks, region_about
 from understudy.tracking.face import FaceLandmarks
 from understudy.tracking.hands import HandLandmarks
+from understudy.tracking.iris import find_irises
 from understudy.tracking.motion import Floats
 from understudy.tracking.one_euro import OneEuro
 from understudy.tracking.pose_detection import BODY_MARGIN, Candidate, PoseDetector
@@ -120,7 +121,7 @@ class MediaPipeTracker:
         self.restart()
         person = self._person(picture, again)
         self.restart()
-        return person
+        return replace(person, irises=None)
 
     def _search(self, frame: Frame) -> Body | None:
         candidates = self._detector.detect(frame)
@@ -218,6 +219,7 @@ class MediaPipeTracker:
             hand_score=hand_score,
             face=face,
             face_score=face_score,
+            irises=find_irises(frame, face),
             mask=body.mask,
         )
 

@@ -23,12 +23,15 @@ Floats = NDArray[np.floating[Any]]
 BODY = 33
 HAND = 21
 FACE = 468
+EYES = 2
 LARGEST_PX = 16384  # a side of a driving video
 LEAST_RATE_HZ, MOST_RATE_HZ = 1, 240
 LONGEST_S = 3600.0
 MOST_FRAMES = 200_000
 MOST_BYTES = 2 * 2**30  # unpacked
 MOST_ARRAYS = 32
+
+_LANDMARKS = ("body", "visibility", "world", "hands", "hand_score", "face", "face_score")
 
 # What NumPy's reader and the archive below it raise on files that are none, or damaged.
 _UNREADABLE = (
@@ -78,6 +81,7 @@ class Motion:
     face_score: Floats  # (T,) 0..1, 0 where lost
     cuts: tuple[int, ...] = ()  # frames that begin a new shot, without 0
     camera: Floats | None = None  # (T, 2, 3) affine from the first frame's picture to this one's, or None
+    irises: Floats | None = None  # (T, 2, 3) pixels x and y, and a score of 0 to 1; own left first; or None
     start_s: float = (
         0.0  # second of the driving video at which times_s is 0: above 0 where its head is damaged
     )
@@ -168,6 +172,11 @@ class Motion:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, not float32 {shape}")
         if frames == 0:
             raise ValueError("no frames")
+        if self.irises is not None and (self.irises.shape, self.irises.dtype) != (
+            (frames, EYES, 3),
+            np.float32,
+        ):
+            raise ValueError(f"irises is {self.irises.dtype} {self.irises.shape}")
         self._check_contents()
 
     def _check_contents(self) -> None:
@@ -185,7 +194,7 @@ class Motion:
             raise ValueError(f"cuts {self.cuts}")
         if self.camera is not None and self.camera.shape != (frames, 2, 3):
             raise ValueError(f"camera is {self.camera.shape}")
-        for name in ("body", "visibility", "world", "hands", "hand_score", "face", "face_score", "camera"):
+        for name in (*_LANDMARKS, "camera", "irises"):
             array = getattr(self, name)
             if array is not None and np.nanmax(np.abs(array), initial=0.0) > 100 * LARGEST_PX:
                 raise ValueError(f"{name} holds a number that is no place in a picture")

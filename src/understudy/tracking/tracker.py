@@ -24,6 +24,7 @@ class Person:
     hand_score: Floats  # (2,)
     face: Floats  # (468, 3), NaN where lost
     face_score: float
+    irises: Floats | None = None  # (2, 3) as in `Motion`, or None where they were not looked for
     mask: Floats | None = None  # (H, W) 0..1, where asked for
 
 
