@@ -156,7 +156,7 @@ class Motion:
 
     def _check_shapes(self) -> None:
         frames = len(self.times_s)
-        wanted = {
+        wanted: dict[str, tuple[int, ...]] = {
             "times_s": (frames,),
             "body": (frames, BODY, 3),
             "visibility": (frames, BODY),
@@ -166,17 +166,14 @@ class Motion:
             "face": (frames, FACE, 3),
             "face_score": (frames,),
         }
+        if self.irises is not None:
+            wanted["irises"] = (frames, EYES, 3)
         for name, shape in wanted.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.float32:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}, not float32 {shape}")
         if frames == 0:
             raise ValueError("no frames")
-        if self.irises is not None and (self.irises.shape, self.irises.dtype) != (
-            (frames, EYES, 3),
-            np.float32,
-        ):
-            raise ValueError(f"irises is {self.irises.dtype} {self.irises.shape}")
         self._check_contents()
 
     def _check_contents(self) -> None:
