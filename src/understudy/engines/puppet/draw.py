@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.head_relief import HeadTurn
 from understudy.engines.puppet.joint import HIP, SHOULDER, Bend, Joint, segment_field
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
@@ -192,8 +193,9 @@ class Painter:
             for k in range(_covered(limb, rig.front) + 1)
         }
 
-    def frame(self, t: int, trunk: Layer | None = None) -> NDArray[np.uint8]:
-        """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say)."""
+    def frame(self, t: int, trunk: Layer | None = None, turn: HeadTurn | None = None) -> NDArray[np.uint8]:
+        """Frame ``t``; ``trunk`` stands in for the rig's trunk layer (with this frame's face, say), and ``turn`` is
+        what the head does."""
         rig, joints = self._rig, self._poses.joints[t]
         across = float(self._poses.scale[t])
         pose = TrunkPose(self._rest, joints)
@@ -220,11 +222,14 @@ class Painter:
         shoulders = tuple(joint for limb, joint in roots if joint and limb.arm)
 
         def trunk_field(grid: Floats) -> Floats:
-            return pose.field(grid, hips, shoulders, skirt)
+            source = pose.field(grid, hips, shoulders, skirt)
+            return source if turn is None else turn.source(source)
+
+        reach = 0.0 if turn is None else turn.reach * float(np.hypot(*pose.head_matrix[:, 0]))
 
         layer = trunk or rig.trunk
         layers = {limb.limb.name: limb.layers for limb in rig.limbs}
-        box = self._trunk_box(layer, pose, skirt)
+        box = self._trunk_box(layer, pose, skirt, reach)
 
         placed = {
             (name, k): self._canvas.place(each, posed.field(k), posed.box(k))
@@ -234,7 +239,7 @@ class Painter:
         placed[TRUNK, 0] = self._canvas.place(layer, trunk_field, box)
         if rig.front is not None:
             placed[FRONT] = self._canvas.place(
-                rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt)
+                rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach)
             )
         shown = {part: each for part, each in placed.items() if each is not None}
         (first, _), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
@@ -275,9 +280,11 @@ class Painter:
                 lines[limb.limb.side] = limbs[limb.limb.name].line[:3]
         return PosedSkirt(self._rig.skirt, pose.at_hips(lines))
 
-    def _trunk_box(self, layer: Layer, pose: TrunkPose, skirt: PosedSkirt | None) -> Box:
+    def _trunk_box(self, layer: Layer, pose: TrunkPose, skirt: PosedSkirt | None, reach: float) -> Box:
+        """Where a layer of the trunk can show; ``reach`` is how far in pixels the head's turn moves anything."""
         corners = _corners(layer)
-        places: list[Floats] = [corners @ pose.head_matrix.T + pose.head_shift]
+        head = corners @ pose.head_matrix.T + pose.head_shift
+        places: list[Floats] = [head - reach, head + reach]
         for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
             matrix = posed.axes @ np.linalg.inv(rest.axes)
             places.append(posed.origin + (corners - rest.origin) @ matrix.T)
