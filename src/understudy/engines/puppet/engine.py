@@ -17,6 +17,7 @@ from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_rig import FaceRig
+from understudy.engines.puppet.head_relief import HeadRelief
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.look import Expression, Look
 from understudy.engines.puppet.matte import Matte, Matter, matte
@@ -45,6 +46,7 @@ class Puppet:
     rig: Rig
     face: FaceRig | None
     matte: Matte
+    head: HeadRelief | None = None
 
     @property
     def reference(self) -> NDArray[np.uint8]:
@@ -83,11 +85,11 @@ class PuppetEngine:
         with ThreadPoolExecutor(max_workers=1) as aside:
             filling = aside.submit(fill) if self._threads > 1 else None
             rig = build_rig(cut.alpha, cut.foreground, small.rgb, joints, character.shown, depth)
-            face = _face(rig, character)
+            face, head = _face(rig, character), _head(rig, character)
             progress("rig", 3, steps)
             rig = replace(rig, background=fill() if filling is None else filling.result())
         progress("rig", 4, steps)
-        return Puppet(small, character, rig, face, cut)
+        return Puppet(small, character, rig, face, cut, head)
 
     def perform(
         self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
@@ -97,8 +99,9 @@ class PuppetEngine:
         poses = retarget(character, motion, request.orientation, rig.width, rig.height)
         limbs = tuple(limb.limb for limb in rig.limbs)
         order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
-        looks = expressions(motion, _mesh(character)) if puppet.face is not None else None
-        frames = _draw(Painter(rig, poses, order), rig, puppet.face, looks, len(motion))
+        living = puppet.face is not None or puppet.head is not None
+        looks = expressions(motion, _mesh(character)) if living else None
+        frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
         return Performance(
             rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)
         )
@@ -124,15 +127,25 @@ def _over_white(picture: Picture) -> NDArray[np.uint8]:
 
 def _face(rig: Rig, character: Character) -> FaceRig | None:
     """The living face, in the trunk layer's own pixels put back into the picture's."""
+    layer = _trunk_in_picture(rig).astype(np.float32)
+    alpha = np.maximum(layer[..., 3:], 1)
+    straight = np.concatenate([np.minimum(layer[..., :3] * 255 / alpha, 255), layer[..., 3:]], axis=2)
+    return FaceRig.build(np.rint(straight).astype(np.uint8), _mesh(character), character.person.body)
+
+
+def _head(rig: Rig, character: Character) -> HeadRelief | None:
+    """The head as a volume that turns."""
+    return HeadRelief.build(_mesh(character), _trunk_in_picture(rig)[..., 3].astype(np.float32) / 255)
+
+
+def _trunk_in_picture(rig: Rig) -> NDArray[np.uint8]:
+    """(H, W, 4) the trunk's layer, premultiplied, as it lies in the reference picture."""
     layer = np.zeros((rig.height, rig.width, 4), np.uint8)
     texture, (x, y) = rig.trunk.texture, rig.trunk.origin
     top, left = max(-y, 0), max(-x, 0)
     bottom, right = min(texture.shape[0], rig.height - y), min(texture.shape[1], rig.width - x)
-    seen = texture[top:bottom, left:right].astype(np.float32)
-    alpha = np.maximum(seen[..., 3:], 1)
-    straight = np.concatenate([np.minimum(seen[..., :3] * 255 / alpha, 255), seen[..., 3:]], axis=2)
-    layer[y + top : y + bottom, x + left : x + right] = np.rint(straight)
-    return FaceRig.build(layer, _mesh(character), character.person.body)
+    layer[y + top : y + bottom, x + left : x + right] = texture[top:bottom, left:right]
+    return layer
 
 
 def _masked(character: Character) -> Person:
@@ -148,15 +161,17 @@ def _mesh(character: Character) -> Floats | None:
 
 
 def _draw(
-    painter: Painter, rig: Rig, face: FaceRig | None, looks: Expression | None, frames: int
+    painter: Painter, puppet: Puppet, looks: Expression | None, frames: int
 ) -> Iterator[NDArray[np.uint8]]:
-    trunk = Layer(rig.trunk.name, rig.trunk.texture.copy(), rig.trunk.origin)
+    rest, face, head = puppet.rig.trunk, puppet.face, puppet.head
+    trunk = Layer(rest.name, rest.texture.copy(), rest.origin)
     neutral = Look()
     for t in range(frames):
-        if face is not None and looks is not None:
-            look = looks.at(t)
-            _wear(trunk, rig.trunk, face, look if look != neutral else None)
-        yield painter.frame(t, trunk)
+        look = looks.at(t) if looks is not None else neutral
+        if face is not None:
+            _wear(trunk, rest, face, look if look != neutral else None)
+        turn = head.turned(look.yaw_deg, look.pitch_deg) if head is not None else None
+        yield painter.frame(t, trunk, turn)
 
 
 def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,17 +15,16 @@ from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips, Sheets
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.mouth import Mouth
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, height_of, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, smooth
 from understudy.tracking.motion import Floats
 
-TURN_DEG = 20.0  # where a turn of the head comes to a stop
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
 BROW_LIFT = 0.07
 
 
 @dataclass(frozen=True)
 class FaceRig:
-    """A face as a relief with lips and lids that move, in the reference picture's frame.
+    """A face with lips and lids that move, in the reference picture's frame; `HeadRelief` turns it with the head.
 
     Displacements are linear in the expression and given on a coarse lattice; a frame adds them up, inverts the sum
     and samples the texture once. The cut between the lips makes two such maps, one for either side.
@@ -38,14 +36,11 @@ class FaceRig:
     lattice: Lattice
     identity: Floats  # (H, W, 2)
     frame: FaceFrame
-    turns: Floats  # (2, rows, columns, 2) displacement for sin(yaw) = 1 and sin(pitch) = 1
     brows: Floats  # (2, rows, columns, 2)
     sheets: Sheets | None
     mouth: Mouth | None
     gap: float  # pixels of gap between the reference's lips
     lids: tuple[Lid | None, Lid | None]
-    facing_deg: tuple[float, float]  # yaw of the reference
-    depth: float  # height of the mouth over the outline, in pixels
 
     @classmethod
     def build(
@@ -76,17 +71,11 @@ class FaceRig:
         lips = Lips.find(texture, local, inner)
         eyes = find_eyes(texture, local, inner, trusted=lips is not None)
         lips = lips or find_drawn_mouth(texture, local, inner)
-        height = height_of(mesh, lattice, frame) * margin
-        none = np.zeros_like(height)
-        turns = np.stack([frame.turn(height, none), frame.turn(none, height)])
         brows = np.stack([_brow(mesh, side, frame, lattice) * margin[..., None] for side in (0, 1)])
         mouth, sheets = None, None
         if lips is not None:
             sheets = Sheets.build(lips, frame, lattice.nodes()).within(margin)
             mouth = Mouth.build(lips, texture, mesh, frame, lattice)
-        yaw = math.degrees(math.atan2(mesh[454, 2] - mesh[234, 2], abs(mesh[454, 0] - mesh[234, 0]) + 1e-3))
-        at = (mesh[13, :2] - corner) / lattice.step
-        row, column = (int(np.clip(at[1 - i], 0, height.shape[i] - 1)) for i in (0, 1))
         lids = [None if eye is None else Lid.build(eye, texture, inner) for eye in eyes]
         return cls(
             box=box,
@@ -95,19 +84,16 @@ class FaceRig:
             lattice=lattice,
             identity=lattice.pixels(),
             frame=frame,
-            turns=turns,
             brows=brows,
             sheets=sheets,
             mouth=mouth,
             gap=0.0 if lips is None else lips.gap,
             lids=(lids[0], lids[1]),
-            facing_deg=(yaw, 0.0),
-            depth=float(height[row, column]),
         )
 
     def draw(self, look: Look) -> Bytes:
         """The face of one frame: ``(h, w, 4)`` RGBA for `box`, in the reference picture's frame."""
-        if look == Look():
+        if replace(look, yaw_deg=0.0, pitch_deg=0.0) == Look():
             return self.rest.copy()
         above, below, gape = self._displacements(look)
         over = self.identity + self.lattice.full(self.lattice.back(above))
@@ -119,40 +105,25 @@ class FaceRig:
                 lid.draw(patch, self.texture, over, min(closing, 1.0))
         if self.mouth is not None and look.mouth_open != 0.0:
             under = self.identity + self.lattice.full(self.lattice.back(below))
-            still = self._turn(look, 0.8 * self.depth)
+            still = np.zeros(2, np.float32)
             down = self.frame.turn(0.0, 0.9 * gape * self.mouth.gape)
             grin = float(smooth((look.mouth_wide - 0.2) / 0.6) * (1.0 - smooth((gape - 0.3) / 0.3)))
-            self.mouth.draw(
-                patch, self.texture, over, under, still=still, jaw=still + down, gape=gape, grin=grin
-            )
+            self.mouth.draw(patch, self.texture, over, under, still=still, jaw=down, gape=gape, grin=grin)
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]
         return np.ascontiguousarray(patch[y0 : y0 + h, x0 : x0 + w])
 
     def _displacements(self, look: Look) -> tuple[Floats, Floats, float]:
-        yaw, pitch = self._angles(look)
-        common = math.sin(yaw) * self.turns[0] + math.sin(pitch) * self.turns[1]
-        common += look.brows[0] * self.brows[0] + look.brows[1] * self.brows[1]
+        common = look.brows[0] * self.brows[0] + look.brows[1] * self.brows[1]
         if self.sheets is None or self.mouth is None:
             return common.astype(np.float32), common.astype(np.float32), 0.0
-        s, gape, close = self.sheets, 1.15 * math.tanh(max(look.mouth_open, 0.0) / 1.15), 0.0
+        s, gape, close = self.sheets, 1.15 * float(np.tanh(max(look.mouth_open, 0.0) / 1.15)), 0.0
         if look.mouth_open < 0 and self.gap > 0:
             close = min(1.0, -look.mouth_open * self.mouth.gape / self.gap)
         common += look.mouth_wide * s.wide
         above = common + gape * s.open_above + close * s.close_above
         below = common + gape * s.open_below + close * s.close_below
         return above.astype(np.float32), below.astype(np.float32), gape
-
-    def _angles(self, look: Look) -> tuple[float, float]:
-        """Angles to draw, in radians: eased to a stop, earlier on the side to which the reference is turned."""
-        room = max(TURN_DEG - 0.5 * max(self.facing_deg[0] * np.sign(look.yaw_deg), 0.0), 6.0)
-        yaw = room * math.tanh(look.yaw_deg / room)
-        pitch = 0.8 * TURN_DEG * math.tanh(look.pitch_deg / (0.8 * TURN_DEG))
-        return math.radians(yaw), math.radians(pitch)
-
-    def _turn(self, look: Look, depth: float) -> Floats:
-        yaw, pitch = self._angles(look)
-        return self.frame.turn(math.sin(yaw) * depth, math.sin(pitch) * depth)
 
 
 def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.fft import dctn, idctn
 from scipy.sparse.linalg import splu
 
-from understudy.engines.puppet.relief import FaceFrame, Lattice, smooth
+from understudy.engines.puppet.relief import FaceFrame, Lattice
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 10.0  # distance of the outer eye corners below which a turn would be lost in the pixels

@@ -1,4 +1,4 @@
-"""Relief: the face as a surface with depth, and the smooth displacements that move it."""
+"""Relief: the frame in which a face is upright, and the coarse lattice whose displacements move it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from functools import cache
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import LinearNDInterpolator
-from scipy.ndimage import gaussian_filter
 
 from understudy.tracking.motion import Floats
 
@@ -127,24 +125,3 @@ class Lattice:
 def _numbered(rows: int, columns: int) -> Floats:
     """(rows, columns, 2) column and row of each place."""
     return np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).astype(np.float32)
-
-
-def height_of(mesh: Floats, lattice: Lattice, frame: FaceFrame) -> Floats:
-    """(rows, columns) how far the face stands out from the head's outline, in pixels, 0 in the hair and the neck.
-
-    The outline itself has no height: eyes, nose and mouth move over a head that stands still, as the eye expects
-    of a turning head whose outline the rig moves.
-    """
-    side = (mesh[234, 2] + mesh[454, 2]) / 2
-    slope = (mesh[454, 2] - mesh[234, 2]) / max(float(np.ptp(mesh[[234, 454], 0])), 1e-3)
-    middle = (mesh[234, 0] + mesh[454, 0]) / 2
-    height = side + slope * (mesh[:, 0] - middle) - mesh[:, 2]
-    outline = frame.into(mesh[list(OVAL)])
-    centre = outline.mean(axis=0)
-    rings, values = [frame.into(mesh)], [np.maximum(height, 0.0)]
-    for scale in (1.3, 1.7, 3.0):
-        rings.append(centre + (outline - centre) * scale)
-        values.append(np.zeros(len(outline), np.float32))
-    surface = LinearNDInterpolator(np.concatenate(rings), np.concatenate(values), fill_value=0.0)
-    out = surface(frame.into(lattice.nodes()))
-    return np.asarray(gaussian_filter(out, 0.05 * frame.span / lattice.step), np.float32)
