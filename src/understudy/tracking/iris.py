@@ -54,13 +54,15 @@ def find_irises(frame: Frame, face: Floats) -> Floats:
     eyes = _Eyes(frame, face, width)
     if eyes.weight.sum() <= 0:
         return found
-    votes, apart, solid = eyes.votes()
+    score, apart, solid = eyes.votes()
+    votes = np.where(eyes.inside > 0, score, -9.0)
     both = votes @ (eyes.weight / eyes.weight.sum())
     common = np.unravel_index(int(np.argmax(both)), both.shape)
-    near = votes - _away(int(common[0]), int(common[1]))[..., None]
+    away = _away(int(common[0]), int(common[1]))
+    near = votes - away[..., None]
     for side in np.flatnonzero(eyes.weight > 0).tolist():
         row, column = (int(i) for i in np.unravel_index(int(np.argmax(near[..., side])), both.shape))
-        place = np.array([column, row], np.float32) + _between(near[..., side], row, column)
+        place = np.array([column, row], np.float32) + _between(score[..., side] - away, row, column)
         sure = _share(float(apart[row, column, side]), CONTRAST) * _share(
             float(solid[row, column, side]), SOLID
         )
@@ -92,7 +94,7 @@ class _Eyes:
             [_share(float(o), NARROW) * _share(float(w), TURNED) for o, w in zip(opening, shown, strict=True)]
         )
         self._light = np.empty((CELL[1], CELL[0], 2), np.float32)
-        self._inside = np.zeros((CELL[1], CELL[0], 2), np.float32)
+        self.inside = np.zeros((CELL[1], CELL[0], 2), np.float32)
         self._range = np.ones(2, np.float32)
         self._high = np.zeros(2, np.float32)
         for side in np.flatnonzero(self.weight > 0).tolist():
@@ -117,7 +119,7 @@ class _Eyes:
             return
         low, high = values[int(0.05 * len(values))], values[int(0.9 * len(values))]
         self.weight[side] *= _share(float(high - low), LIGHTS)
-        self._light[..., side], self._inside[..., side] = light, inside
+        self._light[..., side], self.inside[..., side] = light, inside
         self._range[side], self._high[side] = max(float(high - low), 8.0), high
 
     def votes(self) -> tuple[Floats, Floats, Floats]:
@@ -126,18 +128,18 @@ class _Eyes:
         # Highlights are small and light: an opening takes them away.
         light = cv2.morphologyEx(self._light, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
         dark = np.clip((self._high - light) / self._range, 0.0, 1.0).astype(np.float32)
-        area, around = _sum(self._inside, disc), _sum(self._inside, beside)
-        masked = dark * self._inside
+        area, around = _sum(self.inside, disc), _sum(self.inside, beside)
+        masked = dark * self.inside
         core = _sum(masked, disc) / np.maximum(area, 1.0)
         apart = core - _sum(masked, beside) / np.maximum(around, 1.0)
         apart *= np.clip(around / 6.0, 0.0, 1.0)
         slope_x = cv2.Sobel(light, cv2.CV_32F, 1, 0, scale=1 / 8) / self._range
         slope_y = cv2.Sobel(light, cv2.CV_32F, 0, 1, scale=1 / 8) / self._range
-        edge = _sum(slope_x * cv2.dilate(self._inside, np.ones((3, 3), np.uint8)), out_x)
-        edge += 0.5 * _sum(slope_y * self._inside, out_y)
+        edge = _sum(slope_x * cv2.dilate(self.inside, np.ones((3, 3), np.uint8)), out_x)
+        edge += 0.5 * _sum(slope_y * self.inside, out_y)
         whole = np.maximum(area.max(axis=(0, 1)), 1.0)
         score = (apart + 0.5 * core + 0.8 * edge) * (0.3 + 0.7 * area / whole) - _far()
-        return np.where(self._inside > 0, score, -9.0).astype(np.float32), apart, _sum(dark, lower)
+        return score, apart, _sum(dark, lower)
 
     def to_picture(self, place: Floats, side: int) -> Floats:
         return np.asarray(self._turn @ (place - self._half) + self._middle[side], np.float32)
@@ -159,7 +161,7 @@ def _between(values: Floats, row: int, column: int) -> Floats:
         if min(before) < 0 or after[0] >= values.shape[0] or after[1] >= values.shape[1]:
             continue
         a, b, c = (float(values[at]) for at in (before, (row, column), after))
-        if min(a, c) > -5.0 and a - 2 * b + c < -1e-6:
+        if a - 2 * b + c < -1e-6:
             off[axis] = min(max((a - c) / (2 * (a - 2 * b + c)), -0.5), 0.5)
     return off
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from understudy.engines.puppet.face_measures import measure
+from understudy.engines.puppet.gaze_signal import eye_width, gaze
 from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Expression
 from understudy.engines.puppet.mouth_signal import brows, mouth_open, mouth_wide
@@ -43,6 +44,9 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
     if reference is not None and np.isfinite(reference).all():
         own = measure(np.asarray(reference, np.float32)[None])
 
+    irises = None if motion.irises is None else motion.irises[seen, :, 2]
+    closing = lids(m, own, motion.fps, irises, float(np.median(eye_width(motion.face[seen]))))
+
     step_s = 1.0 / max(motion.fps, 1.0)
     edges = (0, *motion.cuts, frames)
 
@@ -59,9 +63,9 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
     return Expression(
         mouth_open=spread(mouth_open(m, own), 0.02),
         mouth_wide=spread(mouth_wide(m, own), 0.04),
-        lids=np.stack([spread(v, 0.012) for v in lids(m, own).T], axis=1),
+        lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),
         brows=np.stack([spread(v, 0.06) for v in brows(m).T], axis=1),
-        gaze=np.zeros((frames, 2), np.float32),
+        gaze=gaze(motion),
         yaw_deg=spread(angle(m.yaw, None if own is None else own.yaw, most=8.0), 0.06),
         pitch_deg=spread(angle(m.pitch, None if own is None else own.pitch, most=4.0), 0.06),
         weight=_weight(seen, step_s, edges),
