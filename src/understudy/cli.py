@@ -144,6 +144,10 @@ def evaluate(
     media: Annotated[Path | None, typer.Option(help="Folder of the pairs' files.")] = None,
     folder: Annotated[Path, typer.Option(help="Where the pairs' results go.")] = Path("out"),
     sheet: Annotated[Path | None, typer.Option(help="A contact sheet to write, as PNG.")] = None,
+    crops: Annotated[
+        Path | None, typer.Option(help="Folder for sheets of the face and both hands at full size.")
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Frames from one crop to the next.")] = 10,
 ) -> None:
     """Measure how well a result follows its driving video; figures as JSON."""
     from understudy.evaluation.command import evaluate_one, evaluate_pairs
@@ -161,6 +165,8 @@ def evaluate(
                 self_reenactment=self_reenactment,
                 start_s=start,
                 sheet=sheet,
+                crops=crops,
+                every=every,
             )
     typer.echo(text)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from understudy import CharacterError, PerformerError, Result, animate
-from understudy.evaluation.rest import rest_psnr
+from understudy.evaluation.rest import rest_figures
 from understudy.media import provenance
 from understudy.media.clip import Clip, probe, read_frames
 from understudy.tracking.motion import Motion
@@ -189,6 +189,6 @@ def test_a_still_clip_of_the_picture_gives_the_picture(media: Path) -> None:
     def render(image: Path, video: Path, output: Path) -> Result:
         return animate(image, video, output=output, provenance=False)
 
-    decibels = rest_psnr(media / "images" / "fb_man_red_jacket.png", render)
+    decibels = rest_figures(media / "images" / "fb_man_red_jacket.png", render).rest_psnr
     assert decibels is not None
     assert decibels >= 30

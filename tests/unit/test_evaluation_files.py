@@ -20,7 +20,7 @@ from understudy.evaluation.masks import Mask, grown
 from understudy.evaluation.pairs import Outcome, Pair, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.pixels import BEST_PSNR_DB, CameraWatch, PixelSums, Sample, psnr, ssim
 from understudy.evaluation.reference import is_frame_of, on_white
-from understudy.evaluation.rest import rest_psnr
+from understudy.evaluation.rest import rest_figures
 from understudy.evaluation.samples import nearest, sample_times
 from understudy.evaluation.sheet import contact_sheet
 from understudy.evaluation.sound import sound_offset
@@ -233,10 +233,10 @@ def test_rest_psnr_renders_and_measures(picture: Path) -> None:
     def copy(image: Path, video: Path, output: Path) -> None:
         output.write_bytes(video.read_bytes())
 
-    found = rest_psnr(picture, copy, tracker=fake_tracker)
+    found = rest_figures(picture, copy, tracker=fake_tracker).rest_psnr
     assert found is not None
     assert found > 35
-    assert rest_psnr(picture, copy, tracker=lambda: FakeTracker([None])) is None
+    assert rest_figures(picture, copy, tracker=lambda: FakeTracker([None])) == (None, None)
 
 
 def test_contact_sheet_shows_both(clip: Path, tmp_path: Path) -> None:

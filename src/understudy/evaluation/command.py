@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from understudy.errors import RequestError
+from understudy.evaluation.crops import EVERY
 from understudy.evaluation.evaluate import evaluate
 from understudy.evaluation.pairs import Animate, Outcome, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.sheet import contact_sheet
@@ -24,8 +25,10 @@ def evaluate_one(
     self_reenactment: bool = False,
     start_s: float = 0.0,
     sheet: Path | None = None,
+    crops: Path | None = None,
+    every: int = EVERY,
 ) -> str:
-    """The figures of one output, as JSON, and its contact sheet where asked for.
+    """The figures of one output, as JSON, its contact sheet and, in a folder, its crop sheets where asked for.
 
     ``self_reenactment`` False lets the pictures tell. Raises RequestError (``evaluate_incomplete``) where a file is
     not named or ``start_s`` is no time (``start_outside``), PictureError and ClipError where one cannot be read.
@@ -52,6 +55,8 @@ def evaluate_one(
         orientation=orientation,
         self_reenactment=True if self_reenactment else None,
         driving_start_s=start_s,
+        crops=crops,
+        every=every,
     )
     if sheet is not None:
         contact_sheet(video, output, sheet, driving_start_s=start_s)
@@ -70,9 +75,9 @@ def evaluate_pairs(
 ) -> str:
     """Make and judge every pair of the list, or those named in ``only``.
 
-    Videos, contact sheets, ``figures.json`` and ``figures.md`` go to ``folder``; both files are written anew after
-    every pair, so that a long run can be read early. ``media`` None looks for the files beside the list. Gives back
-    the Markdown. Raises RequestError where the list cannot be read or holds none of the names.
+    Videos, contact sheets, folders of crop sheets, ``figures.json`` and ``figures.md`` go to ``folder``; both files
+    are written anew after every pair, so that a long run can be read early. ``media`` None looks for the files beside
+    the list. Gives back the Markdown. Raises RequestError where the list cannot be read or holds none of the names.
     """
     listed = read_pairs(pairs, media or pairs.parent)
     chosen = [p for p in listed if only is None or p.name in only]

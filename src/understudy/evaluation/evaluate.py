@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import ClipError
-from understudy.evaluation.faces import face_figures
+from understudy.evaluation.crops import EVERY, crop_sheets
+from understudy.evaluation.faces import face_figures, face_width
 from understudy.evaluation.figures import Figures
+from understudy.evaluation.hands import hand_figures, hand_length
 from understudy.evaluation.joints import joint_figures, person_height, root_drift, without_gaps
 from understudy.evaluation.limbs import limb_figures, torso_yaw, wrapped
 from understudy.evaluation.masks import Masker, NetworkMasker, box_about
 from understudy.evaluation.pixels import CameraWatch, PixelFigures, PixelSums, Sample
 from understudy.evaluation.reference import is_frame_of, on_white
-from understudy.evaluation.rest import rest_psnr
-from understudy.evaluation.samples import sample_times, sampled, scaled
+from understudy.evaluation.rest import RestFigures, rest_figures
+from understudy.evaluation.samples import HEIGHT_PX, sample_times, sampled, scaled
 from understudy.evaluation.sound import read_sound, sound_offset
+from understudy.evaluation.speech import lip_lag
 from understudy.evaluation.watched import Watched, Watcher
 from understudy.media.clip import Clip, probe
 from understudy.media.picture import Picture, load_picture
@@ -54,13 +57,16 @@ def evaluate(
     seconds: float | None = None,
     rest: Path | None = None,
     work_s: float | None = None,
+    crops: Path | None = None,
+    every: int = EVERY,
 ) -> Figures:
     """Every figure of docs/quality.md for ``output``; in ``still_image`` the same of the reference image shown still.
 
     The output's first frame belongs to ``driving_start_s`` in the driving video; at most ``seconds`` are compared
     (10 at most). ``self_reenactment`` says whether the reference image is a frame of the driving video; None finds
     out. ``rest`` is an output made from a still clip of the reference image (`rest.still_clip`). ``work_s`` is the
-    time that making the output took. Two trackers are made, one for each video. Both videos are streamed.
+    time that making the output took. Crop sheets of face and hands go to the folder ``crops``, one cell for each
+    ``every`` frames. Two trackers are made, one for each video. Both videos are streamed.
     Raises PictureError and ClipError where a file cannot be read.
     """
     picture = load_picture(reference, limits=False)
@@ -95,13 +101,23 @@ def evaluate(
     figures = _figures(common, seen, seen.shown, seen.pixels, orientation)
     driving_sound = read_sound(clip, driving_start_s, compared_s)
     sound = read_sound(made, 0.0, compared_s)
+    at_rest = RestFigures(None, None) if rest is None else rest_figures(reference, rest, tracker=tracker)
+    if crops is not None:
+        crop_sheets(
+            (clip, seen.performer.motion, driving_start_s), (made, seen.shown.motion, 0.0), crops, every=every
+        )
     return replace(
         figures,
-        rest_psnr=None if rest is None else rest_psnr(reference, rest, tracker=tracker),
+        **at_rest._asdict(),
+        lip_lag=lip_lag(
+            clip, made, seen.performer.motion, seen.shown.motion, driving_start_s=driving_start_s
+        ),
         duration_s=made.duration_s,
         driving_duration_s=clip.duration_s,
         fps=float(made.fps),
         driving_fps=float(clip.fps),
+        face_px=_own_pixels(face_width(seen.performer.motion.face), clip),
+        hand_px=_own_pixels(hand_length(seen.performer.motion), clip),
         width=made.width,
         height=made.height,
         sound=sound is not None,
@@ -224,13 +240,19 @@ def _figures(
         (reference.face, seen.reference.faces),
         self_reenactment=common.self_reenactment,
     )
-    figures = replace(figures, **joints._asdict(), **limbs._asdict(), **face._asdict())
+    hands = hand_figures(performer, made, reference)
+    figures = replace(figures, **joints._asdict(), **limbs._asdict(), **face._asdict(), **hands._asdict())
     if orientation is Orientation.IMAGE and reference.tracked[0] and made.tracked.any():
         drift = wrapped(torso_yaw(made.world[made.tracked]) - torso_yaw(reference.world))
         figures = replace(
             figures, facing_drift=float(np.mean(np.abs(drift))), root_drift=root_drift(made, reference)
         )
     return figures
+
+
+def _own_pixels(size: float | None, clip: Clip) -> float | None:
+    """A size in the samples as one in the clip's own pixels."""
+    return None if size is None else size * clip.height / HEIGHT_PX
 
 
 def _samples(clip: Clip, start_s: float, duration_s: float) -> Iterator[Frame]:

@@ -22,6 +22,7 @@ LAYOUT = np.array([[23, 30], [57, 30], [40, 50], [40, 65], [40, 86]], np.float64
 RIGHT_EYE, LEFT_EYE, MOUTH = (33, 133), (362, 263), (61, 291)
 NOSE, CHIN = 1, 152
 LIPS = (13, 14)
+CHEEKS = (234, 454)  # the mesh's outermost points, before the ears
 RIGHT_LIDS, LEFT_LIDS = (159, 145), (386, 374)
 
 SAME_FACING = 0.12  # eye distances
@@ -66,6 +67,13 @@ def correlation(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float6
     return np.where(size > 0, product / np.sqrt(np.maximum(size, 1e-12)), 0.0)
 
 
+def face_width(face: Floats) -> float | None:
+    """Median width in pixels of those of the faces (T, 468, 3) that were found."""
+    widths = np.linalg.norm(face[:, CHEEKS[0], :2] - face[:, CHEEKS[1], :2], axis=1)
+    widths = widths[np.isfinite(widths)]
+    return float(np.median(widths)) if len(widths) else None
+
+
 def facing(face: Floats) -> NDArray[np.float64]:
     """Nose and chin (T, 2, 2) in the frame of the eyes, from faces (T, 468, 3)."""
     return _in_eye_frame(face, (NOSE, CHIN))
@@ -73,7 +81,7 @@ def facing(face: Floats) -> NDArray[np.float64]:
 
 def components(face: Floats) -> NDArray[np.float64]:
     """(T, 5) in eye distances: opening of mouth, right lids, left lids; nose aside (yaw) and down (pitch)."""
-    unit = _eye_distance(face)
+    unit = eye_distance(face)
     gaps = [
         np.linalg.norm(face[:, a, :2] - face[:, b, :2], axis=1) / unit
         for a, b in (LIPS, RIGHT_LIDS, LEFT_LIDS)
@@ -93,7 +101,7 @@ def expression(performer: Floats, shown: Floats) -> float | None:
     if seen.sum() < FEWEST:
         return None
     wanted, got = wanted[seen], got[seen]
-    unit = float(np.median(_eye_distance(performer[seen])))
+    unit = float(np.median(eye_distance(performer[seen])))
     moves = wanted.std(axis=0) > np.maximum(HARDLY, HARDLY_PX / unit)
     if not moves.any():
         return None
@@ -140,7 +148,8 @@ def _anchors(face: Floats) -> NDArray[np.float64]:
     return np.stack([middle[0], middle[1], flat[:, NOSE], middle[2], flat[:, CHIN]], axis=1)
 
 
-def _eye_distance(face: Floats) -> NDArray[np.float64]:
+def eye_distance(face: Floats) -> NDArray[np.float64]:
+    """(T,) pixels between the eyes' middles, from faces (T, 468, 3)."""
     anchors = _anchors(face)
     distance: NDArray[np.float64] = np.linalg.norm(anchors[:, 1] - anchors[:, 0], axis=1)
     return np.maximum(distance, 1e-3)
@@ -149,7 +158,7 @@ def _eye_distance(face: Floats) -> NDArray[np.float64]:
 def _in_eye_frame(face: Floats, indices: tuple[int, ...]) -> NDArray[np.float64]:
     anchors = _anchors(face)
     origin = anchors[:, :2].mean(axis=1)
-    along = (anchors[:, 1] - anchors[:, 0]) / (_eye_distance(face) ** 2)[:, None]
+    along = (anchors[:, 1] - anchors[:, 0]) / (eye_distance(face) ** 2)[:, None]
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
     offset = face[:, list(indices), :2] - origin[:, None]
     return np.stack([np.einsum("tkd,td->tk", offset, along), np.einsum("tkd,td->tk", offset, across)], axis=2)

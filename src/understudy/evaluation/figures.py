@@ -11,7 +11,8 @@ class Figures:
     """One output video beside its driving video and reference image.
 
     Numbers are finite; None stands for a figure that cannot be had. Distances are over the person's height where
-    docs/quality.md says so, else pixels of frames of height 720; angles are degrees, times seconds, differences of 255.
+    docs/quality.md says so, else pixels of frames of height 720 (``face_px`` and ``hand_px`` of the driving video's
+    own); angles are degrees, times seconds, differences of 255.
     ``still_image`` holds the same figures of the reference image shown for the whole clip.
     """
 
@@ -31,11 +32,16 @@ class Figures:
     face_ncc: float | None = None
     face_gt_ncc: float | None = None
     expr: float | None = None
+    lip_lag: int | None = None
+    hand_deg: float | None = None
+    hand_seen: float | None = None
+    hand_swapped: float | None = None
     sil_iou: float | None = None
     reveal_l1: float | None = None
     bg_l1: float | None = None
     bg_bad: float | None = None
     rest_psnr: float | None = None
+    rest_face_psnr: float | None = None
     jitter: float | None = None
     still_p99: float | None = None
     psnr: float | None = None
@@ -47,6 +53,8 @@ class Figures:
     driving_duration_s: float | None = None
     fps: float | None = None
     driving_fps: float | None = None
+    face_px: float | None = None
+    hand_px: float | None = None
     width: int | None = None
     height: int | None = None
     sound: bool | None = None

@@ -22,8 +22,9 @@ from understudy.request import Orientation
 KINDS = ("self", "cross")
 COLUMNS = {
     "self": (
-        *("akd", "akd_p95", "mkr", "limb_deg", "turned", "lag", "face_gt_ncc", "face_ncc", "expr", "sil_iou"),
-        *("reveal_l1", "bg_l1", "bg_bad", "rest_psnr", "jitter", "still_p99", "psnr", "ssim"),
+        *("akd", "akd_p95", "mkr", "limb_deg", "turned", "lag", "face_gt_ncc", "face_ncc", "expr"),
+        *("lip_lag", "hand_deg", "hand_seen", "hand_swapped", "sil_iou", "reveal_l1", "bg_l1", "bg_bad"),
+        *("rest_psnr", "rest_face_psnr", "jitter", "still_p99", "psnr", "ssim"),
     ),
     "cross": (
         *(
@@ -35,15 +36,17 @@ COLUMNS = {
             "lag",
             "face_ncc",
             "expr",
-            "bg_l1",
-            "bg_bad",
+            "lip_lag",
         ),
+        *("hand_deg", "hand_seen", "hand_swapped", "bg_l1", "bg_bad"),
         *("jitter", "still_p99", "facing_drift", "root_drift"),
     ),
 }
 FILE_COLUMNS = (
     "duration_s",
     "driving_duration_s",
+    "face_px",
+    "hand_px",
     "fps",
     "width",
     "height",
@@ -127,7 +130,7 @@ def reference_of(pair: Pair, folder: Path) -> Path:
 def run_pair(
     pair: Pair, orientation: Orientation, animate: Animate, folder: Path, *, rest: bool = True
 ) -> Outcome:
-    """Make the output, measure it and draw its sheet, all into ``folder``. Errors of ours become the outcome."""
+    """Make the output, measure it and draw its sheets, all into ``folder``. Errors of ours become the outcome."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{pair.name}-{orientation}"
     output = folder / f"{stem}.mp4"
@@ -148,6 +151,7 @@ def run_pair(
             driving_start_s=rendered.driving_start_s,
             rest=rested,
             work_s=rendered.work_s,
+            crops=folder / f"{stem}-crops",
         )
         contact_sheet(pair.driving, output, folder / f"{stem}.png", driving_start_s=rendered.driving_start_s)
     except UnderstudyError as error:
