@@ -8,6 +8,7 @@ import numpy as np
 
 from understudy.progress import Progress, silent
 from understudy.tracking.camera import CameraMovement
+from understudy.tracking.hand_runs import drop_glimpses
 from understudy.tracking.iris import lost_irises
 from understudy.tracking.motion import BODY, FACE, HAND, Floats, Motion
 from understudy.tracking.shots import find_dissolves, with_cuts
@@ -82,6 +83,10 @@ def track_clip(
     )
     _blank_jumps(motion)
     _put_sides_back(motion)
+    for shot in motion.shots:
+        part = slice(shot.start, shot.stop)
+        for side in (0, 1):
+            drop_glimpses(motion.hands[part, side], motion.hand_score[part, side], motion.fps)
     return smooth(motion)
 
 

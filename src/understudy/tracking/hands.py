@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import atan2, hypot, pi
 
 import cv2
 import numpy as np
 
+from understudy.tracking.hand_check import body_length, is_plausible
 from understudy.tracking.motion import HAND, Floats
 from understudy.tracking.network import Network
 from understudy.tracking.region import Region, upright
@@ -17,9 +18,10 @@ from understudy.tracking.tracker import Frame
 FROM_BODY = ((15, 17, 19), (16, 18, 20))
 PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 WRIST_SEEN = 0.3  # visibility of the wrist under which a hand is not looked for
-PRESENT = 0.5
-LOST_PATIENCE = 6  # frames in a row that a lost hand is looked for; after that
-LOST_EVERY = 3  # only in every so many frames
+PRESENT, SURE = 0.5, 0.65  # score of a hand that was followed here, and of one that was not
+LOOK_TWICE = 2  # frames in a row that a lost hand is looked for in two places, after that in one
+LOST_PATIENCE = 6  # frames in a row that it is looked for; after that
+LOST_EVERY = 3  # only in every so many frames, an odd number
 SMALLEST_PX = 20.0  # side of a hand's square under which fingers cannot be told apart
 Z_SCALE = 0.4  # the model's depth unit over its width unit
 OUTSIDE = 0.1  # sides that the square's centre may lie outside the picture
@@ -29,18 +31,33 @@ DRIFT = (0.5, 2.2, 1.3)
 REST = (0.03, 1.04, 0.04)
 SAME_CROP = 1.5  # mean difference of 8-bit crops under which a hand has not moved
 SAME_HAND = 0.35  # mean distance of landmarks in sides under which both hands are one
-WRIST_OFF = 0.6  # sides between the hand's wrist and the body's from which it is another hand
+# Which hand the network takes it for: surely the other one, where the frames before were this one's, is a palm read as
+# a back. Seen from its edge a hand is often taken for the other, for long: then it counts for nothing.
+OTHER_HAND, THIS_HAND = 0.12, 0.75
+SIDE_MEMORY = 8  # frames
+BOTH_CONTRARY = 0.25  # of two hands close to each other: they have changed places
+CONTRARY_COST = 0.5  # sides by which a wrist counts as farther for the other side's hand
+# Where the body's own knuckles do not lead to the hand: a square that goes on in the forearm's direction.
+FOREARM_SQUARE, FOREARM_AHEAD = 0.48, 0.4  # its side in torso lengths; from the wrist to its centre in sides
 
 
 @dataclass(frozen=True)
 class Hand:
-    """One hand: landmarks (21, 3) in pixels, score 0..1, the square they came from, the body's wrist then."""
+    """One hand: landmarks (21, 3) in pixels, score 0..1, the square they came from, the body's wrist then.
+
+    ``right`` is the chance, as the network sees it, that it is a right hand.
+    """
 
     landmarks: Floats
     score: float
     region: Region
     wrist: Floats  # (2,)
     crop: Frame
+    right: float
+
+    def own(self, side: int) -> float:
+        """The chance that it is a hand of ``side``."""
+        return self.right if side else 1.0 - self.right
 
 
 class HandLandmarks:
@@ -54,23 +71,35 @@ class HandLandmarks:
     def restart(self) -> None:
         self._last: list[Hand | None] = [None, None]
         self._lost_for = [0, 0]
+        self._own = [0.5, 0.5]
 
     def look(self, frame: Frame, body: Floats, visibility: Floats) -> tuple[Floats, Floats]:
         """Landmarks (2, 21, 3) in pixels, NaN where lost, and scores (2,), 0 where lost."""
         found = [
             self._follow(frame, side, body, visibility) if self._is_due(side) else None for side in (0, 1)
         ]
-        self._last = drop_double(found[0], found[1])
+        wrists = body[[15, 16], :2]
+        self._last = uncrossed(*drop_double(found[0], found[1], wrists), wrists)
         self._lost_for = [
             0 if hand else lost + 1 for hand, lost in zip(self._last, self._lost_for, strict=True)
         ]
         landmarks = np.full((2, HAND, 3), np.nan, np.float32)
         scores = np.zeros(2, np.float32)
         for side, hand in enumerate(self._last):
-            if hand is not None:
+            if (
+                hand is not None
+                and not self._misread(side, hand)
+                and is_plausible(hand.landmarks, body, side)
+            ):
                 landmarks[side] = hand.landmarks
                 scores[side] = hand.score
         return landmarks, scores
+
+    def _misread(self, side: int, hand: Hand) -> bool:
+        """Whether it is surely taken for the other side's, after frames in which it was this one's."""
+        own, before = hand.own(side), self._own[side]
+        self._own[side] += (own - before) / SIDE_MEMORY
+        return own < OTHER_HAND and before > THIS_HAND
 
     def _is_due(self, side: int) -> bool:
         """A hand that stays lost is not looked for in every frame: most often it is hidden for a while."""
@@ -92,13 +121,15 @@ class HandLandmarks:
             region = region_from_hand(last.landmarks).moved(wrist - last.wrist)
             if _within(region.differs(rough), DRIFT):
                 hand = self._seen(frame, region, wrist, last)
-                if hand is not None:
+                if hand is not None and is_plausible(hand.landmarks, body, side):
                     return hand
-        region = self._refined(frame, rough)
-        hand = self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
-        if hand is None and last is not None:
-            hand = self._seen(frame, rough, wrist, None)
-        return hand
+        # A hand that was there a moment ago is looked for twice, one lost for longer in turns here and there.
+        for turn in (0, 1) if (lost := self._lost_for[side]) <= LOOK_TWICE else (lost % 2,):
+            region = region_from_forearm(body, side) if turn else self._refined(frame, rough)
+            hand = self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
+            if hand is not None and hand.score >= SURE and is_plausible(hand.landmarks, body, side):
+                return hand
+        return None
 
     def _refined(self, frame: Frame, rough: Region) -> Region:
         """The square that the recrop network proposes inside the body's rough one."""
@@ -117,16 +148,13 @@ class HandLandmarks:
             and float(np.mean(cv2.absdiff(crop, last.crop))) < SAME_CROP
         ):
             return last
-        flat, score, _, _ = self._network.run()
+        flat, score, right, _ = self._network.run()
         if score[0] < PRESENT:
             return None
         places = flat.reshape(HAND, 3) / np.float32(self._network.width)
         places[:, 2] /= Z_SCALE
         landmarks = region.to_picture(places)
-        off = hypot(*(float(x) for x in landmarks[0, :2] - wrist))
-        if off > WRIST_OFF * region.size:
-            return None
-        return Hand(landmarks, float(score[0]), region, wrist, crop)
+        return Hand(landmarks, float(score[0]), region, wrist, crop, float(right[0]))
 
 
 def region_from_body(points: Floats) -> Region:
@@ -145,15 +173,49 @@ def region_from_hand(landmarks: Floats) -> Region:
     return Region.enclosing(landmarks[list(PALM)], angle).shifted(-0.1).scaled(2.0)
 
 
-def drop_double(left: Hand | None, right: Hand | None) -> list[Hand | None]:
-    """Where both sides found the same hand it stays with the nearer wrist."""
-    if left is None or right is None:
-        return [left, right]
-    apart = float(np.linalg.norm(left.landmarks[:, :2] - right.landmarks[:, :2], axis=1).mean())
-    if apart > SAME_HAND / 2 * min(left.region.size, right.region.size):
-        return [left, right]
-    offs = [float(np.linalg.norm(h.landmarks[0, :2] - h.wrist)) for h in (left, right)]
-    return [left, None] if offs[0] <= offs[1] else [None, right]
+def region_from_forearm(body: Floats, side: int) -> Region:
+    """The square in which the hand of ``side`` lies if the wrist is straight; ``body`` (33, 3)."""
+    elbow, wrist = body[13 + side, :2], body[15 + side, :2]
+    dx, dy = (float(x) for x in wrist - elbow)
+    x, y = (float(v) for v in wrist)
+    square = Region(x, y, FOREARM_SQUARE * body_length(body), upright(pi / 2 - atan2(-dy, dx)))
+    return square.shifted(-FOREARM_AHEAD)
+
+
+def drop_double(left: Hand | None, right: Hand | None, wrists: Floats) -> tuple[Hand | None, Hand | None]:
+    """Where both sides found the same hand it stays with the nearer of the body's wrists (2, 2), and with the side
+    that it looks like."""
+    if (
+        left is None
+        or right is None
+        or _apart(left.landmarks, right.landmarks) > SAME_HAND / 2 * min(left.region.size, right.region.size)
+    ):
+        return left, right
+    return (left, None) if _cost(left, 0, wrists) <= _cost(right, 1, wrists) else (None, right)
+
+
+def uncrossed(left: Hand | None, right: Hand | None, wrists: Floats) -> list[Hand | None]:
+    """Two hands that lie close to each other and each look like the other side's have changed places: put back."""
+    if (
+        left is not None
+        and right is not None
+        and left.own(0) < BOTH_CONTRARY
+        and right.own(1) < BOTH_CONTRARY
+    ):
+        kept = _cost(left, 0, wrists) + _cost(right, 1, wrists)
+        if _cost(right, 0, wrists) + _cost(left, 1, wrists) < kept:
+            return [replace(right, wrist=wrists[0]), replace(left, wrist=wrists[1])]
+    return [left, right]
+
+
+def _cost(hand: Hand, side: int, wrists: Floats) -> float:
+    """How little a hand is of ``side``: sides of its square from that wrist, and more if it looks like the other."""
+    off = hypot(*(float(x) for x in hand.landmarks[0, :2] - wrists[side]))
+    return off / hand.region.size + CONTRARY_COST * (1.0 - hand.own(side))
+
+
+def _apart(one: Floats, other: Floats) -> float:
+    return float(np.linalg.norm(one[:, :2] - other[:, :2], axis=1).mean())
 
 
 def _within(found: tuple[float, float, float], limits: tuple[float, float, float]) -> bool:
