@@ -13,6 +13,8 @@ from understudy.engines.puppet.gaze_signal import eye_width, gaze
 from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Expression
 from understudy.engines.puppet.mouth_signal import brows, mouth_open, mouth_wide
+from understudy.engines.puppet.skin_points import SKIN
+from understudy.engines.puppet.skin_signal import SkinSignal
 from understudy.engines.puppet.turn_signal import angle
 from understudy.tracking.motion import Floats, Motion
 
@@ -38,7 +40,8 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
         seen[np.flatnonzero(seen)[np.abs(m.yaw) > FACES_AWAY_DEG]] = False
     if not seen.any():
         zero, pair = np.zeros(frames, np.float32), np.zeros((frames, 2), np.float32)
-        return Expression(zero, zero, pair, pair, pair, zero, zero, zero)
+        none = np.zeros((frames, len(SKIN), 2), np.float32)
+        return Expression(zero, zero, pair, pair, pair, zero, zero, zero, none)
     m = measure(motion.face[seen])
     own = None
     if reference is not None and np.isfinite(reference).all():
@@ -69,7 +72,20 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
         yaw_deg=spread(angle(m.yaw, None if own is None else own.yaw, most=8.0), 0.06),
         pitch_deg=spread(angle(m.pitch, None if own is None else own.pitch, most=4.0), 0.06),
         weight=_weight(seen, step_s, edges),
+        skin=_everywhere(
+            SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen
+        ),
     )
+
+
+def _everywhere(values: Floats, seen: Bools) -> Floats:
+    """Values ``(S, ...)`` of the frames seen, at all frames: in between straight from one to the next."""
+    inside = np.flatnonzero(seen)
+    at = np.interp(np.arange(len(seen)), inside, np.arange(len(inside)))
+    before = np.floor(at).astype(np.int64)
+    after = np.minimum(before + 1, len(inside) - 1)
+    share = (at - before).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(values[before] + share * (values[after] - values[before]), np.float32)
 
 
 def _weight(seen: Bools, step_s: float, edges: tuple[int, ...]) -> Floats:

@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import nearest
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
-from understudy.engines.puppet.eyes import BROW, find_eyes
+from understudy.engines.puppet.eyes import find_eyes
 from understudy.engines.puppet.lids import Lid
-from understudy.engines.puppet.lips import Lips, Sheets
+from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.mouth import Mouth
-from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice
+from understudy.engines.puppet.skin_points import INNER_LINES, SKIN, places
+from understudy.engines.puppet.skin_sheets import SkinSheets
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
-BROW_LIFT = 0.07
+CHIN = (152, 175, 199, 200)  # landmarks that go with the jaw
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,8 @@ class FaceRig:
     lattice: Lattice
     identity: Floats  # (H, W, 2)
     frame: FaceFrame
-    brows: Floats  # (2, rows, columns, 2)
-    sheets: Sheets | None
+    sheets: SkinSheets
     mouth: Mouth | None
-    gap: float  # pixels of gap between the reference's lips
     lids: tuple[Lid | None, Lid | None]
 
     @classmethod
@@ -71,11 +71,8 @@ class FaceRig:
         lips = Lips.find(texture, local, inner)
         eyes = find_eyes(texture, local, inner, trusted=lips is not None)
         lips = lips or find_drawn_mouth(texture, local, inner)
-        brows = np.stack([_brow(mesh, side, frame, lattice) * margin[..., None] for side in (0, 1)])
-        mouth, sheets = None, None
-        if lips is not None:
-            sheets = Sheets.build(lips, frame, lattice.nodes()).within(margin)
-            mouth = Mouth.build(lips, texture, mesh, frame, lattice)
+        sheets = SkinSheets.build(lips, mesh, frame, lattice, margin)
+        mouth = None if lips is None else Mouth.build(lips, texture, mesh, frame, lattice)
         lids = [None if eye is None else Lid.build(eye, texture, inner) for eye in eyes]
         return cls(
             box=box,
@@ -84,10 +81,8 @@ class FaceRig:
             lattice=lattice,
             identity=lattice.pixels(),
             frame=frame,
-            brows=brows,
             sheets=sheets,
             mouth=mouth,
-            gap=0.0 if lips is None else lips.gap,
             lids=(lids[0], lids[1]),
         )
 
@@ -95,7 +90,7 @@ class FaceRig:
         """The face of one frame: ``(h, w, 4)`` RGBA for `box`, in the reference picture's frame."""
         if replace(look, yaw_deg=0.0, pitch_deg=0.0) == Look():
             return self.rest.copy()
-        above, below, gape = self._displacements(look)
+        above, below, skin = self._displacements(look)
         over = self.identity + self.lattice.full(self.lattice.back(above))
         patch = np.asarray(
             cv2.remap(self.texture, over, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
@@ -103,27 +98,29 @@ class FaceRig:
         for lid, closing in zip(self.lids, look.lids, strict=True):
             if lid is not None and closing > 0.02:
                 lid.draw(patch, self.texture, over, min(closing, 1.0))
-        if self.mouth is not None and look.mouth_open != 0.0:
+        if self.mouth is not None and skin is not None:
             under = self.identity + self.lattice.full(self.lattice.back(below))
-            still = np.zeros(2, np.float32)
-            down = self.frame.turn(0.0, 0.9 * gape * self.mouth.gape)
-            grin = float(smooth((look.mouth_wide - 0.2) / 0.6) * (1.0 - smooth((gape - 0.3) / 0.3)))
-            self.mouth.draw(patch, self.texture, over, under, still=still, jaw=down, gape=gape, grin=grin)
+            size = self.frame.span * self.sheets.reach
+            self.mouth.draw(
+                patch,
+                self.texture,
+                over,
+                under,
+                jaw=self.frame.turn(0.0, size * max(float(skin[places(CHIN), 1].mean()), 0.0)),
+                gape=self.frame.span * max(float(self.sheets.opening(skin).max()), 0.0),
+                drop=size * max(float(skin[places(INNER_LINES[1]), 1].max()), 0.0),
+            )
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]
         return np.ascontiguousarray(patch[y0 : y0 + h, x0 : x0 + w])
 
-    def _displacements(self, look: Look) -> tuple[Floats, Floats, float]:
-        common = look.brows[0] * self.brows[0] + look.brows[1] * self.brows[1]
-        if self.sheets is None or self.mouth is None:
-            return common.astype(np.float32), common.astype(np.float32), 0.0
-        s, gape, close = self.sheets, 1.15 * float(np.tanh(max(look.mouth_open, 0.0) / 1.15)), 0.0
-        if look.mouth_open < 0 and self.gap > 0:
-            close = min(1.0, -look.mouth_open * self.mouth.gape / self.gap)
-        common += look.mouth_wide * s.wide
-        above = common + gape * s.open_above + close * s.close_above
-        below = common + gape * s.open_below + close * s.close_below
-        return above.astype(np.float32), below.astype(np.float32), gape
+    def _displacements(self, look: Look) -> tuple[Floats, Floats, Floats | None]:
+        """Displacements above and below the cut, and the shifts of the skin points that are in them."""
+        if not look.skin:
+            none = np.zeros((self.lattice.rows, self.lattice.columns, 2), np.float32)
+            return none, none, None
+        skin = self.sheets.parted(np.array(look.skin, np.float32).reshape(len(SKIN), 2))
+        return *self.sheets.moved(self.frame.turn(*skin.T)), skin
 
 
 def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:
@@ -171,21 +168,3 @@ def _cut_out(layer: Bytes, lattice: Lattice) -> tuple[Bytes | None, tuple[int, i
         cv2.BORDER_REPLICATE,
     )
     return np.asarray(texture, np.uint8), (x0, y0, x1, y1), rest
-
-
-def _brow(mesh: Floats, side: int, frame: FaceFrame, lattice: Lattice) -> Floats:
-    """Displacement of a raised brow: the brow itself, fading to the lid below and to the hair above."""
-    points = frame.into(mesh[list(BROW[side])])
-    uv = frame.into(lattice.nodes())
-    order = np.argsort(points[:, 0])
-    line = np.interp(uv[..., 0], points[order, 0], points[order, 1])
-    lid = 0.8 * (frame.into(mesh[[386, 159][side]])[1] - points[:, 1].mean())
-    away = uv[..., 1] - line
-    along = smooth(
-        1.0 - (np.abs(uv[..., 0] - points[:, 0].mean()) - 0.5 * np.ptp(points[:, 0])) / (0.14 * frame.span)
-    )
-    vertical = np.where(
-        away > 0, smooth(1.0 - away / max(lid, 1.0)), smooth(1.0 + away / (0.45 * frame.span))
-    )
-    lift = -BROW_LIFT * frame.span * along * vertical
-    return frame.turn(np.zeros_like(lift), lift)

@@ -1,14 +1,14 @@
-"""Lips: where they part in the reference, and how the face moves on either side of the cut."""
+"""Lips: where they part in the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame
 from understudy.tracking.motion import Floats
 
 # Inner and outer lip lines from the own right corner to the left, in the published numbering of Face Mesh.
@@ -17,8 +17,6 @@ INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
-CORNER_SHARE = 0.30  # of the gap: how far the corners go down with the jaw
-UPPER_SHARE = 0.10  # of the gap that the upper lip makes by rising
 PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
 
 
@@ -102,67 +100,6 @@ class Lips:
         )
 
 
-@dataclass(frozen=True)
-class Sheets:
-    """The face cut along the lips: displacements of what lies above the cut and of what lies below it.
-
-    Each is ``(rows, columns, 2)`` in picture pixels, for opening 1, closing 1 (what the reference's gap allows) and
-    widening 1. Both agree along the cut's continuation beyond the corners, so that the cheeks stay whole.
-    """
-
-    open_above: Floats
-    open_below: Floats
-    close_above: Floats
-    close_below: Floats
-    wide: Floats
-
-    @classmethod
-    def build(cls, lips: Lips, frame: FaceFrame, nodes: Floats) -> Sheets:
-        uv = frame.into(nodes)
-        u, v = uv[..., 0], uv[..., 1]
-        span, width = frame.span, lips.width
-        t = lips.across(u)
-        upper, lower = np.interp(u, lips.u, lips.upper), np.interp(u, lips.u, lips.lower)
-        parted = np.clip(1.0 - t * t, 0.0, 1.0) ** 0.55
-        beyond = np.maximum(np.abs(t) - 1.0, 0.0) * width / 2
-        corner = CORNER_SHARE * np.exp(-((beyond / (0.28 * span)) ** 2))
-        edge_above = corner * (1.0 - parted) - UPPER_SHARE * parted
-        edge_below = corner * (1.0 - parted) + (1.0 - UPPER_SHARE) * parted
-
-        up = np.maximum(upper - v, 0.0)
-        above_lip = 0.9 * (float(np.interp(lips.middle, lips.u, lips.upper)) - lips.nose)
-        reach_up = above_lip + (0.55 * span - above_lip) * smooth(np.abs(t))
-        fall_up = smooth(1.0 - up / np.maximum(reach_up, 1.0))
-        down = np.maximum(v - lower, 0.0)
-        seam = float(np.interp(lips.middle, lips.u, lips.lower))
-        jaw = 0.88 * smooth(1.0 - (np.abs(u - lips.middle) - 0.26 * span) / (0.56 * span))
-        mix = smooth(down / (0.55 * max(lips.chin - seam, 1.0)))
-        neck = 1.0 - _ramp((v - lips.chin - 0.04 * span) / (0.62 * span))
-        below = (edge_below * (1.0 - mix) + jaw * mix) * neck
-        none = np.zeros_like(u)
-
-        gap = np.interp(u, lips.u, lips.lower - lips.upper)
-        lip_up = smooth(1.0 - up / np.maximum(0.8 * reach_up, 1.0))
-        lift = gap * (1.0 - mix) + 0.5 * lips.gap * jaw * mix
-
-        side = np.clip(t, -1.0, 1.0) * np.exp(-((beyond / (0.30 * span)) ** 2))
-        band = np.exp(-(((v - seam) / (0.30 * span)) ** 2))
-        curl = -0.40 * np.abs(side) ** 2 * band
-        narrow = -0.11 * lips.gape * side * band  # lips round as the jaw drops
-        return cls(
-            open_above=frame.turn(narrow, lips.gape * edge_above * fall_up),
-            open_below=frame.turn(narrow, lips.gape * below),
-            close_above=frame.turn(none, 0.40 * gap * lip_up),
-            close_below=frame.turn(none, -0.58 * lift * neck),
-            wide=frame.turn(0.13 * width * side * band, 0.13 * width * curl),
-        )
-
-    def within(self, margin: Floats) -> Sheets:
-        """The same, eased to nothing where ``margin`` (rows, columns) is 0."""
-        held = {f.name: np.ascontiguousarray(getattr(self, f.name) * margin[..., None]) for f in fields(self)}
-        return Sheets(**held)
-
-
 def _look(colours: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
     """Colours ``(N, C)`` along a line given in the face's frame."""
     at = (frame.turn(u, v) + frame.origin)[None]
@@ -209,12 +146,6 @@ def _darkest_path(light: Floats, u: Floats, guess: Floats, width: float, frame: 
         path[i - 1] = came[path[i], i]
     even = np.convolve(np.pad(offsets[path], 3, mode="edge"), np.ones(7) / 7, mode="valid")
     return np.asarray(guess + even, np.float32)
-
-
-def _ramp(x: Floats) -> Floats:
-    """Like `smooth`, but nearly straight: its slope stays below 1.2."""
-    x = np.clip(x, 0.0, 1.0)
-    return np.asarray(0.75 * x + 0.25 * x * x * (3.0 - 2.0 * x), np.float32)
 
 
 def _along(points: Floats, u: Floats) -> Floats:

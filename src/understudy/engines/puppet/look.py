@@ -9,7 +9,10 @@ from understudy.tracking.motion import Floats
 
 @dataclass(frozen=True)
 class Look:
-    """The expression of one frame, ready to draw: all zero is the reference image's own face."""
+    """The expression of one frame, ready to draw: all zero is the reference image's own face.
+
+    ``skin`` holds u and v in turn of the shift of each of `skin_points.SKIN`, see `Expression`; empty is none.
+    """
 
     mouth_open: float = 0.0
     mouth_wide: float = 0.0
@@ -18,6 +21,7 @@ class Look:
     gaze: tuple[float, float] = (0.0, 0.0)
     yaw_deg: float = 0.0
     pitch_deg: float = 0.0
+    skin: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,9 @@ class Expression:
     ``mouth_open``: 1 is a mouth wide open, below 0 it closes further than the reference's; ``mouth_wide``: above 0
     a smile, below 0 a pucker; ``lids`` (own left, own right): 0 as in the reference to 1 closed; ``brows``: above 0
     raised; ``gaze``: how far the irises are aside (above 0 to the picture's right) and down, over the eye's width;
-    ``yaw_deg``: above 0 turned to the picture's right; ``pitch_deg``: above 0 looking down. ``weight`` eases
-    to 0 where the face is lost or turned away.
+    ``yaw_deg``: above 0 turned to the picture's right; ``pitch_deg``: above 0 looking down. ``skin``: shifts of the
+    skin points in the reference's face frame, over the distance of its outer eye corners. ``weight`` eases to 0
+    where the face is lost or turned away.
     """
 
     mouth_open: Floats  # (T,)
@@ -39,6 +44,7 @@ class Expression:
     yaw_deg: Floats  # (T,)
     pitch_deg: Floats  # (T,)
     weight: Floats  # (T,)
+    skin: Floats  # (T, len(SKIN), 2)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -57,4 +63,5 @@ class Expression:
             gaze=(aside, down),
             yaw_deg=float(self.yaw_deg[frame]) * w,
             pitch_deg=float(self.pitch_deg[frame]) * w,
+            skin=tuple((self.skin[frame] * w).ravel().tolist()) if self.skin[frame].any() and w > 0 else (),
         )

@@ -1,0 +1,218 @@
+"""Skin sheets: the face as two elastic sheets, above and below the lips' cut, pulled at its skin points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from understudy.engines.puppet.eyes import LOWER, UPPER
+from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, Lips
+from understudy.engines.puppet.relief import FaceFrame, Lattice
+from understudy.engines.puppet.skin_points import (
+    AROUND_LIPS,
+    BROWS,
+    INNER_LINES,
+    JAW,
+    LIPS,
+    MOUTH,
+    SKIN,
+    places,
+)
+from understudy.tracking.motion import Floats
+
+STRETCH = 0.02  # resistance to stretching, where bending's is 1: it keeps what is far from any point at rest
+PULL, LIP_PULL = 0.6, 6.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
+HELD = 50.0  # of a node that does not move
+FOREIGN = (
+    0.08  # eye distances from the mesh's mouth to the mouth found, above which the mesh's cheeks are not used
+)
+HAIR = 0.010  # eye distances: a gap much smaller than this is the mesh's noise
+PRESSED = 0.02  # eye distances by which lips overlap at most
+LID = 0.03  # eye distances about an eye's opening that rest with it: the lids move by themselves
+NECK = 0.55  # eye distances below the chin at which the skin rests
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SkinSheets:
+    """Displacements of the lattice's nodes for shifts of the skin points, linear: one matrix for each sheet.
+
+    ``above`` and ``below`` are ``(rows * columns, len(SKIN))`` pixels per eye distance. The sheet is a thin plate
+    on the lattice's graph, whose edges across the lips are cut: lips part, and beyond the corners both sheets are
+    one. Each sheet goes on beyond the cut with the value at its edge.
+    """
+
+    above: Floats
+    below: Floats
+    gaps: Floats  # (9,) between the inner lips in the reference, corners left out, over the eyes' distance
+    reach: float  # what the mouth's shifts are scaled by: below 1 in a mouth smaller than the mesh's
+    shape: tuple[int, int]  # rows, columns
+
+    @classmethod
+    def build(
+        cls, lips: Lips | None, mesh: Floats, frame: FaceFrame, lattice: Lattice, margin: Floats
+    ) -> SkinSheets:
+        """``margin`` ``(rows, columns)`` eases all movement to nothing where it is 0."""
+        uv = frame.into(lattice.nodes()).reshape(-1, 2).astype(np.float64) / frame.span
+        at = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
+        reach, gaps, used = 1.0, np.zeros(len(INNER_UPPER) - 2), np.ones(len(SKIN), bool)
+        if lips is None:
+            used[: len(MOUTH)] = False
+            side = np.zeros(len(uv), np.int8)
+        else:
+            at, reach, used = _on_lips(at, lips, frame.span)
+            gaps = (at[places(INNER_LOWER)] - at[places(INNER_UPPER)])[1:-1, 1]
+            line = _line(lips, uv[:, 0], frame.span)
+            between = (uv[:, 0] > lips.u[0] / frame.span) & (uv[:, 0] < lips.u[-1] / frame.span)
+            side = np.where(between, np.where(uv[:, 1] > line, 1, -1), 0).astype(np.int8)
+        point_side = np.zeros(len(SKIN), np.int8)
+        point_side[places(INNER_LINES[0])], point_side[places(INNER_LINES[1])] = -1, 1
+        grid = _Grid(lattice, side)
+        pulls = np.where(np.isin(SKIN, LIPS), LIP_PULL, PULL) * used
+        ties = grid.ties((frame.turn(*(at * frame.span).T) + frame.origin), point_side)
+        held = HELD * _held(uv, mesh, frame, lips)
+        plate = grid.plate()
+        system = plate + ties.T @ sparse.diags(pulls) @ ties + sparse.diags(held)
+        solved = splu(sparse.csc_matrix(system)).solve(np.asarray((ties.T @ sparse.diags(pulls)).todense()))
+        solved *= frame.span * margin.reshape(-1, 1)
+        solved[:, : len(MOUTH)] *= reach
+        above = below = solved
+        if lips is not None:
+            line_at = np.stack([uv[:, 0], line], axis=-1) * frame.span
+            edge = frame.turn(*line_at.T) + frame.origin
+            under = uv[:, 1] > line
+            above = np.where(under[:, None], grid.ties(edge, np.where(side == 0, 0, -1)) @ solved, solved)
+            below = np.where(under[:, None], solved, grid.ties(edge, np.where(side == 0, 0, 1)) @ solved)
+        return cls(
+            np.ascontiguousarray(above, np.float32),
+            np.ascontiguousarray(below, np.float32),
+            gaps.astype(np.float32),
+            reach,
+            (lattice.rows, lattice.columns),
+        )
+
+    def parted(self, skin: Floats) -> Floats:
+        """Shifts ``(len(SKIN), 2)`` with lips that meet: they neither overlap by much nor part by a hair."""
+        upper, lower = (places(line) for line in INNER_LINES)
+        opening = self.opening(skin)
+        wanted = np.where(opening > 0, opening**3 / (opening**2 + HAIR**2), np.maximum(opening, -PRESSED))
+        more = (wanted - opening) / self.reach
+        out = skin.copy()
+        out[upper, 1] -= 0.4 * more
+        out[lower, 1] += 0.6 * more
+        return out
+
+    def opening(self, skin: Floats) -> Floats:
+        """(9,) gaps between the inner lips, over the eyes' distance, below 0 where they would overlap."""
+        upper, lower = (places(line) for line in INNER_LINES)
+        return np.asarray(self.gaps + self.reach * (skin[lower, 1] - skin[upper, 1]), np.float32)
+
+    def moved(self, skin: Floats) -> tuple[Floats, Floats]:
+        """Displacements ``(rows, columns, 2)`` of the two sheets, along the axes of the shifts, in pixels."""
+        rows, columns = self.shape
+        return (self.above @ skin).reshape(rows, columns, 2), (self.below @ skin).reshape(rows, columns, 2)
+
+
+class _Grid:
+    """The lattice's nodes as a graph whose edges across the lips are cut."""
+
+    def __init__(self, lattice: Lattice, side: NDArray[np.int8]) -> None:
+        self.lattice = lattice
+        self.side = side
+
+    def plate(self) -> sparse.csc_matrix:
+        """Energy of bending and stretching."""
+        number = np.arange(len(self.side)).reshape(self.lattice.rows, self.lattice.columns)
+        one = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
+        other = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+        whole = self.side[one] * self.side[other] >= 0
+        one, other = one[whole], other[whole]
+        ones, count = np.ones(len(one)), len(self.side)
+        links = sparse.coo_matrix((ones, (one, other)), (count, count))
+        links = links + links.T
+        laplacian = sparse.diags(np.asarray(links.sum(axis=1)).ravel()) - links
+        return sparse.csc_matrix(laplacian @ laplacian + STRETCH * laplacian)
+
+    def ties(self, points: Floats, side: NDArray[np.int8]) -> sparse.csr_matrix:
+        """(N, nodes) bilinear shares of the nodes at picture points ``(N, 2)``, of those on the points' own side.
+
+        A point of side 0 takes all nodes, one of side -1 or 1 none of the other.
+        """
+        lattice = self.lattice
+        x = np.clip((points[:, 0] + 0.5 - lattice.x0) / lattice.step - 0.5, 0, lattice.columns - 1.001)
+        y = np.clip((points[:, 1] + 0.5 - lattice.y0) / lattice.step - 0.5, 0, lattice.rows - 1.001)
+        x0, y0 = x.astype(int), y.astype(int)
+        columns, shares = [], []
+        # A second ring of nodes for points whose own cell lies wholly on the other side.
+        for dy in (-1, 0, 1, 2):
+            for dx in (0, 1):
+                node = np.clip(y0 + dy, 0, lattice.rows - 1) * lattice.columns + x0 + dx
+                share = np.abs(1 - dx - (x - x0)) * np.where(
+                    np.isin(dy, (0, 1)), np.abs(1 - dy - (y - y0)), 0.0
+                )
+                share = share + 1e-5
+                columns.append(node)
+                shares.append(np.where(self.side[node] * side < 0, 0.0, share))
+        share = np.stack(shares, axis=1)
+        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
+        rows = np.repeat(np.arange(len(points)), share.shape[1])
+        where = (rows, np.stack(columns, axis=1).ravel())
+        return sparse.csr_matrix((share.ravel(), where), (len(points), len(self.side)))
+
+
+def _line(lips: Lips, u: Floats, span: float) -> Floats:
+    return np.asarray(np.interp(u, lips.u / span, (lips.upper + lips.lower) / 2 / span))
+
+
+def _on_lips(at: Floats, lips: Lips, span: float) -> tuple[Floats, float, Bools]:
+    """Skin points ``(len(SKIN), 2)`` moved onto the lips that were found, the mouth's reach, and which are of use."""
+    upper, lower = at[places(INNER_UPPER)], at[places(INNER_LOWER)]
+    found_u, half = lips.u / span, lips.width / 2 / span
+    middle, own_middle = (found_u[0] + found_u[-1]) / 2, (upper[0, 0] + upper[-1, 0]) / 2
+    ratio = half / max((upper[-1, 0] - upper[0, 0]) / 2, 1e-3)
+    group = places(LIPS + AROUND_LIPS)
+    out, reach, used = at.copy(), 1.0, np.ones(len(at), bool)
+    u = middle + (at[group, 0] - own_middle) * ratio
+    tops, bottoms = lips.upper / span, lips.lower / span
+    mesh_u = middle + (upper[:, 0] - own_middle) * ratio
+    order, low_order = np.argsort(mesh_u), np.argsort(lower[:, 0])
+    low_u = middle + (lower[:, 0] - own_middle) * ratio
+    mesh_top = np.interp(u, mesh_u[order], upper[order, 1])
+    mesh_bottom = np.interp(u, low_u[low_order], lower[low_order, 1])
+    top, bottom = np.interp(u, found_u, tops), np.interp(u, found_u, bottoms)
+    v = at[group, 1]
+    is_upper = v < (mesh_top + mesh_bottom) / 2
+    is_upper[[group.index(i) for i in places(INNER_UPPER)]] = True
+    is_upper[[group.index(i) for i in places(INNER_LOWER[1:-1])]] = False
+    out[group, 0] = u
+    out[group, 1] = np.where(is_upper, top + (v - mesh_top) * ratio, bottom + (v - mesh_bottom) * ratio)
+    moved = abs(float(np.median(out[group, 1] - v))) + abs(middle - own_middle)
+    if moved > FOREIGN or not 0.7 < ratio < 1.4:
+        used[: len(MOUTH)] = False
+        used[group + places(JAW)] = True
+        reach = float(np.clip(ratio, 0.4, 1.2))
+    return out, reach, used
+
+
+def _sorted(points: Floats) -> Floats:
+    return np.asarray(points[np.argsort(points[:, 0])], np.float64)
+
+
+def _held(uv: Floats, mesh: Floats, frame: FaceFrame, lips: Lips | None) -> Floats:
+    """(nodes,) 1 where nothing moves: between the lids, above the brows, below the neck."""
+    u, v = uv.T
+    held = np.zeros(len(uv))
+    for side in (0, 1):
+        top, bottom = (_sorted(frame.into(mesh[list(line[side])]) / frame.span) for line in (UPPER, LOWER))
+        near = (u > top[0, 0] - LID) & (u < top[-1, 0] + LID)
+        over, under = np.interp(u, *top.T) - LID, np.interp(u, *bottom.T) + LID
+        held[near & (v > over) & (v < under)] = 1.0
+    brow = float(frame.into(mesh[list(BROWS[0] + BROWS[1])])[:, 1].min()) / frame.span
+    chin = float(frame.into(mesh[152])[1]) / frame.span if lips is None else lips.chin / frame.span
+    held[(v < brow - 0.40) | (v > chin + NECK)] = 1.0
+    return held

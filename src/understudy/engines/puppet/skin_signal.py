@@ -1,0 +1,98 @@
+"""Skin signal: how the performer's mesh moves the character's skin, freed of pose and of the performer's build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from understudy.engines.puppet.brow_signal import brow_shifts
+from understudy.engines.puppet.face_alignment import aligned, laid_upon
+from understudy.engines.puppet.face_measures import measure
+from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER
+from understudy.engines.puppet.mouth_shape import MouthShape
+from understudy.engines.puppet.relief import FaceFrame, smooth
+from understudy.engines.puppet.skin_points import MOUTH, SKIN, places
+from understudy.tracking.motion import Floats
+
+CLOSED_SHARE = 0.25  # share of the frames, those with the smallest gap, whose median is the mouth at rest
+POSE_PRIOR_DEG = 5.0  # a head that turns less than this tells nothing about how the mesh errs when it turns
+POSE_FRAMES = 30.0
+SAME, OTHER = 0.0105, 0.0150  # mean distance of two meshes over the eyes': the same face again; another face
+NOISE, NOISE_PX = 0.004, 0.25  # of the lips' landmarks: over the eyes' distance, and in the video's pixels
+
+
+@dataclass(frozen=True)
+class SkinSignal:
+    """Shift ``(T, len(SKIN), 2)`` of the skin points in the reference's face frame, over the eyes' distance."""
+
+    shifts: Floats
+
+    @classmethod
+    def of(cls, faces: Floats, reference: Floats | None) -> SkinSignal:
+        """From the performer's meshes ``(T, 468, 3)`` and the character's ``(468, 3)``, all finite.
+
+        The performer's meshes are laid upon each other and then, by one similarity, upon the character's mesh, and
+        seen as the reference image sees it: so a turned reference needs no more than the plane. The performer's
+        mouth at rest is the median of the frames with the mouth closed; the character's mouth at rest is what the
+        reference shows less what of it is expression (`MouthShape.shown`). Shifts from the one, scaled to the
+        other's proportions, lead to the shape to draw; the shift from what the reference shows is the result. Where
+        the clip holds the reference's very face, its shapes are taken as they are.
+        """
+        laid, median = aligned(faces)
+        own = np.asarray(median if reference is None else reference, np.float64)
+        laid = laid_upon(laid, median[None], own)
+        frame = FaceFrame.of(own.astype(np.float32))
+        points = frame.into(laid[:, list(SKIN)]) / frame.span
+        shown = frame.into(own[list(SKIN)]) / frame.span
+        points = without_pose(points, faces)
+        gap = _gap(points)
+        calm = gap <= np.quantile(gap, CLOSED_SHARE)
+        rest = np.median(points[calm], axis=0)
+        rest_shape, shown_shape = MouthShape.of(rest), MouthShape.of(shown)
+        lips = len(MOUTH)
+        change = points[:, :lips] - rest[:lips] + rest_shape.shown()
+        change = change * shown_shape.over(rest_shape)
+        if reference is not None:
+            change = change - shown_shape.shown()
+            same = 1.0 - float(smooth((_nearest(points, shown) - SAME) / (OTHER - SAME)))
+            change = change + same * (points[:, :lips] - shown[:lips] - change)
+        span_px = float(np.median(np.linalg.norm(faces[:, 263] - faces[:, 33], axis=-1)))
+        change = _without_noise(change, NOISE + NOISE_PX / max(span_px, 1.0))
+        brows = brow_shifts(points[:, lips:])
+        return cls(np.concatenate([change, brows], axis=1).astype(np.float32))
+
+
+def without_pose(points: Floats, faces: Floats) -> Floats:
+    """Points ``(T, N, 2)`` without what goes with the head's turning; what goes with the mouth's opening stays.
+
+    The mesh of a turned face errs the same way each time, most along the jaw. A ridge regression parts this from
+    the mouth's own movement: both are in it, only the turning's share is taken away.
+    """
+    m = measure(faces)
+    turning = np.stack([m.yaw, m.pitch], axis=1).astype(np.float64)
+    turning -= np.median(turning, axis=0)
+    mouth = np.stack([m.gape, m.width], axis=1).astype(np.float64)
+    causes = np.concatenate([turning / POSE_PRIOR_DEG, (mouth - mouth.mean(axis=0)) / 0.05], axis=1)
+    flat = points.reshape(len(points), -1)
+    centre = flat.mean(axis=0)
+    inner = causes.T @ causes + POSE_FRAMES * np.eye(4)
+    found = np.linalg.solve(inner, causes.T @ (flat - centre))
+    return np.asarray((flat - causes[:, :2] @ found[:2]).reshape(points.shape))
+
+
+def _gap(points: Floats) -> Floats:
+    upper, lower = places(INNER_UPPER)[3:8], places(INNER_LOWER)[3:8]
+    return np.asarray((points[:, lower, 1] - points[:, upper, 1]).mean(axis=1))
+
+
+def _nearest(points: Floats, shown: Floats) -> float:
+    """Mean distance of the reference's skin points from those of the performer's frame most like it."""
+    apart = np.linalg.norm(points - shown, axis=-1).mean(axis=1)
+    return float(apart.min())
+
+
+def _without_noise(shifts: Floats, band: float) -> Floats:
+    """Shifts shrunk as a whole in frames in which none is larger than the mesh's noise."""
+    size = (shifts**2).sum(axis=-1).mean(axis=1)
+    return np.asarray(shifts * (size / (size + band * band))[:, None, None])
