@@ -31,6 +31,7 @@ FULL_SIZE_PX = 1080  # the short side at which larger videos are read
 GAP_PX = 4
 LABEL_PX = 18
 SMOOTH_SAMPLES = 2.0  # sigma: crops follow the part and not the tracker's tremor
+OFF_AT_MOST = 0.1  # sides by which smoothing may move a crop off a fast part
 FACE_SQUARE = 1.35  # side over the face's extent: hair and chin, too
 HAND_SQUARE = 3.0  # side over the palm's length
 PALM_TO_MIDDLE = 0.8  # palms from the wrist to a hand's middle
@@ -114,11 +115,13 @@ def places(video: Video, part: str) -> Places:
         return Places(squares[:, :2], SMALLEST_PX, np.zeros(len(squares), bool))
     samples = np.arange(len(squares))
     centres = np.column_stack([np.interp(samples, samples[known], squares[known, k]) for k in (0, 1)])
-    centres = gaussian_filter1d(centres, SMOOTH_SAMPLES, axis=0, mode="nearest")
+    calm = gaussian_filter1d(centres, SMOOTH_SAMPLES, axis=0, mode="nearest")
     # The side is what the part needs where it was found: a guess about a hidden part may be of any size.
     told = known & found if (known & found).any() else known
-    side = float(np.percentile(squares[told, 2], 75)) * float(scale.mean())
-    return Places(centres * scale, int(np.clip(side, SMALLEST_PX, LARGEST_PX)), found & known)
+    side = float(np.percentile(squares[told, 2], 75))
+    calm = np.clip(calm, centres - OFF_AT_MOST * side, centres + OFF_AT_MOST * side)
+    side *= float(scale.mean())
+    return Places(calm * scale, int(np.clip(side, SMALLEST_PX, LARGEST_PX)), found & known)
 
 
 class Pages:
@@ -126,7 +129,7 @@ class Pages:
 
     def __init__(self, folder: Path, name: str, sides: Sequence[int], cells: int) -> None:
         """``sides`` are those of the performer's crops and of the character's, in pixels."""
-        self._enlarged = [int(np.clip(TINY_PX // side, 1, ENLARGED_AT_MOST)) for side in sides]
+        self._enlarged = [min(-(-TINY_PX // side), ENLARGED_AT_MOST) for side in sides]
         self._sides = [side * times for side, times in zip(sides, self._enlarged, strict=True)]
         self._width = max(self._sides) + GAP_PX
         self._height = LABEL_PX + sum(self._sides) + GAP_PX * len(sides)
