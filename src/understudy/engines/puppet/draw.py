@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
+from understudy.engines.puppet.hand_target import HandTarget, HandTargets
 from understudy.engines.puppet.head_relief import HeadTurn
-from understudy.engines.puppet.joint import HIP, SHOULDER, Bend, Joint, segment_field
-from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.joint import HIP, LIMB, SHOULDER, Bend, Joint, segment_field
+from understudy.engines.puppet.layer import Layer, faded
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
 from understudy.engines.puppet.paint import Box, Canvas, Field, Placed, around, common, empty
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
+from understudy.engines.puppet.posed_hand import WRIST, PosedHand, palm_map, reflection
 from understudy.engines.puppet.rig import Rig
 from understudy.engines.puppet.shoulder import quiet_armpit
 from understudy.engines.puppet.skirt import PosedSkirt, leg_lines
@@ -32,6 +34,7 @@ from understudy.engines.puppet.warp import (
 from understudy.tracking.motion import Floats
 
 DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
+Shown = dict[Part, tuple[Placed, ...]]
 FRONT: Part = ("front", 0)  # what lies on the arms and moves with the trunk
 ON_ARM = 0.01  # of a forearm's or hand's area that the front covers in the picture if it lies on that too
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
@@ -49,6 +52,7 @@ class PosedLimb:
         towards: Floats,
         strength: float,
         bend: Bend,
+        hand: HandTarget | None = None,
     ) -> None:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across = limb, across
@@ -65,10 +69,16 @@ class PosedLimb:
             back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN * (0.35 + 0.65 * share))
             if back:
                 self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
+        self.hand = hand
+        if limb.hand is not None and hand is not None:
+            self.maps[2] = palm_map(limb.hand, hand, self.maps[2], across)
         # A bone that may not get shorter carries what hangs on it outwards.
         self.line = line.copy()
         for k in range(3):
-            drawn = self.maps[k].forward @ bones[k]
+            bone = bones[k]
+            if k == 2 and limb.hand is not None and hand is not None and hand.mirrored:
+                bone = reflection(limb.hand.points) @ bone
+            drawn = self.maps[k].forward @ bone
             self.line[k + 1] = self.line[k] + drawn
         posed = np.diff(self.line, axis=0)
         self.joints: list[Joint | None] = [None]
@@ -79,14 +89,34 @@ class PosedLimb:
             )
         for k in (1, 2):
             reach = joint_radius(limb.radii, k) * across
-            if limb.made:  # layers that show different things do not bend into each other
+            # Layers that show different things do not bend into each other.
+            if limb.made or (k == 2 and hand is not None and hand.mirrored):
                 self.joints.append(None)
                 continue
             self.joints.append(
                 Joint.between(
-                    rest[k], self.line[k], posed[k - 1], posed[k], reach, self.maps[k - 1], self.maps[k]
+                    rest[k],
+                    self.line[k],
+                    posed[k - 1],
+                    posed[k],
+                    reach,
+                    self.maps[k - 1],
+                    self.maps[k],
+                    WRIST if k == 2 and limb.hand is not None else LIMB,
                 )
             )
+
+    def hand_parts(self) -> list[tuple[Layer, Field, Box]]:
+        """What shows the hand, from back to front: the one rigid layer, or palm and fingers."""
+        cut, hand = self._limb.hand, self.hand
+        if cut is None or hand is None:
+            return [(self._limb.layers[2], self.field(2), self.box(2))]
+        posed = PosedHand(
+            cut, hand, self._limb.starts[2], self.line[2], self.maps[2], self.joints[2], self._across
+        )
+        if posed.still and not hand.mirrored:
+            return [(self._limb.layers[2], self.field(2), self.box(2))]
+        return posed.parts
 
     def field(self, k: int) -> Field:
         joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
@@ -166,13 +196,29 @@ def _bounds(points: Floats) -> Box:
     return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
 
 
-def _changed(shown: dict[Part, Placed], one: tuple[Part, ...], other: tuple[Part, ...]) -> Box | None:
+def _clearest(states: tuple[HandTarget, ...] | None) -> HandTarget | None:
+    """The state in which most of a hand shows."""
+    return max(states, key=lambda state: state.opacity) if states else None
+
+
+def _shown(placed: tuple[Placed, ...]) -> Box:
+    """The box about all layers of a part."""
+    boxes = [each.shown for each in placed]
+    return (
+        min(b[0] for b in boxes),
+        min(b[1] for b in boxes),
+        max(b[2] for b in boxes),
+        max(b[3] for b in boxes),
+    )
+
+
+def _changed(shown: Shown, one: tuple[Part, ...], other: tuple[Part, ...]) -> Box | None:
     """Where two orders of the same parts look different: where parts that change places lie over each other."""
     ranks = {part: rank for rank, part in enumerate(part for part in other if part in shown)}
     found: Box | None = None
     for below, above in combinations((part for part in one if part in ranks), 2):
         if ranks[below] > ranks[above]:
-            shared = common(shown[below].shown, shown[above].shown)
+            shared = common(_shown(shown[below]), _shown(shown[above]))
             if not empty(shared):
                 found = around(found, shared)
     return found
@@ -186,6 +232,12 @@ class Painter:
         self._rest = TrunkRest.of(rig.joints)
         self._canvas = Canvas(rig.background)
         self._bends = {limb.limb.name: _root_bend(rig, limb, self._rest) for limb in rig.limbs}
+        self._hands = {
+            limb.limb.name: HandTargets(limb.hand, poses.hands[:, side], poses.hand_weight[:, side])
+            for limb in rig.limbs
+            for side in [limb.limb.side]
+            if limb.hand is not None
+        }
         self._under_front = {
             (limb.limb.name, k)
             for limb in rig.limbs
@@ -200,8 +252,9 @@ class Painter:
         across = float(self._poses.scale[t])
         pose = TrunkPose(self._rest, joints)
         parents = {True: shoulder_parent(self._rest, pose), False: hip_parent(self._rest, pose)}
-        limbs = {
-            limb.limb.name: PosedLimb(
+
+        def posed_limb(limb: RiggedLimb, hand: HandTarget | None) -> PosedLimb:
+            return PosedLimb(
                 limb,
                 pose.lifted(limb.limb, extended(limb.limb, joints), extended(limb.limb, rig.joints)),
                 across,
@@ -209,9 +262,11 @@ class Painter:
                 _towards(limb.limb, pose),
                 pose.frontal if limb.limb.arm else 1.0,
                 self._bends[limb.limb.name],
+                hand,
             )
-            for limb in rig.limbs
-        }
+
+        hands = {name: targets.at(t) for name, targets in self._hands.items()}
+        limbs = {limb.limb.name: posed_limb(limb, _clearest(hands.get(limb.limb.name))) for limb in rig.limbs}
         roots = [(limb.limb, limbs[limb.limb.name].joints[0]) for limb in rig.limbs]
         skirt = self._skirt(pose, limbs, joints)
         hips = tuple(
@@ -231,23 +286,31 @@ class Painter:
         layers = {limb.limb.name: limb.layers for limb in rig.limbs}
         box = self._trunk_box(layer, pose, skirt, reach)
 
-        placed = {
-            (name, k): self._canvas.place(each, posed.field(k), posed.box(k))
-            for name, posed in limbs.items()
-            for k, each in enumerate(layers[name])
-        }
-        placed[TRUNK, 0] = self._canvas.place(layer, trunk_field, box)
+        shown: Shown = {}
+
+        def place(part: Part, layer: Layer, field: Field, box: Box) -> None:
+            placed = self._canvas.place(layer, field, box)
+            if placed is not None:
+                shown[part] = (*shown.get(part, ()), placed)
+
+        for name, posed in limbs.items():
+            for k, each in enumerate(layers[name][: 2 if name in hands else 3]):
+                place((name, k), each, posed.field(k), posed.box(k))
+        for limb in rig.limbs:
+            for hand in hands.get(limb.limb.name, ()):
+                own = limbs[limb.limb.name]
+                own = own if own.hand is hand else posed_limb(limb, hand)
+                for each, field, where in own.hand_parts():
+                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where)
+        place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
-            placed[FRONT] = self._canvas.place(
-                rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach)
-            )
-        shown = {part: each for part, each in placed.items() if each is not None}
+            place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))
         (first, _), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
         first = self._with_front(first)
         self._canvas.clear()
         for part in first:
-            if part in shown:
-                self._canvas.paint(shown[part])
+            for each in shown.get(part, ()):
+                self._canvas.paint(each)
         picture = self._canvas.picture()
         for other, share in later:
             stack = self._with_front(other)
@@ -256,8 +319,8 @@ class Painter:
                 continue
             self._canvas.clear_box(within)
             for part in stack:
-                if part in shown:
-                    self._canvas.paint(shown[part], within)
+                for each in shown.get(part, ()):
+                    self._canvas.paint(each, within)
             self._canvas.blend(picture, share, within)
         return picture
 

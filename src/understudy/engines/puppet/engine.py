@@ -17,6 +17,7 @@ from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_rig import FaceRig
+from understudy.engines.puppet.foot_matte import with_sharp_feet
 from understudy.engines.puppet.head_relief import HeadRelief
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.look import Expression, Look
@@ -24,6 +25,7 @@ from understudy.engines.puppet.matte import Matte, Matter, matte
 from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.retarget import retarget
 from understudy.engines.puppet.rig import Rig, build_rig
+from understudy.engines.puppet.toe import with_true_feet
 from understudy.media.picture import Picture, output_size
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, MotionRequest
@@ -35,6 +37,7 @@ from understudy.tracking.segmentation import Segmentation
 from understudy.tracking.tracker import Person, Tracker
 
 SURE_FACE = 0.6  # a face score; masks and helmets score below
+SURE_HAND = 0.7  # a hand score; mittens and paws score below
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class PuppetEngine:
         character = found.scaled(width / picture.width)
         segment = Segmentation(threads=self._threads).segment
         cut = self._matter(small.rgb, small.alpha, _masked(character), segment)
+        if small.alpha is None:
+            cut = with_sharp_feet(cut, small.rgb, character)
+        character = with_true_feet(character, cut.alpha)
         progress("rig", 2, steps)
         body = character.person.body
         joints, depth = body[:, :2].astype(np.float32), body[:, 2].astype(np.float32)
@@ -84,7 +90,8 @@ class PuppetEngine:
         # the cut waits for the fill, a second or two.
         with ThreadPoolExecutor(max_workers=1) as aside:
             filling = aside.submit(fill) if self._threads > 1 else None
-            rig = build_rig(cut.alpha, cut.foreground, small.rgb, joints, character.shown, depth)
+            hands = _hands(character)
+            rig = build_rig(cut.alpha, cut.foreground, small.rgb, joints, character.shown, depth, hands)
             face, head = _face(rig, character), _head(rig, character)
             progress("rig", 3, steps)
             rig = replace(rig, background=fill() if filling is None else filling.result())
@@ -158,6 +165,14 @@ def _mesh(character: Character) -> Floats | None:
     """The character's face mesh, where it can be believed."""
     person = character.person
     return person.face if person.face_score >= SURE_FACE and np.isfinite(person.face).all() else None
+
+
+def _hands(character: Character) -> Floats:
+    """(2, 21, 2) the character's hand landmarks, NaN where they cannot be believed."""
+    person = character.person
+    hands = person.hands[..., :2].astype(np.float32)
+    hands[~(person.hand_score >= SURE_HAND)] = np.nan
+    return hands
 
 
 def _draw(

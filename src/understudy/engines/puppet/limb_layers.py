@@ -18,6 +18,7 @@ from understudy.engines.puppet.forearm import (
     made_forearm,
     part_reaching_arm,
 )
+from understudy.engines.puppet.hand_cut import CutHand, cut_hand
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.shoulder import like_arm
@@ -34,7 +35,8 @@ ARM_EDGE, LEG_EDGE = 2, 3
 @dataclass(frozen=True)
 class RiggedLimb:
     """A limb: its three layers from root to far point, where each bone ``starts`` (3, 2) in the rest pose, the
-    ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's."""
+    ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's;
+    ``hand`` is the third layer once more, in parts, where its fingers can bend."""
 
     limb: Limb
     layers: tuple[Layer, Layer, Layer]
@@ -42,6 +44,7 @@ class RiggedLimb:
     bones: Floats
     radii: Floats
     made: bool = False
+    hand: CutHand | None = None
 
 
 def joint_radius(radii: Floats, joint: int) -> float:
@@ -57,9 +60,10 @@ def rig_limb(
     cut: list[Corridor],
     joints: Floats,
     pad: int,
+    hand: Floats | None = None,
 ) -> RiggedLimb:
     """Cut limb ``index`` of ``cut`` out of the picture ``rgb``, a leg out of the ``body``; ``pad`` continues a figure
-    that the edge cuts."""
+    that the edge cuts, ``hand`` (21, 2) are the landmarks of an arm's hand."""
     corridor = cut[index]
     line, radii = corridor.polyline, corridor.radii
     mine = (body.labels == index + 1) | (body.behind == index + 1)
@@ -92,11 +96,12 @@ def rig_limb(
     if made:
         lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
         reaching = part_reaching_arm(seen, (mine | hidden) & core, line, radii, skin_tone(lab, joints))
-        hand = grown(reaching.hand, ARM_EDGE) & ~reaching.upper | reaching.hand
-        nearest[zone] = np.where(hand, 2, np.where(grown(reaching.upper, ARM_EDGE), 0, -1))[zone]
+        palm = grown(reaching.hand, ARM_EDGE) & ~reaching.upper | reaching.hand
+        nearest[zone] = np.where(palm, 2, np.where(grown(reaching.upper, ARM_EDGE), 0, -1))[zone]
         colours, seen = reaching.rgb, reaching.hand_rgb
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
+    fingers = None
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
             bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
@@ -111,8 +116,11 @@ def rig_limb(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
         # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
-        layers.append(cropped(name, seen if k == 2 else colours, alpha * soft(part), 0 if k == 2 else pad))
-    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made)
+        shape = alpha * soft(part)
+        layers.append(cropped(name, seen if k == 2 else colours, shape, 0 if k == 2 else pad))
+        if k == 2 and hand is not None:
+            fingers = cut_hand(name, corridor.limb.side, seen, shape, hand, line[2])
+    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made, fingers)
 
 
 def _hinge(room: Floats, point: Floats, radius: float) -> float:

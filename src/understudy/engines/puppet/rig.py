@@ -52,9 +52,11 @@ def build_rig(
     joints: Floats,
     shown: NDArray[np.bool_],
     depth: Floats | None = None,
+    hands: Floats | None = None,
 ) -> Rig:
     """Cut the character (``alpha`` (H, W) 0..1 over ``foreground`` (H, W, 3)) into layers about ``joints`` (33, 2),
-    whose ``depth`` (33,) in pixels may be known."""
+    whose ``depth`` (33,) in pixels may be known, and so the landmarks of its left and right hand, ``hands`` (2, 21, 2),
+    NaN where there are none."""
     moving = moving_limbs(shown, joints, depth)
     hair = find_hair(foreground, alpha > 0.5, joints, moving)
     cut = corridors(foreground, alpha, joints, moving, hair)
@@ -70,7 +72,17 @@ def build_rig(
         rooted = [c for c in cut if c.limb.arm]
         skirt = Skirt.of(joints, 1.0 if len(rooted) < len(cut) else SWAY)
     limbs = tuple(
-        rig_limb(i, alpha, arms, body if c.limb.arm else legs, cut, joints, pad) for i, c in enumerate(cut)
+        rig_limb(
+            i,
+            alpha,
+            arms,
+            body if c.limb.arm else legs,
+            cut,
+            joints,
+            pad,
+            hands[c.limb.side] if hands is not None and c.limb.arm else None,
+        )
+        for i, c in enumerate(cut)
     )
     trunk = rig_trunk(alpha, foreground, body, rooted, joints, pad)
     return Rig(joints.astype(np.float32), shown, trunk, limbs, background, front, skirt)

@@ -1,0 +1,274 @@
+"""A hand cut into its palm and the fingers that the reference image shows well enough to bend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, nearest
+from understudy.engines.puppet.layer import Layer, cropped, soft
+from understudy.engines.puppet.warp import smoothstep
+from understudy.tracking.motion import Floats
+
+Mask = NDArray[np.bool_]
+Rgb = NDArray[np.uint8]
+
+# Landmarks of thumb and fingers from the root to the tip, MediaPipe's numbers.
+CHAINS: Final = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
+THUMB = 0
+THUMB_ROOT = 0.5  # of its first bone, which lies in the palm: from there on it is free
+KNUCKLES: Final = (5, 9, 13, 17)
+PALM: Final = (0, 1, 5, 9, 13, 17)
+
+LEAST_PX = 60.0  # a smaller hand stays whole: its fingers are a few pixels wide
+WIDTH = 0.095  # half a finger's width over the palm's length, wrist to knuckles: adults' hands
+THUMB_WIDTH = 1.2  # ... of the thumb, in fingers
+WRIST_OFF = 0.7  # of the palm's length: farther from the body's wrist, the hand is somebody else's or wrong
+LEAST_SEEN = (
+    0.5  # of the palm's length that a finger is long at least in the picture, or it points at the camera
+)
+MOST_BENT = np.radians(70)  # at a joint: more, and its end lies over its root
+NARROW = 0.8  # half widths between the middle lines of two fingers: nearer, and they lie over each other
+BESIDE = 2.2  # half widths about the bones within which all of a hand lies
+EXPLAINED = 0.9  # of the hand beyond the wrist that has to lie there
+INSIDE_PX = 3  # pixels that a fingertip may lie beside the hand
+WEB, THUMB_WEB = 0.3, 0.1  # of the first bone, where the skin between two fingers ends
+NEAR = 1.8  # half widths about a finger's bones that may be its own
+UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
+EDGE_PX = 2  # that a finger takes along beyond its cut
+SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
+SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
+
+
+@dataclass(frozen=True)
+class Finger:
+    """One finger: its layer, which one it is (0 the thumb to 4), and half its width in pixels at rest."""
+
+    layer: Layer
+    number: int
+    radius: float
+
+
+@dataclass(frozen=True)
+class CutHand:
+    """A hand of side 0 (left) or 1 in its parts: ``palm``, ``fingers`` from the thumb on, the rest pose's landmarks
+    ``points`` (21, 2), and which neighbours among the fingers move ``together`` because no seam parts them."""
+
+    side: int
+    palm: Layer
+    fingers: tuple[Finger, ...]
+    points: Floats
+    together: tuple[tuple[int, int], ...]
+
+    @property
+    def shows_palm(self) -> bool:
+        """Whether the reference image shows the inside of the hand."""
+        return bool((palm_area(self.points) > 0) == (self.side == 0))
+
+
+def chain(points: Floats, finger: int) -> Floats:
+    """(4, 2) a finger's middle line in the hand's ``points`` (21, 2), from its knuckle to its tip."""
+    line = points[[*CHAINS[finger]]].astype(np.float32)
+    if finger == THUMB:
+        line[0] += THUMB_ROOT * (line[1] - line[0])
+    return line
+
+
+def palm_area(points: Floats) -> float:
+    """Twice the signed area of wrist, index knuckle and little finger's knuckle."""
+    (ax, ay), (bx, by) = (points[5] - points[0]).tolist(), (points[17] - points[0]).tolist()
+    return float(ax * by - ay * bx)
+
+
+def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wrist: Floats) -> CutHand | None:
+    """Cut the hand with ``alpha`` (H, W) 0..1 in the picture ``rgb`` along its landmarks ``points`` (21, 2).
+
+    ``wrist`` (2,) is the body's. None where the landmarks cannot be believed or the hand is small: it stays whole.
+    """
+    if not np.isfinite(points).all():
+        return None
+    span = float(np.hypot(*(points[:, None] - points[None]).reshape(-1, 2).T).max())
+    ys, xs = np.nonzero(alpha > 1 / 255)
+    if span < LEAST_PX or not len(xs):
+        return None
+    x0, y0 = max(int(xs.min()) - 8, 0), max(int(ys.min()) - 8, 0)
+    box = np.s_[y0 : int(ys.max()) + 9, x0 : int(xs.max()) + 9]
+    own = points - np.array([x0, y0], np.float32)
+    inside = alpha[box] > 0.5
+    length = max(float(np.hypot(*(points[9] - points[0]))), 1.2 * float(np.hypot(*(points[5] - points[17]))))
+    if float(np.hypot(*(points[0] - wrist))) > WRIST_OFF * length:
+        return None
+    radii = [WIDTH * length * (THUMB_WIDTH if f == THUMB else 1.0) for f in range(5)]
+    if not _believable(inside, own, radii):
+        return None
+    use = [f for f in range(5) if _bends(inside, own, f, length)]
+    use = [f for f in use if not _hidden(own, f, radii)]
+    if len(use) < 2:
+        return None
+    colours = rgb[box]
+    lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).astype(np.float32)
+    labels = _labels(colours, inside, own, use, radii)
+    fingers = []
+    palm = inside & (labels < 0)
+    for f in use:
+        area = inside & (labels == f)
+        if int(area.sum()) < radii[f] ** 2:
+            return None
+        layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, own, f, radii[f], inside)
+        fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f]))
+        # The knuckle stays round where the finger bends away from it.
+        palm |= inside & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
+    together = tuple(
+        (k, k + 1)
+        for k, (f, g) in enumerate(pairwise(use))
+        if f != THUMB and g == f + 1 and not _parted(lab, labels, f, g)
+    )
+    layer = cropped(f"{name} palm", colours, alpha[box] * soft(palm))
+    return CutHand(side, _shifted(layer, x0, y0), tuple(fingers), points.astype(np.float32), together)
+
+
+def _shifted(layer: Layer, x: int, y: int) -> Layer:
+    return Layer(layer.name, layer.texture, (layer.origin[0] + x, layer.origin[1] + y))
+
+
+def _at(mask: Mask, points: Floats) -> Mask:
+    """(N,) whether points lie in the mask; beside the picture they do not."""
+    at = np.rint(points).astype(int)
+    h, w = mask.shape
+    there = (at >= 0).all(axis=1) & (at[:, 0] < w) & (at[:, 1] < h)
+    there[there] = mask[at[there, 1], at[there, 0]]
+    return np.asarray(there, np.bool_)
+
+
+def _believable(inside: Mask, points: Floats, radii: list[float]) -> bool:
+    """Whether the landmarks lie in the hand ``inside`` (H, W) and the hand about them."""
+    near = grown(inside, INSIDE_PX)
+    if _at(near, points).mean() < 0.95 or not _at(near, points[[4, 8, 12, 16, 20]]).all():
+        return False
+    axis = points[[*KNUCKLES]].mean(axis=0) - points[0]
+    ys, xs = np.nonzero(inside)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    pixels = pixels[(pixels - points[0]) @ axis > 0.15 * float(axis @ axis)]
+    if not len(pixels):
+        return False
+    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2))
+    area = np.zeros(inside.shape, np.uint8)
+    cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
+    explained = area[pixels[:, 1].astype(int), pixels[:, 0].astype(int)] > 0
+    for chain, radius in zip(CHAINS, radii, strict=True):
+        explained |= distance_to_polyline(pixels, points[[0, *chain]]) < BESIDE * radius
+    return float(explained.mean()) > EXPLAINED
+
+
+def _bends(inside: Mask, points: Floats, finger: int, length: float) -> bool:
+    """Whether a finger lies open in the picture: long enough, hardly bent, and on the hand."""
+    bones = np.diff(points[[*CHAINS[finger]]], axis=0)
+    lengths = np.hypot(bones[:, 0], bones[:, 1])
+    if float(lengths.sum()) < LEAST_SEEN * length or float(lengths.min()) < 0.06 * length:
+        return False
+    turns = np.diff(np.unwrap(np.arctan2(bones[:, 1], bones[:, 0])))
+    if float(np.abs(turns).max()) > MOST_BENT:
+        return False
+    line = chain(points, finger)
+    bones = np.diff(line, axis=0)
+    along = np.concatenate([line[:-1] + s * bones for s in (0.0, 0.5)] + [line[-1:]])
+    return bool(_at(grown(inside, INSIDE_PX), along).all())
+
+
+def _hidden(points: Floats, finger: int, radii: list[float]) -> bool:
+    """Whether a finger lies over another one or over the palm, or under it."""
+    line = chain(points, finger)
+    for other in range(5):
+        if other != finger:
+            away = distance_to_polyline(line[1:], chain(points, other)[1:])
+            if float(away.min()) < NARROW * radii[finger]:
+                return True
+    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
+    tip = line[-1].tolist()
+    return cv2.pointPolygonTest(hull, (float(tip[0]), float(tip[1])), False) > 0
+
+
+def _web(points: Floats, finger: int) -> Floats:
+    """(M, 2) a finger's middle line from where it is free of the palm to beyond its tip."""
+    line = chain(points, finger)
+    line[0] += (THUMB_WEB if finger == THUMB else WEB) * (line[1] - line[0])
+    return line
+
+
+def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[float]) -> NDArray[np.int8]:
+    """(H, W) the finger of every pixel, -1 for the palm. Between two fingers the picture's own edges decide."""
+    ys, xs = np.nonzero(inside)
+    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
+    away = np.full((len(pixels), 5), np.inf, np.float32)
+    for f in range(5):
+        line = _web(points, f)
+        first = line[1] - line[0]
+        beyond = (pixels - line[0]) @ first > 0
+        away[:, f] = np.where(beyond, distance_to_polyline(pixels, line) / radii[f], np.inf)
+    order = np.argsort(away, axis=1)
+    rows = np.arange(len(pixels))
+    near, second = away[rows, order[:, 0]], away[rows, order[:, 1]]
+    labels = np.full(inside.shape, -1, np.int8)
+    labels[ys, xs] = np.where(near < NEAR, order[:, 0], -1)
+    unsure = np.zeros_like(inside)
+    unsure[ys, xs] = (near < NEAR) & (near > UNSURE * second) & (second < 2 * NEAR)
+    if unsure.any():
+        marks = labels.astype(np.int32) + 2
+        marks[unsure | ~inside] = 0
+        marks[~grown(inside, 1)] = 9  # what is not the hand
+        cv2.watershed(np.ascontiguousarray(cv2.GaussianBlur(rgb, (0, 0), 0.8)), marks)
+        told = (marks > 0) & (marks < 9)
+        told_labels = nearest(marks, told)
+        labels[unsure] = (told_labels[unsure] - 2).astype(np.int8)
+    for f in range(5):
+        if f not in use:
+            labels[labels == f] = -1
+            continue
+        # What does not hang together with the finger is none of it.
+        _, islands = cv2.connectedComponents((labels == f).astype(np.uint8), connectivity=4)
+        sizes = np.bincount(islands.ravel())
+        sizes[0] = 0
+        labels[(labels == f) & (islands != int(sizes.argmax()))] = -1
+    return labels
+
+
+def _finger_layer(
+    name: str, rgb: Rgb, alpha: Floats, area: Mask, points: Floats, finger: int, radius: float, inside: Mask
+) -> Layer:
+    """A finger with soft edges and a root that fades into the palm below it."""
+    line = chain(points, finger)
+    root, first = line[0], line[1] - line[0]
+    length = max(float(np.hypot(*first)), 1e-3)
+    first = first / length
+    ys, xs = np.indices(inside.shape, np.float32)
+    along = (xs - root[0]) * first[0] + (ys - root[1]) * first[1]
+    across = np.abs((ys - root[1]) * first[0] - (xs - root[0]) * first[1])
+    web = (THUMB_WEB if finger == THUMB else WEB) * length + EDGE_PX
+    about = inside & (along > -1.2 * radius) & (along < max(web, radius)) & (across < 1.15 * radius)
+    fade = smoothstep((along / radius + 0.9) / 1.0)
+    kernel = np.ones((3, 3), np.uint8)
+    sure = cv2.erode(area.astype(np.uint8), kernel) > 0
+    beside = grown(area, EDGE_PX) & inside & ~area & ~about
+    colours = rgb.copy()
+    colours[beside] = nearest(rgb, sure if sure.any() else area)[beside]
+    shape = soft(area | about | beside, 1.5) * np.where(area & (along > 0), 1.0, fade)
+    return cropped(name, colours, (alpha * shape).astype(np.float32))
+
+
+def _parted(lab: Floats, labels: NDArray[np.int8], one: int, other: int) -> bool:
+    """Whether something shows between two neighbours: a gap, or the dark seam where they touch."""
+    both = [(labels == f) for f in (one, other)]
+    seam = grown(both[0], 1) & grown(both[1], 1)
+    if not seam.any():
+        return True
+    inner = [cv2.erode(area.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for area in both]
+    if not all(area.any() for area in inner):
+        return False
+    light = min(float(np.median(lab[area][:, 0])) for area in inner)
+    darkest = cv2.erode(lab[..., 0], np.ones((3, 3), np.uint8))
+    return float((darkest[seam] < light - SEAM_LIGHT).mean()) > SEAM_SHARE
