@@ -309,8 +309,8 @@ class Painter:
         first = self._with_front(first)
         self._canvas.clear()
         for part in first:
-            for each in shown.get(part, ()):
-                self._canvas.paint(each)
+            for painted in shown.get(part, ()):
+                self._canvas.paint(painted)
         picture = self._canvas.picture()
         for other, share in later:
             stack = self._with_front(other)
@@ -319,8 +319,8 @@ class Painter:
                 continue
             self._canvas.clear_box(within)
             for part in stack:
-                for each in shown.get(part, ()):
-                    self._canvas.paint(each, within)
+                for painted in shown.get(part, ()):
+                    self._canvas.paint(painted, within)
             self._canvas.blend(picture, share, within)
         return picture
 
