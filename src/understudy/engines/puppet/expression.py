@@ -15,7 +15,7 @@ from understudy.engines.puppet.look import Expression
 from understudy.engines.puppet.mouth_signal import brows, mouth_open, mouth_wide
 from understudy.engines.puppet.skin_points import SKIN
 from understudy.engines.puppet.skin_signal import SkinSignal
-from understudy.engines.puppet.turn_signal import angle
+from understudy.engines.puppet.turn_signal import turns
 from understudy.tracking.motion import Floats, Motion
 
 Bools = NDArray[np.bool_]
@@ -50,6 +50,7 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
     irises = None if motion.irises is None else motion.irises[seen, :, 2]
     closing = lids(m, own, motion.fps, irises, float(np.median(eye_width(motion.face[seen]))))
 
+    turned = turns(motion.face[seen], None if own is None else reference)
     step_s = 1.0 / max(motion.fps, 1.0)
     edges = (0, *motion.cuts, frames)
 
@@ -69,8 +70,8 @@ def expressions(motion: Motion, reference: Floats | None = None) -> Expression:
         lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),
         brows=np.stack([spread(v, 0.06) for v in brows(m).T], axis=1),
         gaze=gaze(motion),
-        yaw_deg=spread(angle(m.yaw, None if own is None else own.yaw, most=8.0), 0.06),
-        pitch_deg=spread(angle(m.pitch, None if own is None else own.pitch, most=4.0), 0.06),
+        yaw_deg=spread(turned.yaw, 0.06),
+        pitch_deg=spread(turned.pitch, 0.06),
         weight=_weight(seen, step_s, edges),
         skin=_everywhere(
             SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen

@@ -116,11 +116,15 @@ class HeadRelief:
         return yaw_deg * share, pitch_deg * share
 
     def displacement(self, yaw_deg: float, pitch_deg: float) -> Floats:
-        """(rows, columns, 2) how far each node goes in the picture, turned by exactly so much."""
+        """(rows, columns, 2) how far each node goes in the picture, turned by exactly so much.
+
+        Nodding first and then turning keeps the line of the eyes level: its tilt is the head's roll, which is the
+        body's to draw.
+        """
         cy, sy = math.cos(math.radians(yaw_deg)), math.sin(math.radians(yaw_deg))
         cp, sp = math.cos(math.radians(pitch_deg)), math.sin(math.radians(pitch_deg))
         u, v, w = (self.volume[..., i] for i in range(3))
-        return self.frame.turn(u * (cy - 1) + w * sy, v * (cp - 1) + (w * cy - u * sy) * sp)
+        return self.frame.turn(u * (cy - 1) + (w * cp - v * sp) * sy, v * (cp - 1) + w * sp)
 
     def gauge(self, yaw_deg: float, pitch_deg: float) -> tuple[Floats, Floats]:
         """(rows - 1, columns - 1) by how much a cell's area changes, and how far it is stretched at most."""

@@ -1,17 +1,95 @@
-"""How the performer's head turns over time, against the performer's own usual facing."""
+"""How the performer's head turns over time, against the character's facing in the reference image."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
 from understudy.engines.puppet.face_measures import without_noise
+from understudy.engines.puppet.relief import FaceFrame
 from understudy.tracking.motion import Floats
 
+# Landmarks that keep their places on the skull: eye corners, nose, forehead and temples.
+RIGID = (
+    33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 151, 9, 8, 127, 356, 234, 454, 54, 284, 103, 332,
+    67, 297, 109, 338, 21, 251, 162, 389,
+)  # fmt: skip
+EYES = (33, 133), (263, 362)
+# The character keeps its own facing where the performer mostly faces elsewhere, but for so many degrees; where the
+# performer passes through the very facing of the reference, all of the difference counts.
+MOST_DEG = (12.0, 8.0)  # yaw, pitch
+ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
+NOISE_DEG = 0.4
 
-def angle(values: Floats, own: Floats | None, most: float) -> Floats:
-    """Angles against the performer's neutral; a reference that faces elsewhere keeps its facing, but for ``most``."""
-    neutral = float(np.median(values))
-    change = values - neutral
-    if own is not None:
-        change = change + most * np.tanh((neutral - float(own[0])) / most)
-    return without_noise(change, 0.4)
+
+class Turns(NamedTuple):
+    """Angles (T,) in degrees: yaw above 0 to the picture's right, pitch above 0 down."""
+
+    yaw: Floats
+    pitch: Floats
+
+
+def turns(faces: Floats, reference: Floats | None) -> Turns:
+    """The turn to draw on the character whose mesh is ``reference`` (468, 3), for the performer's (T, 468, 3)."""
+    usual = _usual(faces)
+    seen = angles(faces, usual)
+    middle = [float(np.median(v)) for v in seen]
+    if reference is None:
+        return Turns(*(without_noise(v - m, NOISE_DEG) for v, m in zip(seen, middle, strict=True)))
+    own = angles(reference[None], usual)
+    alike = _alike(faces, reference)
+    found = []
+    for values, neutral, mine, most in zip(seen, middle, own, MOST_DEG, strict=True):
+        apart = neutral - float(mine[0])
+        kept = alike * apart + (1 - alike) * most * np.tanh(apart / most)
+        found.append(without_noise(values - neutral + kept, NOISE_DEG))
+    return Turns(*found)
+
+
+def angles(faces: Floats, solid: Floats) -> Turns:
+    """By how much each of the ``faces`` (T, 468, 3) is turned against ``solid`` (468, 3), which may be another's.
+
+    Least squares under weak perspective: the picture of the solid's landmarks is linear in their places, and what
+    depth contributes to it is the parallax of the turn. Only the picture's plane of ``faces`` is used.
+    """
+    places = solid[list(RIGID)].astype(np.float64)
+    frame = FaceFrame.of(solid)
+    level = np.concatenate([frame.into(places), -places[:, 2:]], axis=1)
+    level -= level.mean(axis=0)
+    shown = faces[:, list(RIGID), :2].astype(np.float64)
+    shown -= shown.mean(axis=1, keepdims=True)
+    # (T, 3, 2): where a step along the eyes, down and towards the viewer goes in the picture
+    steps = np.einsum("kn,tnc->tkc", np.linalg.pinv(level), shown)
+    along = steps[:, 0] / np.maximum(np.linalg.norm(steps[:, 0], axis=1, keepdims=True), 1e-9)
+    right = np.einsum("tkc,tc->tk", steps, along)
+    down = steps[..., 1] * along[:, None, 0] - steps[..., 0] * along[:, None, 1]
+    size = np.sqrt(((right**2).sum(axis=1) + (down**2).sum(axis=1)) / 2)
+    size = np.maximum(size, 1e-9)
+    pitch = np.arcsin(np.clip(down[:, 2] / size, -0.95, 0.95))
+    yaw = np.arcsin(np.clip(right[:, 2] / size / np.cos(pitch), -0.95, 0.95))
+    return Turns(np.degrees(yaw).astype(np.float32), np.degrees(pitch).astype(np.float32))
+
+
+def _usual(faces: Floats) -> Floats:
+    """The face (468, 3) that is turned as the performer mostly is."""
+    across = (faces[:, 263] - faces[:, 33]) / np.linalg.norm(
+        faces[:, 263] - faces[:, 33], axis=1, keepdims=True
+    )
+    down = faces[:, 2] - faces[:, 9]
+    down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
+    facing = np.stack([across[:, 2], down[:, 2]], axis=1)
+    apart = np.abs(facing - np.median(facing, axis=0)).sum(axis=1)
+    return np.asarray(faces[int(np.argmin(apart))], np.float32)
+
+
+def _alike(faces: Floats, reference: Floats) -> float:
+    """1 where some face looks just as the reference's does, 0 where none nearly does."""
+    shown = faces[:, list(RIGID), 0] + 1j * faces[:, list(RIGID), 1]
+    wanted = reference[list(RIGID), 0] + 1j * reference[list(RIGID), 1]
+    shown, wanted = shown - shown.mean(axis=1, keepdims=True), wanted - wanted.mean()
+    fit = (shown.conj() @ wanted) / np.maximum((np.abs(shown) ** 2).sum(axis=1), 1e-9)
+    apart = np.sqrt((np.abs(fit[:, None] * shown - wanted) ** 2).mean(axis=1))
+    span = max(float(np.linalg.norm(reference[33] - reference[263])), 1e-6)
+    low, high = ALIKE
+    return float(np.clip((high - float(apart.min()) / span) / (high - low), 0.0, 1.0))
