@@ -18,8 +18,11 @@ WRIST, INDEX, MIDDLE, PINKY = 0, 5, 9, 17
 KNUCKLES, TIPS = [2, 5, 9, 13, 17], [4, 8, 12, 16, 20]  # thumb to little finger
 LENGTH = 2.0  # of a stretched hand, in palms
 WIDTH_TO_LENGTH = 1.2  # of a palm: wrist to middle knuckle over index to little finger's knuckle
-# Two looks at the same hand, in frames of different size, differ by 3 to 5 degrees from this size on, by 18 below.
-SMALLEST_PALM_PX = 12.0
+# Which of the performer's hands count. Clips against themselves encoded again differ by 4 degrees on average so; hands
+# that are smaller, or of whose being hands the tracker is less sure, by 12 to 22.
+SURE = 0.9  # score
+SMALLEST_PALM_PX = 16.0
+SMALLEST_SHOWN_PX = 12.0  # of the output's: its fingers' directions are noise below
 SHORTEST_FINGER = 0.4  # palms; a finger shorter in the picture is bent or points at the camera
 FEWEST_FINGERS = 3
 EDGE_ON = (
@@ -71,8 +74,7 @@ def hand_length(motion: Motion) -> float | None:
 
 def hand_figures(performer: Motion, shown: Motion, reference: Motion) -> HandFigures:
     """``performer`` and ``shown`` hold T samples each, ``reference`` one."""
-    with np.errstate(invalid="ignore"):  # lost hands are NaN
-        counts = palm_size(performer.hands) >= SMALLEST_PALM_PX
+    counts = (performer.hand_score > SURE) & (palm_size(performer.hands) >= SMALLEST_PALM_PX)
     if counts.sum() < FEWEST or not reference.tracked[0]:
         return HandFigures(None, None, None)
     seen = counts & np.isfinite(shown.hands).all(axis=(2, 3))
@@ -85,7 +87,7 @@ def _finger_angle(wanted: Floats, got: Floats) -> float | None:
     theirs, length = fingers(wanted)
     ours, _ = fingers(got)
     counts = length >= SHORTEST_FINGER * palm_size(wanted)[:, None]
-    usable = (counts.sum(axis=1) >= FEWEST_FINGERS) & (palm_size(got) >= SMALLEST_PALM_PX)
+    usable = (counts.sum(axis=1) >= FEWEST_FINGERS) & (palm_size(got) >= SMALLEST_SHOWN_PX)
     if usable.sum() < FEWEST:
         return None
     angles = np.where(counts, angle_between(theirs, ours), 0.0)[usable]

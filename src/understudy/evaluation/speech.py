@@ -58,10 +58,11 @@ def liveliest(performer: Motion, shown: Motion) -> tuple[float, float] | None:
         seen = both[part]
         if seen.sum() < max(FEWEST, LEAST_SHARE * length):
             continue
-        moves = float(theirs[part][seen].std())
         unit = float(np.median(eye_distance(performer.face[part][seen])))
-        if moves <= max(HARDLY[0], HARDLY_PX[0] / unit) or ours[part][seen].std() <= HARDLY[0] / 2:
+        hardly = max(HARDLY[0], HARDLY_PX[0] / unit)
+        if theirs[part][seen].std() <= hardly or ours[part][seen].std() <= HARDLY[0] / 2:
             continue
+        moves = float(np.abs(np.diff(theirs[part][seen])).sum())
         if found is None or moves > found[0]:
             found = moves, first
     if found is None:
