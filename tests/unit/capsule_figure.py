@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.parts import FINGER_REACH, LIMBS, TOE_REACH
+from understudy.engines.puppet.parts import FINGER_REACH, LIMBS
 from understudy.engines.puppet.pose import Poses
 from understudy.tracking.motion import HAND, Floats
 
@@ -105,7 +105,8 @@ def draw(
             continue
         number, limb = next((i, limb) for i, limb in enumerate(LIMBS) if limb.name == name)
         line = limb.polyline(joints)
-        line[3] = line[2] + (FINGER_REACH if limb.arm else TOE_REACH) * (line[3] - line[2])
+        if limb.arm:
+            line[3] = line[2] + FINGER_REACH * (line[3] - line[2])
         radii = ARM_RADII if limb.arm else LEG_RADII
         shades = (colours or COLOURS)[name]
         for k in (2, 1, 0):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.areas import disc, falls_in, head_area, trunk_outline
 from understudy.engines.puppet.arm_cut import ArmPart, arm_part
 from understudy.engines.puppet.leg_cut import leg_mask
-from understudy.engines.puppet.parts import FINGER_REACH, TOE_REACH, Limb, figure_size
+from understudy.engines.puppet.parts import FINGER_REACH, Limb, figure_size
 from understudy.engines.puppet.seam import edge_strength, extent, normal_outwards
 from understudy.engines.puppet.skin import skin_tone
 from understudy.tracking.motion import Floats
@@ -41,8 +41,8 @@ class Corridor:
 def extended(limb: Limb, joints: Floats) -> Floats:
     """(4, 2) the limb's polyline with its far point at the tip of hand or foot."""
     line = limb.polyline(joints).astype(np.float32)
-    reach = FINGER_REACH if limb.arm else TOE_REACH
-    line[3] = line[2] + reach * (line[3] - line[2])
+    if limb.arm:  # a toe is the tip already (`toe.with_true_feet`)
+        line[3] = line[2] + FINGER_REACH * (line[3] - line[2])
     return line
 
 

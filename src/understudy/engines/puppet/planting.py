@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.performer import Performer
-from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, blur, smooth
+from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, blur, smooth, step
 
 _STILL_M_S = 0.16  # a foot slower than this may stand
 _HIGH_M = 0.10  # a foot this much above the lower one does not stand
 _EASE_S = 0.10
+# Of the largest shift: a standing foot that goes farther in the picture is carried by the camera.
+_CARRIED = (0.7, 1.4)
+_FADE_S = 0.3  # after a stance in which its shift is gone
 _HOP_M = 0.04  # lower than this is a step
 
 
@@ -45,34 +48,50 @@ def corrections(
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
-    ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2) move as standing feet should, from anywhere;
-    ``standing`` (T, 2) as from `planted`. While a foot stands, its distance to ``wanted`` is held at its mean of that
-    stance, or at what it is in frame ``pin``; between stances the shift is eased. ``limit`` is
-    the largest shift in pixels: more would show more than the slide does.
+    ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2) the performer's in the character's size,
+    ``standing`` (T, 2) as from `planted`. The result's floor is the reference image's, which never moves: while a foot
+    stands, it is held at its mean place of that stance, or at where it is in frame ``pin``. Only where the performer's
+    own standing foot goes far in the picture, because the camera moves, it goes along. Between stances the shift goes
+    over into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide does.
     """
-    slide = feet - wanted
-    push = np.zeros_like(slide)
-    weight = np.zeros_like(standing)
+    push = np.zeros_like(feet)
+    stands = standing > 0.5
     for foot in (0, 1):
-        for start, stop in _stances(standing[:, foot] > 0.5):
+        for start, stop in _stances(stands[:, foot]):
             part = slice(start, stop)
-            held = slide[pin, foot] if start <= pin < stop else slide[part, foot].mean()
-            push[part, foot] = held - slide[part, foot]
-            weight[part, foot] = 1.0
+            way = wanted[part, foot] - wanted[part, foot].mean()
+            far = np.hypot(np.ptp(way.real), np.ptp(way.imag)) / limit
+            way = way * step(far, *_CARRIED)
+            slide = feet[part, foot] - way
+            held = slide[pin - start] if start <= pin < stop else slide.mean()
+            push[part, foot] = held - slide
     push *= limit / np.maximum(np.abs(push), limit)
-    total = weight.sum(axis=1)
-    root = np.where(total > 0, (push * weight).sum(1) / np.maximum(total, 1e-9), 0.0)
+    count = stands.sum(axis=1)
     # The mean of two disagreeing feet moves the root; what is left is the leg's.
-    root = _eased(root, (total > 0).astype(np.float64), fps)
-    rest = np.stack([_eased((push[:, f] - root) * weight[:, f], weight[:, f], fps) for f in (0, 1)], axis=1)
+    root = _bridged(np.where(count > 0, push.sum(axis=1) / np.maximum(count, 1), 0.0), count > 0, fps)
+    rest = np.stack([_bridged(push[:, f] - root, stands[:, f], fps) for f in (0, 1)], axis=1)
     return root, rest
 
 
-def _eased(values: Points, weight: Reals, fps: float) -> Points:
-    """``values`` where ``weight`` is 1, fading to 0 beside it."""
-    near = smooth(values * weight, fps, _EASE_S)
-    mass = blur(weight, fps, _EASE_S)
-    return np.asarray(near / np.maximum(mass, 0.25) * np.clip(mass * 2, 0, 1))
+def _bridged(values: Points, known: NDArray[np.bool_], fps: float) -> Points:
+    """``values`` (T,) where known; between, a smooth way from the last to the next, by way of 0 where that is far."""
+    index = np.flatnonzero(known)
+    if len(index) == 0:
+        return np.zeros_like(values)
+    at = np.arange(len(values))
+    after = np.searchsorted(index, at)
+    right = index[np.minimum(after, len(index) - 1)]
+    left = index[np.maximum(after - 1, 0)]
+    left = np.where(known, at, left)
+    since, until = np.abs(at - left), np.abs(right - at)
+    share = step(since / np.maximum(since + until, 1), 0.0, 1.0)
+    ease = _FADE_S * fps
+    before = values[left] * (1 - step(since / ease, 0.0, 1.0)) * (1 - share)
+    then = values[right] * (1 - step(until / ease, 0.0, 1.0)) * share
+    inside = (at > index[0]) & (at < index[-1])
+    alone = np.where(at < index[0], values[index[0]] * (1 - step(until / ease, 0.0, 1.0)), 0.0)
+    alone = np.where(at > index[-1], values[index[-1]] * (1 - step(since / ease, 0.0, 1.0)), alone)
+    return np.asarray(np.where(known, values, np.where(inside, before + then, alone)))
 
 
 def _stances(standing: NDArray[np.bool_]) -> list[tuple[int, int]]:

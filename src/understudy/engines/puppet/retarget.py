@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet import root
 from understudy.engines.puppet.anchor import find_anchor
+from understudy.engines.puppet.feet import feet
 from understudy.engines.puppet.figure import Figure
 from understudy.engines.puppet.hands import hand
 from understudy.engines.puppet.head import head
-from understudy.engines.puppet.limbs import feet, limbs, turn_of
+from understudy.engines.puppet.limbs import limbs, turn_of
 from understudy.engines.puppet.performer import measure
+from understudy.engines.puppet.planting import planted
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.skeleton import (
     HIPS,
@@ -55,7 +57,7 @@ def retarget(
         torso=trunk,
         head=head(stage, trunk.lean),
         limbs=moved,
-        feet=feet(stage, moved),
+        feet=feet(stage, moved, planted(stage.performer)),
         hands=(hand(stage, 0, turn_of(stage, moved, 2)), hand(stage, 1, turn_of(stage, moved, 3))),
         scale=root.scale(stage),
     )
