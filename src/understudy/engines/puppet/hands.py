@@ -1,32 +1,31 @@
-"""Hands: the character's own hand, stiff, turned as the performer's, never thinner than 0.6 of itself."""
+"""Hands: the character's own hand, its wrist, palm and fingers led by the performer's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from understudy.engines.puppet.anchor import Anchor
+from understudy.engines.puppet import wrist as wrists
 from understudy.engines.puppet.bone import fill
+from understudy.engines.puppet.fingers import directions, fingers
+from understudy.engines.puppet.palm import axis, palm
+from understudy.engines.puppet.performer_hand import PerformerHand, performer_hand
 from understudy.engines.puppet.skeleton import (
     ELBOWS,
     FINGERS,
+    LIMBS,
     WRISTS,
     Points,
     Reals,
-    blur,
     plane,
     smooth,
-    step,
     unit,
 )
 from understudy.engines.puppet.stage import Stage
 
-THINNEST = 0.6
-_RAMP_S = 0.15
-_FLIP_AT = 0.25
 _SAME_TURN = np.radians(40)
+_STIFF_S = 0.05
 
 # A flat open hand, wrist to the middle finger's knuckle = 1 along x, thumb at +y: for characters whose hand was not
 # found.
@@ -55,39 +54,60 @@ def hand(stage: Stage, side: int, forearm_turn: Points) -> Hand:
     ``forearm_turn`` (T,) is the forearm's turn against the reference, unit; a hand that nobody sees keeps to it, and
     one that the reference does not show.
     """
-    fps, anchor, metres = stage.fps, stage.anchor, stage.metres
-    wrist, fingers = WRISTS[side], FINGERS[side]
     own_fingers, own_points = _own(stage, side)
-    if not stage.shown[wrist]:
-        nothing = np.zeros(len(metres))
+    if not stage.shown[WRISTS[side]]:
+        nothing = np.zeros(len(stage.metres))
         return Hand(forearm_turn[:, None] * own_fingers, forearm_turn[:, None] * own_points, nothing)
+    performed = performer_hand(stage, side)
+    base = complex(unit(np.asarray(axis(own_points))))
+    turn = _turn(stage, side, performed, base, own_fingers, forearm_turn)
+    shape = palm(performed, own_points, stage.anchor)
 
-    body = metres[:, fingers[:2]].mean(axis=1) - metres[:, wrist]
-    body_trust = stage.trust(wrist, *fingers[:2])
-    body_turn = smooth(_turn(body, complex(own_fingers[:2].mean()), anchor, body_trust), fps, 0.05)
-
-    seen = blur(stage.hands_seen[:, side].astype(np.float64), fps, 0.06) > 0.5
-    weight = _ramped(seen, fps)
-    track = _tracked(stage, side)
-    along = track[:, 9]
-    own_along = complex(own_points[9])
-    hand_turn = _turn(along, own_along, anchor, seen.astype(np.float64))
-    turn = unit(weight * hand_turn + (1 - weight) * body_turn, hand_turn)
-    turn = unit(fill(turn, np.maximum(body_trust, weight), forearm_turn, fps), forearm_turn)
-
-    length = blur(_share(np.abs(along), seen, anchor), fps, 0.06)
-    across = ((track[:, 5] - track[:, 17]) / unit(along)).imag
-    base = complex(unit(np.asarray(own_along)))
-    own_across = float(((own_points[5] - own_points[17]) / base).imag)
-    wide = _width(across, own_across, seen, fps, anchor)
-    length, wide = 1 + weight * (length - 1), 1 + weight * (wide - 1)
-
-    def put(points: Points) -> Points:
+    def stiff(points: Points) -> Points:
         local = points / base
-        bent = length[:, None] * local.real[None] + 1j * wide[:, None] * local.imag[None]
-        return np.asarray(base * turn[:, None] * bent)
+        return np.asarray(shape.length[:, None] * local.real + 1j * shape.width[:, None] * local.imag)
 
-    return Hand(put(own_fingers), put(own_points), weight)
+    whole = fingers(performed, own_points, stiff(own_points), stage.anchor)
+    lead = (base * turn)[:, None]
+    return Hand(lead * stiff(own_fingers), lead * whole, performed.weight)
+
+
+def _turn(
+    stage: Stage,
+    side: int,
+    performed: PerformerHand,
+    base: complex,
+    own_fingers: Points,
+    forearm_turn: Points,
+) -> Points:
+    """Turn (T,) of the hand against the reference, unit: as tracked, else as the body's finger landmarks tell, else the
+    forearm's; within what a wrist can do."""
+    fps, anchor, metres, weight = stage.fps, stage.anchor, stage.metres, performed.weight
+    wrist, elbow, knuckles = WRISTS[side], ELBOWS[side], list(FINGERS[side][:2])
+    own_forearm = complex(unit(np.asarray(stage.rest[wrist] - stage.rest[elbow])))
+    forearm = forearm_turn * own_forearm
+    own_bend = float(np.angle(base / own_forearm))
+    limb = LIMBS.index((elbow, wrist))
+    shown = np.abs(stage.limb(limb)) / max(float(stage.full_m[limb]), 1e-6)
+
+    own_body = complex(own_fingers[:2].mean())
+    body = smooth(metres[:, knuckles].mean(axis=1) - metres[:, wrist], fps, _STIFF_S)
+    trust = stage.trust(wrist, *knuckles)
+    body_turn = unit(body / (own_body if abs(own_body) > 1e-6 else 1.0))
+    if anchor is not None and anchor.number(trust) > 0.5:
+        at = anchor.point(body)
+        if abs(np.angle(at / own_body)) < _SAME_TURN:
+            body_turn = unit(body / at)
+    body_bend = wrists.limited(wrists.bend(base * body_turn, forearm), own_bend, wrists.STIFF, shown)
+    body_bend = wrists.stiff(body_bend, trust, fps)
+    body_bend = fill(body_bend.astype(np.complex128), trust, own_bend, fps).real
+
+    known = anchor is not None and anchor.number(weight) > 0.9
+    at_anchor = np.array([anchor.point(performed.along)]) if anchor is not None and known else None
+    led = directions(performed.along[:, None], np.array([base]), at_anchor)[:, 0]
+    bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown)
+    bend = weight * bend + (1 - weight) * body_bend
+    return np.asarray(forearm * np.exp(1j * bend) / base)
 
 
 def _own(stage: Stage, side: int) -> tuple[Points, Points]:
@@ -108,68 +128,3 @@ def _own(stage: Stage, side: int) -> tuple[Points, Points]:
     else:
         own_fingers = points[[17, 5, 4]]
     return own_fingers, points
-
-
-def _tracked(stage: Stage, side: int) -> Points:
-    """The performer's hand (T, 21) about its wrist in metres, turned with the body; interpolated where lost."""
-    raw = stage.hands[:, side]
-    raw = (raw - raw[:, :1]) / stage.performer.px_per_m[:, None, None]
-    found = np.isfinite(raw).all(axis=(1, 2))
-    if not found.any():
-        return np.tile(0.09 * _OPEN, (len(raw), 1))
-    at = np.arange(len(raw))
-    flat = raw.reshape(len(raw), -1)
-    raw = np.stack([np.interp(at, at[found], c[found]) for c in flat.T], axis=1).reshape(raw.shape)
-    if stage.angle is None:
-        return plane(raw)
-    c, s = np.cos(stage.angle)[:, None], np.sin(stage.angle)[:, None]
-    return np.asarray(raw[..., 0] * c - raw[..., 2] * s + 1j * raw[..., 1])
-
-
-def _turn(vectors: Points, own: complex, anchor: Anchor | None, trust: Reals) -> Points:
-    """Turn of ``vectors`` (T,) against the reference's ``own``, unit."""
-    base = own if abs(own) > 1e-6 else 1.0 + 0j
-    if anchor is not None and anchor.number(trust) > 0.5:
-        at = anchor.point(vectors)
-        if abs(at) > 1e-6 and abs(np.angle(at * np.conj(base))) < _SAME_TURN:
-            base = at
-    return unit(vectors / base)
-
-
-def _share(lengths: Reals, seen: NDArray[np.bool_], anchor: Anchor | None) -> Reals:
-    """Foreshortening (T,) from 0.6 to 1 against the longest seen; against the anchor's own where there is one."""
-    if seen.sum() < 3:
-        return np.ones(len(lengths))
-    full = max(float(np.quantile(lengths[seen], 0.85)), 1e-6)
-    share = np.clip(lengths / full, THINNEST, 1.0)
-    if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
-        return np.asarray(np.clip(share / anchor.number(share), THINNEST, 1.4))
-    return np.asarray(share)
-
-
-def _width(across: Reals, own: float, seen: NDArray[np.bool_], fps: float, anchor: Anchor | None) -> Reals:
-    """Share of the palm's width (T,), negative where thumb and little finger have changed places."""
-    if seen.sum() < 3:
-        return np.ones(len(across))
-    full = max(float(np.quantile(np.abs(across[seen]), 0.85)), 1e-6)
-    signed = across / full * (1.0 if own >= 0 else -1.0)
-    state = np.empty(len(across))
-    now = 1.0 if signed[int(np.argmax(seen))] > -_FLIP_AT else -1.0
-    for t, value in enumerate(signed):
-        if seen[t] and value * now < -_FLIP_AT:
-            now = -now
-        state[t] = now
-    if anchor is not None and anchor.number(seen.astype(np.float64)) > 0.9:
-        state = state * state[anchor.frame]
-    return np.asarray(_share(np.abs(across), seen, anchor) * np.clip(blur(state, fps, 0.05), -1, 1))
-
-
-def _ramped(seen: NDArray[np.bool_], fps: float) -> Reals:
-    """Weight (T,) that rises over at least 0.15 s after a hand is found, and falls as long before it is lost."""
-    if seen.all():
-        return np.ones(len(seen))
-    lost = np.flatnonzero(~seen)
-    at = np.arange(len(seen))
-    right = np.clip(np.searchsorted(lost, at), 0, len(lost) - 1)
-    near = np.minimum(np.abs(at - lost[right]), np.abs(at - lost[np.maximum(right - 1, 0)]))
-    return step(near / fps, 0.0, _RAMP_S * 1.4)
