@@ -1,19 +1,17 @@
-"""The head: one rigid group that follows the neck and rolls; yaw and pitch shift its face a little."""
+"""The head: one rigid group that follows the neck and rolls. How it turns and nods is `HeadRelief`'s to draw."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from understudy.engines.puppet.bone import fill, transfer
-from understudy.engines.puppet.performer import head_centre
 from understudy.engines.puppet.skeleton import HEAD, SHOULDERS, Points, Reals, middle, smooth, step, unit
 from understudy.engines.puppet.stage import Stage
 from understudy.engines.puppet.torso import typical
 
 _LONGEST = 1.12  # neck
-# How far each of the landmarks 0-10 follows the nose when the head turns: the face animator does the rest.
-_FOLLOWS = 0.35 * np.array([1.0, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, -0.1, -0.1, 0.8, 0.8])
-_PAIRS = ((2, 5), (7, 8), (9, 10))
+_EARS = (7, 8)  # between them the head stays where it is when it turns and nods
+_PAIRS = ((2, 5), _EARS, (9, 10))
 
 
 def head(stage: Stage, spine_turn: Points) -> Points:
@@ -24,8 +22,8 @@ def head(stage: Stage, spine_turn: Points) -> Points:
     fps, anchor, rest, metres = stage.fps, stage.anchor, stage.rest, stage.metres
     performer = stage.performer
     trust = np.minimum(performer.trust[:, HEAD].mean(axis=1), stage.trust(*SHOULDERS))
-    neck = head_centre(metres) - middle(metres, SHOULDERS)
-    own_neck = complex(head_centre(rest) - middle(rest, SHOULDERS))
+    neck = middle(metres, _EARS) - middle(metres, SHOULDERS)
+    own_neck = complex(middle(rest, _EARS) - middle(rest, SHOULDERS))
     if stage.angle is not None and anchor is None:
         # Turned about the vertical, the neck leans by the head's rough depth: the character's own lean counts.
         usual = unit(
@@ -55,19 +53,7 @@ def head(stage: Stage, spine_turn: Points) -> Points:
     turn = unit(sure * turn + (1 - sure) * lean, lean)
     turn = unit(smooth(fill(turn, trust, spine_turn, fps), fps, 0.03), spine_turn)
 
-    local = rest[HEAD] - complex(head_centre(rest))
-    size = float(np.sqrt(np.mean(np.abs(local) ** 2)))
-    spread = metres[:, HEAD] - head_centre(metres)[:, None]
-    full = typical(np.sqrt((np.abs(spread) ** 2).mean(axis=1)), trust, 0.9, 0.1)
-    # Where the nose points, against where it mostly points: the drawing's own look is not known better.
-    nose = spread[:, 0] / line * (size / max(full, 1e-3))
-    if anchor is not None:
-        straight = anchor.point(nose)
-    else:
-        straight = complex(typical(nose.real, trust, 0.5, 0.0), typical(nose.imag, trust, 0.5, 0.0))
-    shift = fill(nose - straight, trust, 0.0, fps)
-    shift = unit(shift, 0.0) * np.minimum(np.abs(shift), 0.9 * size)
-    group = local[None] + shift[:, None] * _FOLLOWS[None]
+    group = rest[HEAD] - complex(middle(rest, _EARS))
     return np.asarray(moved[:, None] + turn[:, None] * group)
 
 

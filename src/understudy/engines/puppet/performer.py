@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.skeleton import (
-    HEAD,
     HIPS,
     SHOULDERS,
     Points,
@@ -152,8 +151,3 @@ def _yaw(world: Reals, fps: float) -> Reals:
     heading = line[:, 0] + 1j * line[:, 2]
     heading = np.where(np.abs(heading) > 1e-6, heading, 1.0)
     return np.unwrap(np.angle(smooth(heading, fps, 0.08)))
-
-
-def head_centre(points: Points) -> Points:
-    """Centre of the head (...,): half way between the ears' middle and the mean of the face's landmarks."""
-    return np.asarray(0.5 * middle(points, (7, 8)) + 0.5 * points[..., HEAD].mean(axis=-1))
