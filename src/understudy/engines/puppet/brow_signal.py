@@ -12,13 +12,12 @@ NOISE = 0.008  # over the distance of the outer eye corners
 MOST = 0.13
 
 
-def brow_shifts(points: Floats) -> Floats:
-    """Shifts ``(T, 20, 2)`` of the brows' skin points ``(T, 20, 2)``, over the distance of the outer eye corners.
+def brow_shifts(shifts: Floats) -> Floats:
+    """Shifts ``(T, 20, 2)`` of the brows' skin points from rest, over the distance of the outer eye corners, cleaned.
 
     A brow moves by its height, its slope and how near it is to the other: three numbers, so that the noise of
     single landmarks cannot bend it. The lower and the upper line agree.
     """
-    shifts = points - np.median(points, axis=0)
     along = np.tile(np.linspace(0.0, 1.0, len(BROWS[0]) // 2), 2)  # outer end to inner
     basis = np.stack([np.ones_like(along), along - 0.5], axis=1)
     line = basis @ np.linalg.pinv(basis)

@@ -21,6 +21,7 @@ from understudy.engines.puppet.skin_sheets import SkinSheets
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
+BARED = 0.035  # eye distances by which the lower lip leaves the jaw's teeth bare at most
 CHIN = (152, 175, 199, 200)  # landmarks that go with the jaw
 
 
@@ -73,7 +74,6 @@ class FaceRig:
         lips = lips or find_drawn_mouth(texture, local, inner)
         sheets = SkinSheets.build(lips, mesh, frame, lattice, margin)
         mouth = None if lips is None else Mouth.build(lips, texture, mesh, frame, lattice)
-        lids = [None if eye is None else Lid.build(eye, texture, inner) for eye in eyes]
         return cls(
             box=box,
             rest=rest,
@@ -83,7 +83,7 @@ class FaceRig:
             frame=frame,
             sheets=sheets,
             mouth=mouth,
-            lids=(lids[0], lids[1]),
+            lids=Lid.pair(eyes, texture, inner),
         )
 
     def draw(self, look: Look) -> Bytes:
@@ -101,14 +101,16 @@ class FaceRig:
         if self.mouth is not None and skin is not None:
             under = self.identity + self.lattice.full(self.lattice.back(below))
             size = self.frame.span * self.sheets.reach
+            lower = max(float(skin[places(INNER_LINES[1]), 1].max()), 0.0)
+            jaw = max(float(skin[places(CHIN), 1].mean()), lower - BARED, 0.0)
             self.mouth.draw(
                 patch,
                 self.texture,
                 over,
                 under,
-                jaw=self.frame.turn(0.0, size * max(float(skin[places(CHIN), 1].mean()), 0.0)),
+                jaw=self.frame.turn(0.0, size * jaw),
                 gape=self.frame.span * max(float(self.sheets.opening(skin).max()), 0.0),
-                drop=size * max(float(skin[places(INNER_LINES[1]), 1].max()), 0.0),
+                drop=size * lower,
             )
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]

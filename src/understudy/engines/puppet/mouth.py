@@ -12,12 +12,13 @@ from understudy.engines.puppet.lips import INNER_LOWER, OUTER_LOWER, Lips
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, smooth
 from understudy.tracking.motion import Floats
 
-UPPER_TEETH = 0.10  # of the mouth's width: how far the upper teeth reach below the upper lip at rest
+UPPER_TEETH = 0.04  # of the mouth's width: how far the upper teeth reach below the upper lip at rest
 LOWER_TEETH = 0.015  # of it: how far below the seam the lower teeth begin
-DIM_GAPE, LIT_GAPE = (
-    0.15,
-    0.7,
-)  # opening over the teeth's reach: a narrow gap is a dark line, a wide one is lit
+# Gap over the mouth's width: a narrower one is a dark line, a wider one is lit.
+DIM_GAPE, LIT_GAPE = 0.015, 0.07
+NARROW = 0.07  # gap of the reference over the mouth's width up to which its inside is too little
+WIDENS = 0.08  # of the mouth's width
+SHADE = 0.45  # of the light: what the lips keep from what lies close behind them
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class Mouth:
     """What is drawn inside the cut: which pixels are lips, and what shows between them.
 
     All in the face's box. ``above`` and ``below`` say how much of a source pixel belongs to either side of the cut.
-    ``hollow`` and ``upper`` stand still with the skull: dark, the upper teeth, the reference's own inside where it
-    shows one. ``jaw`` goes with the jaw: tongue and lower teeth.
+    ``hollow`` and ``upper`` stand still with the skull, dark and the upper teeth; ``jaw`` goes with the jaw, tongue
+    and lower teeth. ``own`` is what the reference itself shows between its lips, and stands still, too.
     """
 
     above: Bytes  # (H, W)
@@ -39,7 +40,8 @@ class Mouth:
     middle: int  # column of the lips' middle
     reach: int  # columns to either side of it that the hollow may take
     width: float  # of the mouth, in pixels
-    own: bool  # whether the reference shows an inside of its own
+    own: Bytes | None  # (H, W, 4)
+    own_gap: float  # pixels of gap in the reference
 
     @classmethod
     def build(cls, lips: Lips, texture: Bytes, mesh: Floats, frame: FaceFrame, lattice: Lattice) -> Mouth:
@@ -60,14 +62,15 @@ class Mouth:
             above=_to_bytes(255 * above),
             below=_to_bytes(255 * below),
             hollow=_to_bytes(_hollow(paint, lips, uv, upper)),
-            upper=_to_bytes(_upper(paint, lips, texture, uv, upper, lower)),
+            upper=_to_bytes(_upper(paint, lips, uv, upper)),
             jaw=_to_bytes(_jaw(paint, lips, uv, lower)),
-            between=_to_bytes(255 * np.clip((1.04 - np.abs(lips.across(u))) / 0.06, 0.0, 1.0)),
+            between=_to_bytes(255 * np.clip((1.03 - np.abs(lips.across(u))) / 0.12, 0.0, 1.0)),
             cut=(int(rows[0]), int(rows[-1]) + 1),
             middle=round(float(centre[0]) - lattice.x0),
             reach=math.ceil(0.75 * lips.width + 0.15 * frame.span),
             width=lips.width,
-            own=lips.gap > 0,
+            own=_to_bytes(_own(lips, texture, frame, uv, upper, lower)) if lips.gap > 0 else None,
+            own_gap=lips.gap,
         )
 
     def draw(
@@ -106,21 +109,30 @@ class Mouth:
         open_share *= _sample(self.between, window).astype(np.float32) / 255
         # Beyond the lips both sides agree: what neither claims is the upper one's.
         drawn = upper + (lower - upper) * share_below[..., None]
-        inside = self._inside(rows, columns, jaw, gape)
+        inside = self._inside(rows, columns, open_share, jaw, gape)
         drawn[:, columns, :3] += (inside - upper[:, columns, :3]) * open_share[..., None]
         drawn[:, columns, 3] += (255.0 - upper[:, columns, 3]) * open_share
         patch[rows] = _to_bytes(drawn)
 
-    def _inside(self, rows: slice, columns: slice, jaw: Floats, gape: float) -> Floats:
+    def _inside(self, rows: slice, columns: slice, open_share: Floats, jaw: Floats, gape: float) -> Floats:
         matrix = np.array([[1, 0, columns.start - jaw[0]], [0, 1, rows.start - jaw[1]]], np.float32)
         size = (columns.stop - columns.start, rows.stop - rows.start)
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         moved = cv2.warpAffine(self.jaw, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        lit = gape / (UPPER_TEETH * self.width)
-        light = 1.0 if self.own else float(smooth((lit - DIM_GAPE) / (LIT_GAPE - DIM_GAPE)))
+        light = float(smooth((gape / self.width - DIM_GAPE) / (LIT_GAPE - DIM_GAPE)))
+        layers = [(moved, light), (self.upper[rows, columns], light)]
+        if self.own is not None:
+            # A narrow gap shows too little to go on with: as it widens, what was painted takes over.
+            wide = smooth((self.own_gap / self.width - NARROW) / NARROW)
+            wider = smooth((gape - self.own_gap) / (WIDENS * self.width))
+            layers.append((self.own[rows, columns], float(1.0 - (1.0 - wide) * wider)))
         seen = self.hollow[rows, columns].astype(np.float32)
-        for layer in (moved.astype(np.float32), self.upper[rows, columns].astype(np.float32)):
-            seen += (layer[..., :3] - seen) * (layer[..., 3:] * (light / 255))
+        for layer, share in layers:
+            seen += (layer[..., :3] - seen) * (layer[..., 3:].astype(np.float32) * (share / 255))
+        # What lies close behind a lip lies in its shade.
+        near = max(3, round(0.10 * self.width) | 1)
+        shade = SHADE * light * (1.0 if self.own is None else float(wider))
+        seen *= (1.0 - shade + shade * cv2.blur(open_share, (near, near)))[..., None]
         return seen
 
 
@@ -159,10 +171,10 @@ class _Paint:
         pale = max(0.0, 1.0 - float(np.ptp(warm)) / max(0.45 * grey, 1.0))
         warm = warm + pale * tinted * 0.45 * grey * np.array([1.0, -0.5, -0.5], np.float32)
         return cls(
-            dark=np.clip(0.17 * grey + 0.30 * warm, 0, 255),
-            back=np.clip(0.30 * grey + 0.45 * warm, 0, 255),
-            flesh=np.clip(0.62 * grey + 0.90 * warm, 0, 255),
-            tooth=np.clip(1.02 * float(skin.mean()) + 0.25 * (skin - skin.mean()), 0, 238),
+            dark=np.clip(0.24 * grey + 0.38 * warm, 0, 255),
+            back=np.clip(0.38 * grey + 0.52 * warm, 0, 255),
+            flesh=np.clip(0.68 * grey + 0.95 * warm, 0, 255),
+            tooth=np.clip(1.12 * float(skin.mean()) + 0.45 * (skin - skin.mean()), 0, 242),
         )
 
 
@@ -176,28 +188,39 @@ def _hollow(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
 def _teeth(paint: _Paint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
     """(H, W, 3) a row of teeth: darker to the sides, with faint gaps where there is room for them."""
     t = lips.across(uv[..., 0])
-    shade = shade - 0.38 * np.clip(t / 0.85, -1, 1) ** 2
+    shade = shade - 0.45 * np.clip(t, -1, 1) ** 2
     if lips.width > 45:
         phase = ((uv[..., 0] - lips.middle) / (0.125 * lips.width)) % 1.0 - 0.5
         shade = shade - 0.06 * np.exp(-((phase / 0.10) ** 2))
     return np.asarray(paint.tooth * np.maximum(shade, 0.1)[..., None], np.float32)
 
 
-def _upper(paint: _Paint, lips: Lips, texture: Bytes, uv: Floats, upper: Floats, lower: Floats) -> Floats:
-    """(H, W, 4) the upper teeth, or the reference's own inside and below it nothing."""
+def _own(lips: Lips, texture: Bytes, frame: FaceFrame, uv: Floats, upper: Floats, lower: Floats) -> Floats:
+    """(H, W, 4) what the reference shows between its lips; above, where a lip may rise, its uppermost line goes on."""
+    v = uv[..., 1]
+    row, column = np.mgrid[: v.shape[0], : v.shape[1]].astype(np.float32)
+    deeper = np.maximum(upper + 0.25 * (lower - upper) - v, 0.0)
+    at = np.stack([column, row], axis=-1) + frame.turn(
+        np.zeros_like(deeper), np.where(v < upper, deeper, 0.0)
+    )
+    seen = cv2.remap(texture[..., :3], at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    kept = np.clip((lower - v) / max(1.0, 0.02 * lips.width), 0.0, 1.0) * (
+        np.abs(lips.across(uv[..., 0])) < 1.0
+    )
+    return np.concatenate([seen.astype(np.float32), 255.0 * kept[..., None]], axis=-1)
+
+
+def _upper(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
+    """(H, W, 4) the upper teeth."""
     u, v = uv[..., 0], uv[..., 1]
-    t, width, below = lips.across(u), lips.width, v - upper
+    t, width = lips.across(u), lips.width
     crisp = max(0.02 * width, 0.8)
-    if lips.gap > 0:
-        own = texture[..., :3].astype(np.float32)
-        kept = np.clip((lower - v) / max(1.0, crisp), 0.0, 1.0) * (np.abs(t) < 1.0)
-        return np.concatenate([own, 255.0 * kept[..., None]], axis=-1)
     # The lips' line is bent more than the row of teeth.
     straight = v - (0.5 * upper + 0.5 * float(np.interp(lips.middle, lips.u, lips.upper)))
-    arch = np.clip(1.0 - 0.45 * (t / 0.8) ** 2, 0.0, 1.0)
+    arch = 1.0 - 0.6 * np.clip(t, -1, 1) ** 2
     edge = np.clip((UPPER_TEETH * width * arch - straight) / crisp + 0.5, 0.0, 1.0)
-    sides = smooth((0.92 - np.abs(t)) / 0.30)
-    shade = 0.62 + 0.33 * smooth((below + 0.06 * width) / (0.14 * width))
+    sides = smooth((1.05 - np.abs(t)) / 0.45)
+    shade = np.full_like(v, 0.95)
     return np.concatenate([_teeth(paint, lips, uv, shade), (242.0 * edge * sides)[..., None]], axis=-1)
 
 
@@ -214,7 +237,7 @@ def _jaw(paint: _Paint, lips: Lips, uv: Floats, lower: Floats) -> Floats:
     # The lips' line is bent more than the row of teeth.
     edge = 0.35 * lower + 0.65 * middle + LOWER_TEETH * width + 0.03 * width * (t / 0.6) ** 2
     row = np.clip((v - edge) / crisp + 0.5, 0.0, 1.0) * smooth((0.72 - np.abs(t)) / 0.30)
-    shade = 0.80 - 0.25 * smooth((v - edge) / (0.15 * width))
+    shade = 0.78 - 0.25 * smooth((v - edge) / (0.15 * width))
     colours = tint + (_teeth(paint, lips, uv, shade) - tint) * row[..., None]
     opacity = np.maximum(204.0 * tongue, 235.0 * row)
     return np.concatenate([colours, opacity[..., None]], axis=-1)

@@ -13,6 +13,8 @@ from understudy.tracking.motion import Floats
 
 Bytes = NDArray[np.uint8]
 
+DAMPED = 0.65  # share of each step of an inverse that is taken
+
 # The outline of the face in the published numbering of Face Mesh, clockwise from the forehead.
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
@@ -91,19 +93,18 @@ class Lattice:
             np.float32
         )
 
-    def back(self, forward: Floats, rounds: int = 5) -> Floats:
+    def back(self, forward: Floats, rounds: int = 8) -> Floats:
         """The displacement ``(rows, columns, 2)`` from each target node to its source, by fixed-point iteration.
 
-        ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``, which converges while the forward
-        displacement's slope stays below 1.
+        ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``. Steps are damped, so that it converges
+        where the forward displacement shrinks with a slope below 1 or stretches with one below 2.
         """
         at = _numbered(self.rows, self.columns)
         found = -forward
         for _ in range(rounds):
             where = at + found / self.step
-            found = -cv2.remap(
-                forward, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            ).astype(np.float32)
+            moved = cv2.remap(forward, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            found = (1.0 - DAMPED) * found - DAMPED * moved
         return np.asarray(found, np.float32)
 
     def full(self, coarse: Floats) -> Floats:

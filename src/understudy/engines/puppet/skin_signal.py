@@ -18,7 +18,7 @@ from understudy.tracking.motion import Floats
 CLOSED_SHARE = 0.25  # share of the frames, those with the smallest gap, whose median is the mouth at rest
 POSE_PRIOR_DEG = 5.0  # a head that turns less than this tells nothing about how the mesh errs when it turns
 POSE_FRAMES = 30.0
-SAME, OTHER = 0.0105, 0.0150  # mean distance of two meshes over the eyes': the same face again; another face
+SAME, OTHER = 0.012, 0.018  # mean distance of two meshes over the eyes': the same face again; another face
 NOISE, NOISE_PX = 0.004, 0.25  # of the lips' landmarks: over the eyes' distance, and in the video's pixels
 
 
@@ -52,14 +52,13 @@ class SkinSignal:
         rest_shape, shown_shape = MouthShape.of(rest), MouthShape.of(shown)
         lips = len(MOUTH)
         change = points[:, :lips] - rest[:lips] + rest_shape.shown()
-        change = change * shown_shape.over(rest_shape)
-        if reference is not None:
-            change = change - shown_shape.shown()
-            same = 1.0 - float(smooth((_nearest(points, shown) - SAME) / (OTHER - SAME)))
-            change = change + same * (points[:, :lips] - shown[:lips] - change)
+        change = change * shown_shape.over(rest_shape) - shown_shape.shown()
+        same = 1.0 - float(smooth((_nearest(points, shown) - SAME) / (OTHER - SAME)))
+        change = change + same * (points[:, :lips] - shown[:lips] - change)
         span_px = float(np.median(np.linalg.norm(faces[:, 263] - faces[:, 33], axis=-1)))
         change = _without_noise(change, NOISE + NOISE_PX / max(span_px, 1.0))
-        brows = brow_shifts(points[:, lips:])
+        brows = np.median(points[:, lips:], axis=0)
+        brows = brow_shifts(points[:, lips:] - brows - same * (shown[lips:] - brows))
         return cls(np.concatenate([change, brows], axis=1).astype(np.float32))
 
 
