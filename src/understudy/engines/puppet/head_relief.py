@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from scipy import sparse
-from scipy.fft import dctn, idctn
 from scipy.sparse.linalg import splu
 
 from understudy.engines.puppet.relief import FaceFrame, Lattice
@@ -17,10 +16,10 @@ from understudy.tracking.motion import Floats
 SMALLEST_PX = 10.0  # distance of the outer eye corners below which a turn would be lost in the pixels
 MOST_DEG = 25.0  # as far as one picture of a head can be turned
 MOST_PITCH_DEG = 20.0
-LEAST_AREA = 0.3  # what a pixel may shrink to, and
+LEAST_AREA = 0.12  # what a pixel may shrink to, and
 MOST_STRETCH = 1.9  # grow to along one direction: beyond, the far side folds and the near one smears
 # Slopes of the relief, in depth over way: as they are up to the first, then eased to the second.
-STEEP, STEEPEST = 0.9, 1.6
+STEEP, STEEPEST = 1.3, 2.0
 NODES = 12  # of the lattice over the distance of the eyes
 NECK = 0.55  # of that distance: below the chin nothing turns any more
 BEYOND = (
@@ -83,7 +82,7 @@ class HeadRelief:
         lattice = _lattice(mesh, alpha, frame)
         if lattice is None:
             return None
-        volume = _gentle(_volume(mesh, alpha, frame, lattice), lattice)
+        volume = _volume(mesh, alpha, frame, lattice)
         whole = cls(lattice, frame, volume, (MOST_DEG, MOST_DEG, MOST_PITCH_DEG, MOST_PITCH_DEG))
         seen = _seen(alpha, lattice) > 0
         room = [
@@ -102,7 +101,7 @@ class HeadRelief:
         yaw, pitch = self.eased(yaw_deg, pitch_deg)
         if yaw == 0.0 and pitch == 0.0:
             return None
-        return HeadTurn(self.lattice, self.lattice.back(self.displacement(yaw, pitch), rounds=ROUNDS))
+        return HeadTurn(self.lattice, _undone(self.displacement(yaw, pitch), self.lattice))
 
     def eased(self, yaw_deg: float, pitch_deg: float) -> tuple[float, float]:
         """The angles to draw: as wished up to 0.6 of the room there is, then easing to a stop at all of it."""
@@ -149,7 +148,7 @@ class HeadRelief:
 
 
 STRAIGHT = 0.6
-ROUNDS = 12
+ROUNDS = 3
 
 
 def _lattice(mesh: Floats, alpha: Floats, frame: FaceFrame) -> Lattice | None:
@@ -215,21 +214,67 @@ def _volume(mesh: Floats, alpha: Floats, frame: FaceFrame, lattice: Lattice) -> 
     face = cv2.dilate((own > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     pinned[face] = 0
 
+    fit, wanted = (data.T @ data) / per_node, (data.T @ placed[front]) / per_node
+    fit, wanted = fit + sparse.diags(pinned.ravel()), wanted + (pinned[..., None] * values).reshape(-1, 3)
     bend = _laplacian(rows, columns)
-    system = (data.T @ data) / per_node + sparse.diags(pinned.ravel()) + STIFF * (bend.T @ bend)
-    wanted = (data.T @ placed[front]) / per_node + (pinned[..., None] * values).reshape(-1, 3)
-    found = splu(system.tocsc()).solve(wanted)
-    return np.asarray(found.reshape(rows, columns, 3), np.float32)
+    volume = splu((fit + STIFF * (bend.T @ bend)).tocsc()).solve(wanted)
+
+    # Once more with the depth's slopes eased to what can be turned without folding.
+    right, down = _slopes(rows, columns)
+    depth = volume[:, 2] / lattice.step
+    a, b = right @ depth, down @ depth
+    slope = np.hypot(a, b)
+    rest = STEEPEST - STEEP
+    eased = np.where(slope > STEEP, STEEP + rest * np.tanh((slope - STEEP) / rest), slope)
+    share = lattice.step * eased / np.maximum(slope, 1e-6)
+    slopes = right.T @ right + down.T @ down
+    wished = right.T @ (share * a) + down.T @ (share * b)
+    volume[:, 2] = splu((HOLD * fit + slopes).tocsc()).solve(HOLD * wanted[:, 2] + wished)
+    return np.asarray(volume.reshape(rows, columns, 3), np.float32)
 
 
 STIFF = 0.25
+HOLD = 0.1
 
 
 def _front(placed: Floats, near: float) -> np.ndarray:
     """Which landmarks are seen: none that another one hides."""
     apart = np.hypot(placed[:, None, 0] - placed[None, :, 0], placed[:, None, 1] - placed[None, :, 1])
-    hidden = (apart < near) & (placed[None, :, 2] - placed[:, None, 2] > 4 * near)
+    hidden = (apart < near) & (placed[None, :, 2] - placed[:, None, 2] > 10 * near)
     return np.flatnonzero(~hidden.any(axis=1))
+
+
+def _undone(forward: Floats, lattice: Lattice) -> Floats:
+    """(rows, columns, 2) the displacement from each target node to its source, for ``forward`` from source to target.
+
+    Newton's method from two steps of the fixed point ``q = -forward(x + q)``, which alone hardly gets anywhere where
+    the picture is stretched.
+    """
+    at = np.stack(np.meshgrid(np.arange(lattice.columns), np.arange(lattice.rows)), axis=-1).astype(
+        np.float32
+    )
+    down, right = (np.gradient(forward, axis=i) / lattice.step for i in (0, 1))
+    a, b, c, d = 1 + right[..., 0], down[..., 0], right[..., 1], 1 + down[..., 1]
+    area = np.maximum(a * d - b * c, LEAST_AREA)
+    inverse = (np.stack([d, -b, -c, a], axis=-1) / area[..., None]).astype(np.float32)
+
+    def there(field: Floats, found: Floats) -> Floats:
+        where = at + found / lattice.step
+        return np.asarray(
+            cv2.remap(field, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+
+    found = -there(forward, -there(forward, -forward))
+    for _ in range(ROUNDS):
+        off, turn = there(forward, found) + found, there(inverse, found)
+        found = found - np.stack(
+            [
+                turn[..., 0] * off[..., 0] + turn[..., 1] * off[..., 1],
+                turn[..., 2] * off[..., 0] + turn[..., 3] * off[..., 1],
+            ],
+            axis=-1,
+        )
+    return np.asarray(found, np.float32)
 
 
 def _splat(at: Floats, rows: int, columns: int) -> sparse.csr_matrix:
@@ -258,25 +303,15 @@ def _laplacian(rows: int, columns: int) -> sparse.csr_matrix:
     ).tocsr()
 
 
-def _gentle(volume: Floats, lattice: Lattice) -> Floats:
-    """The volume with its depth's slopes eased to a limit (gradient-domain compression, Fattal et al. 2002)."""
-    depth = volume[..., 2].astype(np.float64) / lattice.step
-    right, down = np.diff(depth, axis=1, append=depth[:, -1:]), np.diff(depth, axis=0, append=depth[-1:])
-    slope = np.hypot(right, down)
-    rest = STEEPEST - STEEP
-    eased = STEEP + rest * np.tanh((slope - STEEP) / rest)
-    share = np.where(slope > STEEP, eased / np.maximum(slope, 1e-6), 1.0)
-    right, down = right * share, down * share
-    right[:, -1], down[-1] = 0, 0
-    source = np.diff(right, axis=1, prepend=0) + np.diff(down, axis=0, prepend=0)
-    rows, columns = depth.shape
-    y, x = np.cos(np.pi * np.arange(rows) / rows), np.cos(np.pi * np.arange(columns) / columns)
-    waves = 2 * (y[:, None] - 1) + 2 * (x[None] - 1)
-    waves[0, 0] = 1.0
-    found = dctn(source, norm="ortho") / waves
-    found[0, 0] = 0
-    flat = idctn(found, norm="ortho")
-    rim = np.concatenate([flat[0], flat[-1], flat[:, 0], flat[:, -1]])
-    flat = (flat - np.median(rim)) * lattice.step
-    hold = lattice.margin(3 * lattice.step)
-    return np.concatenate([volume[..., :2], (flat * hold)[..., None]], axis=-1).astype(np.float32)
+def _slopes(rows: int, columns: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Differences to the next node to the right and below."""
+
+    def step(n: int) -> sparse.csr_matrix:
+        middle = np.full(n, -1.0)
+        middle[-1] = 0.0
+        return sparse.diags([middle, np.ones(n - 1)], [0, 1])
+
+    return (
+        sparse.kron(sparse.eye(rows), step(columns)).tocsr(),
+        sparse.kron(step(rows), sparse.eye(columns)).tocsr(),
+    )
