@@ -12,7 +12,7 @@ import numpy as np
 from understudy.engines.puppet.anchor import Anchor
 from understudy.engines.puppet.palm import axis
 from understudy.engines.puppet.performer_hand import PerformerHand
-from understudy.engines.puppet.skeleton import Points, blur, step, unit
+from understudy.engines.puppet.skeleton import Points, Reals, blur, step, unit
 
 # Three phalanges each of thumb, index, middle, ring and little finger: from the first landmark to the next.
 CHAINS = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
@@ -26,6 +26,8 @@ _USUAL = np.array([0.42, 0.34, 0.28, 0.45, 0.26, 0.22, 0.5, 0.3, 0.23, 0.46, 0.2
 _USUAL_SHARE = 0.7
 # A phalanx that the reference shows end-on is a patch without direction: so far it follows.
 _DIRECTED = (0.2, 0.5)
+# A performer's phalanx that points at the camera has no direction either: it goes on as the one before it.
+_SIDEWAYS = (0.12, 0.4)
 # What the reference and its own frame of a clip are apart is put right there, and less and less away from it.
 _PUT_RIGHT, _AWAY = np.radians(75), np.radians(120)
 
@@ -66,9 +68,19 @@ def fingers(hand: PerformerHand, own: Points, palm: Points, anchor: Anchor | Non
     weight = hand.weight[:, None]
     along = unit(stiff)
     follow = weight * step(shown, *_DIRECTED)
-    led = directions(seen, rest, at)
+    led = _ahead(directions(seen, rest, at), step(share, *_SIDEWAYS))
     bones = unit((1 - follow) * along + follow * led, led) * np.abs(rest) * (1 + weight * (stretch - 1))
     whole = palm.copy()
     for k, chain in enumerate(CHAINS):
         whole[:, chain[1:]] = palm[:, [chain[0]]] + np.cumsum(bones[:, 3 * k : 3 * k + 3], axis=1)
     return whole
+
+
+def _ahead(led: Points, sure: Reals) -> Points:
+    """Unit directions (T, 15) with those that are not ``sure`` (T, 15) taken from the phalanx before."""
+    made = led.copy()
+    for k in range(len(STARTS)):
+        if k % 3:
+            blended = sure[:, k] * led[:, k] + (1 - sure[:, k]) * made[:, k - 1]
+            made[:, k] = unit(blended, made[:, k - 1])
+    return made
