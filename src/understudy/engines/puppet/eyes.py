@@ -16,6 +16,7 @@ LOWER = ((263, 249, 390, 373, 374, 380, 381, 382, 362), (33, 7, 163, 144, 145, 1
 BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
 
 FOREIGN = 14.0  # difference in hue (a, b of Lab) to the cheek, below an eye, at which it is still the eye
+LONGER = 0.22  # of the eye's width: how far beyond the mesh's corners an eye may go on
 COVERED = 14.0  # range of lightness (of 100) in an eye below which it is covered, shut or too dark to move
 
 
@@ -50,6 +51,7 @@ def find_eyes(
     """
     lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lab = cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5))
+    fitted = False
     eyes = tuple(_from_mesh(mesh, side, frame) for side in (0, 1))
     if min(e.width for e in eyes) < 5.0 or min(e.tall for e in eyes) < 1.2:
         return None, None
@@ -59,8 +61,12 @@ def find_eyes(
     grown = [_growth(lab, e, frame) for e in eyes]
     if all(g is not None for g in grown) and min(ranges) > 18.0:
         eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
+        fitted = True
     elif not trusted or sum(_foreign_below(lab, e, frame) for e in eyes) / 2 > FOREIGN:
         return None, None
+    if not fitted:
+        deeper = _lower_offset(lab, eyes, frame)
+        eyes = _lengthened(lab, tuple(_deepened(e, deeper) for e in eyes), frame)
     offset = _lash_offset(lab[..., 0], eyes, frame)
     moved = []
     for eye, light in zip(eyes, ranges, strict=True):
@@ -163,6 +169,57 @@ def _lash_offset(light: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> floa
         darker = shade[:-6] - shade[6:]  # from skin to lash, over 0.12 of the opening
         score = score + 0.5 * darker / max(float(np.ptp(shade)), 2.5)
     return float(offsets[3:-3][int(score.argmax())])
+
+
+def _lower_offset(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> float:
+    """How far below the given line the eyes end and the skin begins in the picture, over the eyes' opening."""
+    offsets = np.linspace(-0.18, 0.6, 40).astype(np.float32)
+    score = -0.5 * np.abs(offsets[3:-3] - 0.05)
+    for eye in eyes:
+        core, bow = _core(eye), (1.0 - np.linspace(-1, 1, len(eye.u)) ** 2).astype(np.float32)
+        u, low, bow = eye.u[core], eye.lower[core], bow[core]
+        below = low + np.linspace(0.7, 1.0, 5, dtype=np.float32)[:, None] * eye.tall
+        skin = np.median(_look(lab, frame, u, below).reshape(-1, 3), axis=0)
+        apart = np.linalg.norm(
+            _look(lab, frame, u, low + (offsets * eye.tall)[:, None] * bow) - skin, axis=-1
+        )
+        apart = apart.mean(axis=1)
+        drop = apart[:-6] - apart[6:]
+        score = score + 0.5 * drop / max(float(np.ptp(apart)), 6.0)
+    return float(offsets[3:-3][int(score.argmax())])
+
+
+def _deepened(eye: Eye, offset: float) -> Eye:
+    bow = 1.0 - np.linspace(-1, 1, len(eye.u)) ** 2
+    lower = np.maximum(eye.lower + offset * eye.tall * bow, eye.upper).astype(np.float32)
+    return Eye(eye.u, eye.upper, lower, eye.brow)
+
+
+def _lengthened(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> tuple[Eye, ...]:
+    """The eyes as long as the picture has them, beyond the mesh's corners; both in the same measure."""
+    ends = [(0, -1.0), (-1, 1.0)]
+    beyond = [[_beyond(lab, eye, frame, end, way) for end, way in ends] for eye in eyes]
+    inner, outer = max(beyond[0][0], beyond[1][1]), max(beyond[0][1], beyond[1][0])
+    longer = []
+    for eye, (before, after) in zip(eyes, ((inner, outer), (outer, inner)), strict=True):
+        t = np.linspace(-before, 1.0 + after, len(eye.u), dtype=np.float32)
+        longer.append(Eye(eye.u[0] + t * eye.width, eye.upper, eye.lower, eye.brow))
+    return tuple(longer)
+
+
+def _beyond(lab: Floats, eye: Eye, frame: FaceFrame, end: int, way: float) -> float:
+    """How far the eye goes on beyond a corner until there is skin, in parts of its width."""
+    middle, n = (eye.upper + eye.lower) / 2, len(eye.u)
+    inner = n // 6 if end == 0 else n - 1 - n // 6
+    slope = float(middle[end] - middle[inner]) / max(abs(float(eye.u[end] - eye.u[inner])), 1e-3)
+    far = np.linspace(0.0, 0.35, 22, dtype=np.float32)
+    rows = np.linspace(-0.1, 0.1, 3, dtype=np.float32)[:, None] * eye.tall
+    reach = far * eye.width
+    seen = _look(lab, frame, eye.u[end] + way * reach, middle[end] + slope * reach + rows)
+    skin = np.median(seen[:, -5:].reshape(-1, 3), axis=0)
+    apart = np.linalg.norm(seen - skin, axis=-1).mean(axis=0)
+    is_skin = apart < max(0.4 * float(apart.max()), 6.0)
+    return min(float(far[int(is_skin.argmax())]), LONGER)
 
 
 def _line(points: Floats, u: Floats) -> Floats:

@@ -8,13 +8,27 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.eyes import Eye
+from understudy.engines.puppet.lid_skin import lash_thickness, lid_colours, skin_above
 from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
 from understudy.tracking.motion import Floats
 
-UPPER_SHARE = 0.92  # of a closing eye's way that the upper lid goes; the lower one does the rest
-RIGID = 0.18  # of the eye's opening: the lash line and its nearest skin, which move without stretching
-LASHES = 0.10  # of the eye's opening: how thick the lash line is taken to be
-SKIN_BELOW = 0.10  # of the eye's opening: where the lower lid's skin begins, below the landmarks
+# All in parts of the eye's opening, at the place of its width that is meant.
+MEETS = 0.02  # how far below the eye's lower line the lashes come to lie
+BELOW = 0.10  # where the lower lid's skin begins, below its landmarks
+RISE = 0.05  # how far the lower lid comes up
+RIGID = 0.12  # the roots of the lashes and the nearest skin, which move without stretching
+FOLD = (0.35, 0.85)  # how much skin above the lashes unrolls, at least and at most
+FOLD_SINKS = 0.14  # how far the crease above it comes down
+WIDER = 0.3  # how far lids that open wider rise, for a closing of -1
+UNDER = 0.6  # down to where the eye below them is stretched then
+CREASED = 0.35  # closing by which the unrolled skin has lost its crease
+PLAIN = 0.85  # share of the unrolled skin that is plain
+BULGE, OVERHANG, CORNERS = (
+    0.05,
+    0.09,
+    0.05,
+)  # light on a lid over the eyeball: its middle, its lower edge, its ends
+LINE, SHADE = 0.85, 0.16  # how dark the line of closed lashes is; what it casts on the eye
 
 
 @dataclass(frozen=True)
@@ -22,18 +36,20 @@ class Lid:
     """One eye in a small box of the face's box.
 
     ``lines`` holds for each pixel of the box, in the face's frame: v, the upper lid's edge, the eye's opening and the
-    length of skin above the lid that can stretch; all in pixels. A lid's pixel is found by undoing the stretch along
-    v in closed form, so that the iris is covered and never smeared.
+    length of skin above the lid that unrolls; all in pixels. ``skin`` is the colour that a lid has there, and how far
+    aside of the eye's middle the pixel is, 1 at the corners. A lid's pixel is found by undoing the movement along v
+    in closed form, so that the iris is covered and never smeared.
     """
 
     x0: int
     y0: int
     lines: Floats  # (h, w, 4)
+    skin: Floats  # (h, w, 4)
     down: Floats  # (2,) unit vector of v in the picture
     lash: Floats  # (3,) colour of the lash line
-    skin: Floats  # (3,) colour of the skin under the eye
+    thick: float  # of the lash line, in parts of the opening
     tall: float  # the eye's opening in its middle, in pixels
-    soft: float
+    soft: float  # pixels over which an edge is softened
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -41,8 +57,17 @@ class Lid:
         return slice(self.y0, self.y0 + h), slice(self.x0, self.x0 + w)
 
     @classmethod
-    def build(cls, eye: Eye, texture: Bytes, frame: FaceFrame) -> Lid | None:
-        """The lid of an eye, or None where there is no room for it. ``frame`` is in the texture's own pixels."""
+    def pair(
+        cls, eyes: tuple[Eye | None, Eye | None], texture: Bytes, frame: FaceFrame
+    ) -> tuple[Lid | None, Lid | None]:
+        """The lids of both eyes, with lashes alike; None where there is no room. ``frame`` is in its pixels."""
+        thick = min((lash_thickness(texture, e, frame) for e in eyes if e is not None), default=0.0)
+        left, right = (None if e is None else cls.build(e, texture, frame, thick) for e in eyes)
+        return left, right
+
+    @classmethod
+    def build(cls, eye: Eye, texture: Bytes, frame: FaceFrame, thick: float) -> Lid | None:
+        """The lid of an eye whose line of lashes is ``thick``, in parts of the opening; None where there is no room."""
         tall, width = eye.tall, eye.width
         edges = np.stack(
             [np.concatenate([eye.u, eye.u]), np.concatenate([eye.brow, eye.lower + 0.8 * tall])], axis=-1
@@ -55,75 +80,115 @@ class Lid:
             return None
         uv = frame.into(np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), axis=-1))
         u = uv[..., 0]
-        top, bottom, brow = (np.interp(u, eye.u, line) for line in (eye.upper, eye.lower, eye.brow))
-        inside = smooth((width / 2 * 1.02 - np.abs(u - eye.u.mean())) / (0.08 * width))
-        opening = np.maximum(bottom - top, 0.0) * inside
-        skin = np.clip(0.72 * (top - brow), 0.5 * tall, 1.3 * tall)
-        lines = np.stack([uv[..., 1], top, opening, skin], axis=-1).astype(np.float32)
+        top, bottom = (np.interp(u, eye.u, line) for line in (eye.upper, eye.lower))
+        aside = np.abs(u - eye.u.mean()) / (width / 2)
+        opening = np.maximum(bottom - top, 0.0) * smooth((1.02 - aside) / 0.1)
+        room = np.interp(u, eye.u, skin_above(texture, eye, frame))
+        fold = np.minimum(np.clip(0.45 * room, FOLD[0] * tall, FOLD[1] * tall), 0.5 * room)
+        colours = lid_colours(texture, eye, frame)
+        plain = [np.interp(u, eye.u, colours[:, channel]) for channel in range(3)]
         near = (np.abs(uv[..., 1] - top) < 0.15 * tall + 1) & (opening > 0.4 * tall)
         part = texture[y0:y1, x0:x1, :3][near]
         if len(part) < 4:
             return None
         light = part.astype(np.float32).mean(axis=1)
         dark = part[light <= np.quantile(light, 0.15)].astype(np.float32).mean(axis=0)
-        down = frame.turn(0.0, 1.0)
-        under = (
-            (uv[..., 1] > bottom + 0.4 * tall) & (uv[..., 1] < bottom + 0.9 * tall) & (opening > 0.3 * tall)
-        )
-        cheek = texture[y0:y1, x0:x1, :3][under].astype(np.float32)
-        skin_colour = cheek.mean(axis=0) if len(cheek) else dark
         return cls(
             int(x0),
             int(y0),
-            lines,
-            down,
+            np.stack([uv[..., 1], top, opening, fold], axis=-1).astype(np.float32),
+            np.stack([*plain, aside], axis=-1).astype(np.float32),
+            frame.turn(0.0, 1.0),
             dark.astype(np.float32),
-            skin_colour.astype(np.float32),
+            thick,
             tall,
             max(0.9, 0.012 * width),
         )
 
     def draw(self, patch: Bytes, texture: Bytes, where: Floats, closing: float) -> None:
-        """Close the eye by ``closing`` (0..1) in ``patch``; ``where`` is the map of the face's box, source pixels."""
+        """Close the eye by ``closing`` (up to 1; below 0 it opens wider) in ``patch``.
+
+        ``where`` is the map of the face's box, source pixels.
+        """
         box = self.box
         at = np.ascontiguousarray(where[box])
         here = at - np.array([self.x0, self.y0], np.float32)
         found = cv2.remap(self.lines, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        v, top, opening, skin = (found[..., i] for i in range(4))
-        fall = (closing * UPPER_SHARE) * opening
-        rise = closing * (1.0 + SKIN_BELOW - UPPER_SHARE - 0.6 * LASHES) * opening
+        v, top, opening, fold = (found[..., i] for i in range(4))
+        fall = (closing * (1.0 + MEETS - self.thick) if closing > 0 else closing * WIDER) * opening
         edge = top + fall  # of the upper lid, now
-        rigid = RIGID * opening
-        above = skin + fall - rigid  # length of the stretched skin, now
-        stretched = top - skin + (v - (top - skin)) * np.maximum(skin - rigid, 0.5) / np.maximum(above, 0.5)
-        upper = np.where(v > edge - rigid, v - fall, np.where(v > top - skin, stretched, v))
-        bottom = top + (1.0 + SKIN_BELOW) * opening
-        below = 0.8 * opening + 1.0
-        lower = bottom + np.maximum(v - bottom + rise, 0.0) * below / (below + rise)
-        lower = np.where(v < bottom + below, lower, v)
-
-        reach = edge + LASHES * opening * min(1.0, 4.0 * closing)
-        on_upper = np.clip((reach - v) / self.soft + 0.5, 0.0, 1.0)
-        on_lower = np.clip((v - (bottom - rise)) / self.soft + 0.5, 0.0, 1.0) * (1.0 - on_upper)
-        shift = np.where(on_upper >= on_lower, upper, lower) - v
-        lid = cv2.remap(
-            texture,
-            at + shift[..., None] * self.down,
-            None,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        share = np.where(opening > 0.3, np.maximum(on_upper, on_lower), 0.0)
-        share *= np.clip(opening / 1.5, 0.0, 1.0)
+        reach = edge + self.thick * opening  # of its lashes
+        shown = np.clip(opening / 1.5, 0.0, 1.0) * (opening > 0.3)
+        on_upper = np.clip((reach - v) / self.soft + 0.5, 0.0, 1.0) * shown
+        shift, unrolled = self._upper(v, top, opening, fold, fall, closing)
+        upper = self._seen(texture, at, shift)
         part = patch[box].astype(np.float32)
-        part += (lid.astype(np.float32) - part) * share[..., None]
-        wide = smooth(opening / (0.75 * self.tall))
-        # A closed lid bulges over the eyeball and catches the light that the open eye's fold did not.
-        bulge = (v - edge + 0.55 * above + rigid) / np.maximum(0.55 * above, 1.0)
-        bulge = np.clip(1.0 - bulge * bulge, 0.0, 1.0) * wide * on_upper
-        part[..., :3] += (self.skin - part[..., :3]) * (0.38 * closing * bulge)[..., None]
-        # The lash line thickens as the lids meet, and shades the eyeball below it.
-        thick = np.maximum(0.09 * opening, 0.7)
-        line = np.exp(-(((v - edge - 0.03 * opening) / thick) ** 2)) * np.sqrt(wide)
-        part[..., :3] += (self.lash - part[..., :3]) * (0.65 * closing * line)[..., None]
+        if closing > 0:
+            skin = cv2.remap(self.skin, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            self._tint(upper, skin, v - edge, opening, unrolled, closing)
+            depth = np.maximum(v - reach, 0.0) / np.maximum(0.15 * opening, 0.5)
+            part[..., :3] *= (
+                1.0 - (SHADE * min(4.0 * closing, 1.0) * np.exp(-depth) * (shown - on_upper))[..., None]
+            )
+            low, on_lower = self._lower(v, top, opening, closing)
+            on_lower *= shown
+        else:
+            end = top + UNDER * opening
+            share = np.clip((end - v) / np.maximum(end - reach, 0.5), 0.0, 1.0)
+            low, on_lower = -share * fall, shown * (v < end)
+        part += (self._seen(texture, at, low) - part) * on_lower[..., None]
+        part += (upper - part) * on_upper[..., None]
         patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
+
+    def _seen(self, texture: Bytes, at: Floats, shift: Floats) -> Floats:
+        where = np.asarray(at + shift[..., None] * self.down, np.float32)
+        seen = cv2.remap(texture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, np.float32)
+
+    def _upper(
+        self, v: Floats, top: Floats, opening: Floats, fold: Floats, fall: Floats, closing: float
+    ) -> tuple[Floats, Floats]:
+        """Where the upper lid's pixels come from, as a shift along v, and how far down the unrolled skin each is."""
+        rigid = np.minimum(RIGID * opening, 0.4 * fold)
+        sinks = np.minimum(FOLD_SINKS * max(closing, 0.0) * opening, 0.5 * fold)
+        crease, still = top - fold + sinks, top - 2.0 * fold
+        end = top + fall - rigid
+        along = (v - crease) / np.maximum(end - crease, 0.5)
+        unroll = top - fold + along * (fold - rigid)
+        above = still + (v - still) * fold / np.maximum(fold + sinks, 0.5)
+        source = np.where(v > end, v - fall, np.where(v > crease, unroll, np.where(v > still, above, v)))
+        return np.asarray(source - v), np.asarray(along)
+
+    def _lower(self, v: Floats, top: Floats, opening: Floats, closing: float) -> tuple[Floats, Floats]:
+        """The same for the lower lid, and where it shows."""
+        rise = closing * (BELOW + RISE) * opening
+        bottom, below = top + (1.0 + BELOW) * opening, 0.8 * opening + 1.0
+        source = bottom + np.maximum(v - bottom + rise, 0.0) * below / np.maximum(below + rise, 0.5)
+        shown = np.clip((v - (bottom - rise)) / self.soft + 0.5, 0.0, 1.0)
+        return np.where(v < bottom + below, source - v, 0.0), shown
+
+    def _tint(
+        self, moved: Floats, skin: Floats, past: Floats, opening: Floats, unrolled: Floats, closing: float
+    ) -> None:
+        """Make the unrolled skin plain and round, and the line of the lashes whole. In place."""
+        y, aside = np.clip(unrolled, 0.0, 1.0), skin[..., 3]
+        wide = smooth(opening / (0.6 * self.tall))
+        done = smooth(closing / CREASED)
+        light = 1.0 + (BULGE * np.sin(np.pi * y) - OVERHANG * y**3 - CORNERS * aside**2) * done
+        plain = skin[..., :3] * light[..., None]
+        over = smooth(unrolled / 0.35) * smooth((1.3 - unrolled) / 0.15)
+        share = PLAIN * done * over * wide
+        # On the moved strip of lashes only what is darker than skin is lash: the white of the eye is left behind.
+        strip = np.minimum(moved[..., :3], plain)
+        on_strip = (smooth(closing / 0.6) * smooth((unrolled - 0.9) / 0.1))[..., None]
+        # Below the lid's edge the strip holds some of the iris: there the lashes become a plain line.
+        band = self.thick * opening
+        line = (
+            smooth((band - past) / np.maximum(0.6 * band, 0.8)) * smooth((1.05 - aside) / 0.4) * np.sqrt(wide)
+        )
+        drawn = plain + (np.minimum(self.lash, plain) - plain) * (LINE * line)[..., None]
+        inner = smooth(past / np.maximum(0.3 * band, 0.5) + 0.5) * smooth((closing - 0.3) / 0.5)
+        strip += (drawn - strip) * inner[..., None]
+        target = plain + (strip - plain) * on_strip
+        share = np.maximum(share, on_strip[..., 0])
+        moved[..., :3] += (target - moved[..., :3]) * share[..., None]
