@@ -145,6 +145,30 @@ def test_a_hand_at_the_head_is_before_or_behind_the_head() -> None:
     assert order.before_trunk["right arm"].all()
 
 
+def test_a_hand_that_is_seen_stays_before_the_face() -> None:
+    rest = standing()
+    joints = np.repeat(rest[None], 5, axis=0)
+    joints[:, 15] = rest[0]
+    depth = np.zeros((5, 33), np.float32)
+    depth[:, [13, 15]] = 0.3 * figure_size(rest)
+    hidden = replace(poses(joints), depth=depth)
+    weight = np.zeros((5, 2), np.float32)
+    weight[:, 0] = 1.0
+    assert not drawing_order(hidden, LIMBS, rest, FPS).before_trunk["left arm"].any()
+    seen = replace(hidden, hand_weight=weight)
+    assert drawing_order(seen, LIMBS, rest, FPS).before_trunk["left arm"].all()
+
+
+def test_of_clasped_hands_the_one_that_is_seen_lies_on_top() -> None:
+    rest = standing()
+    performance = poses(np.repeat(rest[None], 5, axis=0))
+    for side, last in ((0, "left arm"), (1, "right arm")):
+        weight = np.zeros((5, 2), np.float32)
+        weight[:, side] = 1.0
+        order = drawing_order(replace(performance, hand_weight=weight), LIMBS, rest, FPS)
+        assert names(order)[-1] == (last, 2)
+
+
 def test_a_new_order_is_faded_in() -> None:
     rest = standing()
     joints = np.repeat(rest[None], 40, axis=0)

@@ -25,6 +25,10 @@ KNEE_BEFORE = (0.75, 0.55)  # before its hip
 ARM_NEARER = (0.12, -0.12)  # the left one than the right one
 LEG_NEARER = (0.08, -0.08)
 ELBOW_SHARE = 0.4  # of its elbow's depth that counts for a hand's: a hand follows its elbow behind the trunk
+# A hand whose fingers the tracker sees is not behind anything, whatever its depth: by so many figure sizes it counts as
+# nearer to the camera.
+SEEN_HAND = 0.3
+SEEN_OVER_OTHER = 0.15  # the same against the other hand, which something hides if its fingers are not seen
 EARS_BEHIND = 0.1  # the head's middle lies so far behind the mean of the marked ears
 
 TRUNK = "trunk"
@@ -90,7 +94,8 @@ class DrawingOrder:
 def drawing_order(
     poses: Poses, limbs: tuple[Limb, ...], rest: Floats, fps: float, rest_depth: Floats | None = None
 ) -> DrawingOrder:
-    """The order over T frames. Depths are noisy: an arm goes behind only when it clearly is, and comes back late.
+    """The order over T frames. Depths are noisy: an arm goes behind only when it clearly is, and comes back late; a
+    hand that is seen stays before trunk and head.
 
     ``rest`` (33, 2) and ``rest_depth`` (33,) are the reference's joints: a thigh that comes forward in the reference
     already (somebody seated) is drawn as the reference shows it, and so are crossed legs until the performer's clearly
@@ -116,6 +121,7 @@ def drawing_order(
             # Beside the head a hand is before or behind the head, not the trunk.
             head = (depth[:, list(EARS)].mean(axis=1) - body) / size - EARS_BEHIND
             gap = wrist - near_head(poses, rest, end) * head + ELBOW_SHARE * elbow
+            gap = gap - SEEN_HAND * poses.hand_weight[:, limb.side]
             on_trunk = on_body(poses, rest, (middle, end, limb.far[0]))
             before[limb.name] = ~switched(gap, ARM_BEHIND, False, on_trunk)
             upper[limb.name] = ~switched(elbow, ELBOW_BEHIND, False, on_body(poses, rest, (middle,)))
@@ -126,6 +132,7 @@ def drawing_order(
             before[limb.name] = switched(gap, KNEE_BEFORE, False, on_body(poses, rest, (middle,)))
     legs = (depth[:, 26] + depth[:, 28] - depth[:, 25] - depth[:, 27]) / (2 * size)
     arms = (0.3 * (depth[:, 14] - depth[:, 13]) + 0.7 * (depth[:, 16] - depth[:, 15])) / size
+    arms = arms + SEEN_OVER_OTHER * (poses.hand_weight[:, 0] - poses.hand_weight[:, 1])
     crossed = (
         rest_depth is not None
         and known
