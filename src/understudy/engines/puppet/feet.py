@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.engines.puppet.limbs import turn_of
+from understudy.engines.puppet.planting import lifted
 from understudy.engines.puppet.skeleton import ANKLES, HEELS, KNEES, TOES, Points, Reals, blur, smooth, unit
 from understudy.engines.puppet.stage import Stage
 from understudy.engines.puppet.torso import typical
@@ -21,33 +22,33 @@ _FRONTAL, _SIDE = (
 )  # sine between the shin's line and the foot's: seen from the front, from the side
 
 
-def feet(stage: Stage, moved: Points, standing: Reals) -> Points:
+def feet(stage: Stage, moved: Points) -> Points:
     """Ankle to heel and to toe (T, 2, 2): left and right foot; heel and toe.
 
-    ``moved`` (T, 8) are the limbs, ``standing`` (T, 2) tells how far each foot stands, 0..1. A picture shows a foot
-    from one side only, so a standing foot stays as it is in the reference, whichever way the performer's points: its
-    sole is level. In the air it turns by as much as the performer's has turned since it stood (a foot seen from the
-    side), or with its shin (one seen from the front, whose nodding the picture shows as length alone).
+    ``moved`` (T, 8) are the limbs. A picture shows a foot from one side only, so a foot on the floor stays as it is in
+    the reference, whichever way the performer's points: its sole is level. In the air it turns by as much as the
+    performer's has turned since it stood (a foot seen from the side), or with its shin (one seen from the front, whose
+    nodding the picture shows as length alone).
     """
-    rest = stage.rest
+    rest, air = stage.rest, lifted(stage.performer)
     result = np.empty((len(stage.performer), 2, 2), dtype=np.complex128)
     for i in (0, 1):
         ankle, heel, toe = ANKLES[i], HEELS[i], TOES[i]
         own_heel, own_toe = complex(rest[heel] - rest[ankle]), complex(rest[toe] - rest[ankle])
         change = turn_of(stage, moved, 6 + i)
         if stage.shown[[ankle, toe]].all() and abs(own_toe) > 1e-6 and not stage.cut:
-            change = _change(stage, i, change, standing[:, i])
+            change = _change(stage, i, change, air[:, i])
         result[:, i, 0], result[:, i, 1] = own_heel * change, own_toe * change
     return result
 
 
-def _change(stage: Stage, i: int, shin: Points, standing: Reals) -> Points:
+def _change(stage: Stage, i: int, shin: Points, air: Reals) -> Points:
     """Turn and length (T,) of foot ``i`` against the reference; ``shin`` (T,) is the turn of what it hangs from."""
     knee, ankle, toe = KNEES[i], ANKLES[i], TOES[i]
     trust = stage.trust(ankle, toe)
     bones = stage.metres[:, toe] - stage.metres[:, ankle]
     full = max(typical(np.abs(bones), trust, 0.8, _FULL_FOOT_M), 1e-3)
-    stood = _as_it_stood(bones, trust * standing, trust, stage.fps)
+    stood = _as_it_stood(bones, trust * (1 - air), trust, stage.fps)
     # What points at the camera has hardly a direction.
     sure = np.clip(np.minimum(np.abs(bones), np.abs(stood)) / (_CLEAR * full), 0.0, 1.0)
     turn = sure * np.angle(bones * stood.conj())
@@ -56,7 +57,7 @@ def _change(stage: Stage, i: int, shin: Points, standing: Reals) -> Points:
     with_shin = np.clip(leg / _CLEAR, 0.0, 1.0) * np.angle(shin)
     side = _from_the_side(stage, i)
     turn = side * turn + (1 - side) * with_shin
-    in_air = blur(trust * (1 - standing), stage.fps, 0.04)
+    in_air = trust * air
     if stage.anchor is not None:  # the reference itself: whatever its feet do there is their rest
         turn = turn - stage.anchor.number(turn * in_air)
         longer = longer - stage.anchor.number(longer * in_air)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from understudy.engines.puppet.performer import Performer
 from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, blur, smooth, step
@@ -15,6 +16,10 @@ _EASE_S = 0.10
 _CARRIED = (0.7, 1.4)
 _FADE_S = 0.3  # after a stance in which its shift is gone
 _HOP_M = 0.04  # lower than this is a step
+_STEP_S = 0.4  # before and after which a lifted foot is on the floor
+# Metres above the floor between which a foot counts as lifted: by its own floor, and by the other foot
+_OFF_M = (0.04, 0.10)
+_OFF_OTHER_M = (0.12, 0.22)
 
 
 def planted(performer: Performer) -> Reals:
@@ -66,9 +71,15 @@ def corrections(
             held = slide[pin - start] if start <= pin < stop else slide.mean()
             push[part, foot] = held - slide
     push *= limit / np.maximum(np.abs(push), limit)
+    # In the reference's own frame nothing is shifted.
+    stands[pin] = True
+    push[pin] = 0.0
     count = stands.sum(axis=1)
-    # The mean of two disagreeing feet moves the root; what is left is the leg's.
+    # The mean of two disagreeing feet moves the root, smoothly, or a foot's trembling would be the body's; what is
+    # left is the leg's.
     root = _bridged(np.where(count > 0, push.sum(axis=1) / np.maximum(count, 1), 0.0), count > 0, fps)
+    away = (np.arange(len(root)) - pin) / max(_EASE_S * fps, 1.0)
+    root = smooth(root, fps, _EASE_S) * (1 - np.exp(-0.5 * away**2))
     rest = np.stack([_bridged(push[:, f] - root, stands[:, f], fps) for f in (0, 1)], axis=1)
     return root, rest
 
@@ -97,6 +108,28 @@ def _bridged(values: Points, known: NDArray[np.bool_], fps: float) -> Points:
 def _stances(standing: NDArray[np.bool_]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], standing.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def lifted(performer: Performer) -> Reals:
+    """How far (T, 2) the left and the right foot are off the floor, 0..1; a foot that slides or turns on it is not.
+
+    The floor under a foot is where that foot's lowest point was shortly before and will be shortly after. A foot that
+    is held up for longer is told by the other one, with more allowance: a step back raises a foot in the picture, too.
+    """
+    fps = performer.fps
+    low = np.stack(
+        [
+            performer.pixels[:, [a, h, t]].imag.max(axis=1)
+            for a, h, t in zip(ANKLES, HEELS, TOES, strict=True)
+        ],
+        axis=1,
+    )
+    low = blur(low / performer.px_per_m[:, None], fps, 0.03)
+    window = 2 * round(_STEP_S * fps) + 1
+    floor = blur(maximum_filter1d(low, window, axis=0, mode="nearest"), fps, _EASE_S)
+    own = step(floor - low, *_OFF_M)
+    other = step(low.max(axis=1, keepdims=True) - low, *_OFF_OTHER_M)
+    return blur(np.maximum(own, other), fps, 0.04)
 
 
 def floor_gap(performer: Performer, standing: Reals) -> Reals:

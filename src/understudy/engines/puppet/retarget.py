@@ -15,7 +15,6 @@ from understudy.engines.puppet.hands import hand
 from understudy.engines.puppet.head import head
 from understudy.engines.puppet.limbs import limbs, turn_of
 from understudy.engines.puppet.performer import measure
-from understudy.engines.puppet.planting import planted
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.skeleton import (
     HIPS,
@@ -57,7 +56,7 @@ def retarget(
         torso=trunk,
         head=head(stage, trunk.lean),
         limbs=moved,
-        feet=feet(stage, moved, planted(stage.performer)),
+        feet=feet(stage, moved),
         hands=(hand(stage, 0, turn_of(stage, moved, 2)), hand(stage, 1, turn_of(stage, moved, 3))),
         scale=root.scale(stage),
     )

@@ -98,9 +98,11 @@ def _travelling(stage: Stage, figure: Figure, start: complex) -> Points:
     # A whole figure driven by a half one stays on its feet.
     walks = float(np.median(np.maximum(stage.trust(*ANKLES), 0.6 * stage.trust(*KNEES))))
     root = start + gain * _travel(stage) * float(step(np.array(walks), 0.2, 0.5))
-    if stage.anchor is not None:
-        return figure.posed(root)
     soles = _shown_soles(stage)
+    if stage.anchor is not None:
+        if not soles:
+            return figure.posed(root)
+        return _planted(stage, figure, root, gain * _feet(stage.performer.pixels), _STRIDE * stage.size)
     if not soles:
         return figure.posed(in_picture(root, start, stage.width))
     ground = float(stage.rest[soles].imag.max())
