@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
 
 FOREIGN = 14.0  # difference in hue (a, b of Lab) to the cheek, below an eye, at which it is still the eye
 LONGER = 0.22  # of the eye's width: how far beyond the mesh's corners an eye may go on
+SHOWN = 0.3  # of that length: eyeball, the rest is lids
 COVERED = 14.0  # range of lightness (of 100) in an eye below which it is covered, shut or too dark to move
 
 
@@ -28,6 +29,7 @@ class Eye:
     upper: Floats  # (N,) v of the upper lid's dark edge
     lower: Floats  # (N,) v of the lower lid's edge
     brow: Floats  # (N,) v of the brow's lower side
+    corners: tuple[float, float]  # u between which the eyeball shows; beyond are the lids' corners
 
     @property
     def width(self) -> float:
@@ -72,7 +74,7 @@ def find_eyes(
     for eye, light in zip(eyes, ranges, strict=True):
         bow = 1.0 - np.linspace(-1, 1, len(eye.u)) ** 2
         upper = np.minimum(eye.upper + offset * eye.tall * bow, eye.lower).astype(np.float32)
-        moved.append(Eye(eye.u, upper, eye.lower, eye.brow) if light > 0.5 * COVERED else None)
+        moved.append(replace(eye, upper=upper) if light > 0.5 * COVERED else None)
     return moved[0], moved[1]
 
 
@@ -80,7 +82,8 @@ def _from_mesh(mesh: Floats, side: int, frame: FaceFrame) -> Eye:
     upper, lower = frame.into(mesh[list(UPPER[side])]), frame.into(mesh[list(LOWER[side])])
     u = np.linspace(upper[:, 0].min(), upper[:, 0].max(), 41).astype(np.float32)
     top = _line(upper, u)
-    return Eye(u, top, np.maximum(_line(lower, u), top), _line(frame.into(mesh[list(BROW[side])]), u))
+    brow = _line(frame.into(mesh[list(BROW[side])]), u)
+    return Eye(u, top, np.maximum(_line(lower, u), top), brow, (float(u[0]), float(u[-1])))
 
 
 def _look(picture: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
@@ -149,11 +152,13 @@ def _grow(eye: Eye, by: tuple[float, float]) -> Eye:
     wider = 1.0 + 0.25 * (down + up) / eye.tall
     middle = float(eye.u.mean())
     arch = np.sqrt(np.clip(1.0 - t * t, 0.0, 1.0))
+    u = (middle + (eye.u - middle) * wider).astype(np.float32)
     return Eye(
-        (middle + (eye.u - middle) * wider).astype(np.float32),
+        u,
         (eye.upper - up * arch).astype(np.float32),
         (eye.lower + down * arch).astype(np.float32),
         (np.minimum(eye.brow, eye.upper - 1.1 * up)).astype(np.float32),
+        (float(u[0]), float(u[-1])),
     )
 
 
@@ -192,7 +197,7 @@ def _lower_offset(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> float
 def _deepened(eye: Eye, offset: float) -> Eye:
     bow = 1.0 - np.linspace(-1, 1, len(eye.u)) ** 2
     lower = np.maximum(eye.lower + offset * eye.tall * bow, eye.upper).astype(np.float32)
-    return Eye(eye.u, eye.upper, lower, eye.brow)
+    return replace(eye, lower=lower)
 
 
 def _lengthened(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> tuple[Eye, ...]:
@@ -203,7 +208,11 @@ def _lengthened(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> tuple[E
     longer = []
     for eye, (before, after) in zip(eyes, ((inner, outer), (outer, inner)), strict=True):
         t = np.linspace(-before, 1.0 + after, len(eye.u), dtype=np.float32)
-        longer.append(Eye(eye.u[0] + t * eye.width, eye.upper, eye.lower, eye.brow))
+        corners = (
+            float(eye.u[0]) - SHOWN * before * eye.width,
+            float(eye.u[-1]) + SHOWN * after * eye.width,
+        )
+        longer.append(Eye(eye.u[0] + t * eye.width, eye.upper, eye.lower, eye.brow, corners))
     return tuple(longer)
 
 

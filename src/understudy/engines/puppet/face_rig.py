@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.areas import nearest
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.eyes import find_eyes
+from understudy.engines.puppet.gaze import Gaze
 from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.look import Look
@@ -42,6 +43,7 @@ class FaceRig:
     sheets: SkinSheets
     mouth: Mouth | None
     lids: tuple[Lid | None, Lid | None]
+    irises: tuple[Gaze | None, Gaze | None]
 
     @classmethod
     def build(
@@ -84,6 +86,7 @@ class FaceRig:
             sheets=sheets,
             mouth=mouth,
             lids=Lid.pair(eyes, texture, inner),
+            irises=Gaze.pair(eyes, texture, local, inner),
         )
 
     def draw(self, look: Look) -> Bytes:
@@ -95,8 +98,11 @@ class FaceRig:
         patch = np.asarray(
             cv2.remap(self.texture, over, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
         )
+        for iris in self.irises:
+            if iris is not None and look.gaze != (0.0, 0.0):
+                iris.draw(patch, self.texture, over, look.gaze)
         for lid, closing in zip(self.lids, look.lids, strict=True):
-            if lid is not None and closing > 0.02:
+            if lid is not None and abs(closing) > 0.02:
                 lid.draw(patch, self.texture, over, min(closing, 1.0))
         if self.mouth is not None and skin is not None:
             under = self.identity + self.lattice.full(self.lattice.back(below))
