@@ -51,10 +51,18 @@ def head(stage: Stage, spine_turn: Points) -> Points:
     turn = unit(line / start) if abs(start) > 1e-6 else line
     lean = unit(moved / own_neck) if abs(own_neck) > 1e-6 else spine_turn
     turn = unit(sure * turn + (1 - sure) * lean, lean)
+    turn = unit(turn + stage.roll_trust * (_roll(stage) - turn), turn)
     turn = unit(smooth(fill(turn, trust, spine_turn, fps), fps, 0.03), spine_turn)
 
     group = rest[HEAD] - complex(middle(rest, _EARS))
     return np.asarray(moved[:, None] + turn[:, None] * group)
+
+
+def _roll(stage: Stage) -> Points:
+    """(T,) the head's roll by the face mesh, none at the anchor."""
+    if stage.anchor is None or stage.anchor.number(stage.roll_trust) < 0.5:
+        return stage.roll
+    return stage.roll / unit(np.asarray(stage.anchor.point(stage.roll)))
 
 
 def _across(points: Points, neck: Points) -> tuple[Points, Reals]:

@@ -12,6 +12,7 @@ from understudy.engines.puppet.facing import unturned
 from understudy.engines.puppet.path import is_cut
 from understudy.engines.puppet.performer import Performer, measure
 from understudy.engines.puppet.proportions import foreshortening, full_lengths
+from understudy.engines.puppet.roll import rolled
 from understudy.engines.puppet.skeleton import HIPS, LIMBS, SHOULDERS, Points, Reals, middle, rest_points
 from understudy.request import Orientation
 from understudy.tracking.character import Character
@@ -26,7 +27,8 @@ class Stage:
     (T, 33) is the performer, facing as wanted; ``angle`` (T,) the turn about the vertical that made it so, or None.
     ``full_m`` (8,) are the performer's limbs at full length, ``share`` (8,) what the reference shows of the
     character's. ``hands`` (T, 2, 21, 3) are the performer's in pixels, NaN where lost, and ``hands_seen`` (T, 2).
-    ``yaw`` is the reference's, in radians. ``cut`` tells that the picture's lower edge cuts the figure.
+    ``yaw`` is the reference's, in radians. ``cut`` tells that the picture's lower edge cuts the figure. ``roll`` (T,) is
+    the head's by the face mesh, a unit turn against the reference's, and ``roll_trust`` (T,) how far to believe it.
     """
 
     tracked: NDArray[np.bool_]
@@ -46,6 +48,8 @@ class Stage:
     share: Reals
     yaw: float
     cut: bool
+    roll: Points
+    roll_trust: Reals
 
     @property
     def fps(self) -> float:
@@ -100,6 +104,7 @@ def set_stage(
     flat = np.stack([performer.metres[:, b] - performer.metres[:, a] for a, b in LIMBS], axis=1)
     trust = np.stack([performer.trust[:, limb].min(axis=1) for limb in LIMBS], axis=1)
     full = full_lengths(flat, trust, performer.world)
+    roll, roll_trust = rolled(motion, character)
     share = foreshortening(rest, character.person.world.astype(np.float64), shown)
     return Stage(
         tracked=performer.trust.max(axis=1) > 0.5,
@@ -119,6 +124,8 @@ def set_stage(
         share=share,
         yaw=yaw,
         cut=cut,
+        roll=roll,
+        roll_trust=roll_trust,
     )
 
 
