@@ -8,7 +8,7 @@ from understudy.engines.puppet.face_measures import without_noise
 from understudy.engines.puppet.skin_points import BROWS
 from understudy.tracking.motion import Floats
 
-NOISE = 0.008  # over the distance of the outer eye corners
+NOISE = 0.005  # over the distance of the outer eye corners
 MOST = 0.13
 
 

@@ -25,7 +25,7 @@ from understudy.engines.puppet.skin_points import (
 from understudy.tracking.motion import Floats
 
 STRETCH = 0.02  # resistance to stretching, where bending's is 1: it keeps what is far from any point at rest
-PULL, LIP_PULL = 0.6, 6.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
+PULL, LIP_PULL = 2.0, 12.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
 HELD = 50.0  # of a node that does not move
 FOREIGN = (
     0.08  # eye distances from the mesh's mouth to the mouth found, above which the mesh's cheeks are not used
