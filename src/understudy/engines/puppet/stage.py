@@ -27,8 +27,8 @@ class Stage:
     (T, 33) is the performer, facing as wanted; ``angle`` (T,) the turn about the vertical that made it so, or None.
     ``full_m`` (8,) are the performer's limbs at full length, ``share`` (8,) what the reference shows of the
     character's. ``hands`` (T, 2, 21, 3) are the performer's in pixels, NaN where lost, and ``hands_seen`` (T, 2).
-    ``yaw`` is the reference's, in radians. ``cut`` tells that the picture's lower edge cuts the figure. ``roll`` (T,) is
-    the head's by the face mesh, a unit turn against the reference's, and ``roll_trust`` (T,) how far to believe it.
+    ``yaw`` is the reference's, in radians. ``cut`` tells that the picture's lower edge cuts the figure. ``roll`` (T,)
+    is the head's by the face mesh, a unit turn against the reference's, and ``roll_trust`` (T,) how far to believe it.
     """
 
     tracked: NDArray[np.bool_]
