@@ -114,6 +114,15 @@ def test_a_talk_against_itself(talk: Figures) -> None:
     assert talk.bg_l1 < 2.5
     assert talk.bg_bad is not None
     assert talk.bg_bad < 0.002
+    assert talk.hand_deg is not None
+    assert talk.hand_deg < 8
+    assert talk.hand_seen is not None
+    assert talk.hand_seen > 0.9
+    assert talk.hand_swapped is not None
+    assert talk.hand_swapped < 0.1
+    assert talk.lip_lag == 0
+    assert talk.face_px is not None
+    assert talk.face_px > 100
     assert talk.ssim is not None
     assert talk.ssim > 0.95
 
@@ -154,6 +163,10 @@ def test_a_pair_from_end_to_end(media: Path, folder: Path) -> None:
     assert outcome.figures.limb_deg < 1
     assert outcome.figures.rest_psnr is not None
     assert outcome.figures.rest_psnr > 36
+    assert outcome.figures.rest_face_psnr is not None
+    assert outcome.figures.rest_face_psnr > 36
     assert outcome.figures.work_s_per_s == pytest.approx(1, abs=0.1)
     with Image.open(folder / "pairs" / "A-image.png") as sheet:
         assert sheet.width > 1000
+    crops = sorted(path.name for path in (folder / "pairs" / "A-image-crops").iterdir())
+    assert "face-1.png" in crops
