@@ -122,6 +122,15 @@ def test_glimpses_and_jumps_are_forgotten() -> None:
     np.testing.assert_array_equal(score > 0, known)
 
 
+def test_a_hand_that_flickers_is_no_glimpse() -> None:
+    hands = np.repeat(hand_at((300, 400))[None], 30, 0)
+    hands[::3] = np.nan
+    score = np.isfinite(hands[:, 0, 0]).astype(np.float32)
+    before = score.copy()
+    drop_glimpses(hands, score, 30.0)
+    np.testing.assert_array_equal(score, before)
+
+
 def test_a_clip_of_a_moment_keeps_its_hands() -> None:
     hands = np.repeat(hand_at((300, 400))[None], 2, 0)
     score = np.ones(2, np.float32)
