@@ -37,6 +37,11 @@ DISC = 2.2  # half widths about a joint in which a layer can show something that
 Shown = dict[Part, tuple[Placed, ...]]
 FRONT: Part = ("front", 0)  # what lies on the arms and moves with the trunk
 ON_ARM = 0.01  # of a forearm's or hand's area that the front covers in the picture if it lies on that too
+# What the reference image shows about a hand (a forearm that points at the camera, clothes between its fingers) is
+# seen no more when the hand has turned so far, the forearm has moved by so many half widths of the wrist, or a finger
+# by so many of its own. Up to a share of that the hand is as it is.
+REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
+STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
 FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
 
 
@@ -107,16 +112,35 @@ class PosedLimb:
             )
 
     def hand_parts(self) -> list[tuple[Layer, Field, Box]]:
-        """What shows the hand, from back to front: the one rigid layer, or palm and fingers."""
-        cut, hand = self._limb.hand, self.hand
-        if cut is None or hand is None:
-            return [(self._limb.layers[2], self.field(2), self.box(2))]
-        posed = PosedHand(
-            cut, hand, self._limb.starts[2], self.line[2], self.maps[2], self.joints[2], self._across
-        )
-        if posed.still and not hand.mirrored:
-            return [(self._limb.layers[2], self.field(2), self.box(2))]
-        return posed.parts
+        """What shows the hand, from back to front: palm and fingers or one rigid layer, and over it the picture's own
+        while it lies as in the picture."""
+        limb, hand, where = self._limb, self.hand, (self.field(2), self.box(2))
+        if limb.clean is None:
+            return [(limb.layers[2], *where)]
+        off, bent = 0.0, None
+        if limb.hand is not None and hand is not None:
+            bent = PosedHand(
+                limb.hand, hand, limb.starts[2], self.line[2], self.maps[2], self.joints[2], self._across
+            )
+            off = 1.0 if hand.mirrored else bent.off
+        rest = self._at_rest(off)
+        parts = [(limb.clean, *where)]
+        if bent is not None and hand is not None and (hand.mirrored or bent.off > STILL):
+            parts = bent.parts
+        behind = self._at_rest(0.0) if limb.stub is not None else 0.0
+        if limb.stub is not None and behind > 0:
+            parts = [(faded(limb.stub, behind), *where), *parts]
+        if rest >= 1:
+            return [(limb.layers[2], *where)]
+        return [*parts, (faded(limb.layers[2], rest), *where)] if rest > 0 else parts
+
+    def _at_rest(self, bent: float) -> float:
+        """1 where hand and forearm lie as in the reference image, falling to 0 as they leave that place, or the fingers
+        do, which are ``bent`` by that share of a finger's half width."""
+        forearm = self.line[2] - self.line[1] - self._across * (self._limb.starts[2] - self._limb.starts[1])
+        moved = float(np.hypot(*forearm)) / (REST_OFF * joint_radius(self._limb.radii, 2) * self._across)
+        off = max(moved, abs(self.maps[2].turn) / REST_TURN, bent / REST_BENT)
+        return 1 - _eased((off - AS_IT_IS) / (1 - AS_IT_IS))
 
     def field(self, k: int) -> Field:
         joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
@@ -137,6 +161,11 @@ class PosedLimb:
         xs += [x - radius, x + radius, end_x - radius, end_x + radius]
         ys += [y - radius, y + radius, end_y - radius, end_y + radius]
         return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
+
+
+def _eased(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
 
 
 def _root_bend(rig: Rig, limb: RiggedLimb, rest: TrunkRest) -> Bend:
@@ -293,12 +322,16 @@ class Painter:
             if placed is not None:
                 shown[part] = (*shown.get(part, ()), placed)
 
+        arms = {limb.limb.name for limb in rig.limbs if limb.limb.arm}
         for name, posed in limbs.items():
-            for k, each in enumerate(layers[name][: 2 if name in hands else 3]):
+            for k, each in enumerate(layers[name][: 2 if name in arms else 3]):
                 place((name, k), each, posed.field(k), posed.box(k))
         for limb in rig.limbs:
+            own = limbs[limb.limb.name]
+            if limb.limb.arm and limb.limb.name not in hands:
+                for each, field, where in own.hand_parts():
+                    place((limb.limb.name, 2), each, field, where)
             for hand in hands.get(limb.limb.name, ()):
-                own = limbs[limb.limb.name]
                 own = own if own.hand is hand else posed_limb(limb, hand)
                 for each, field, where in own.hand_parts():
                     place((limb.limb.name, 2), faded(each, hand.opacity), field, where)

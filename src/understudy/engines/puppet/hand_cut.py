@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, nearest
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, grown_round, nearest
+from understudy.engines.puppet.hand_shape import palm_length
+from understudy.engines.puppet.hand_skin import foreign, like_bones
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.warp import smoothstep
 from understudy.tracking.motion import Floats
@@ -35,11 +37,13 @@ LEAST_SEEN = (
 MOST_BENT = np.radians(70)  # at a joint: more, and its end lies over its root
 NARROW = 0.8  # half widths between the middle lines of two fingers: nearer, and they lie over each other
 BESIDE = 2.2  # half widths about the bones within which all of a hand lies
+HEEL = 0.25  # of the palm's length by which the palm reaches beyond its landmarks
 EXPLAINED = 0.9  # of the hand beyond the wrist that has to lie there
-INSIDE_PX = 3  # pixels that a fingertip may lie beside the hand
+INSIDE_PX = 4  # pixels that a fingertip may lie beside the hand
 WEB, THUMB_WEB = 0.3, 0.1  # of the first bone, where the skin between two fingers ends
 NEAR = 1.8  # half widths about a finger's bones that may be its own
 UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
+EVEN_PX = 5  # over which a finger's outline is evened
 EDGE_PX = 2  # that a finger takes along beyond its cut
 SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
 SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
@@ -100,11 +104,12 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     box = np.s_[y0 : int(ys.max()) + 9, x0 : int(xs.max()) + 9]
     own = points - np.array([x0, y0], np.float32)
     inside = alpha[box] > 0.5
-    length = max(float(np.hypot(*(points[9] - points[0]))), 1.2 * float(np.hypot(*(points[5] - points[17]))))
+    length = palm_length(points)
     if float(np.hypot(*(points[0] - wrist))) > WRIST_OFF * length:
         return None
     radii = [WIDTH * length * (THUMB_WIDTH if f == THUMB else 1.0) for f in range(5)]
-    if not _believable(inside, own, radii):
+    other = foreign(rgb[box], inside, own)
+    if not _believable(inside, own, radii, other):
         return None
     use = [f for f in range(5) if _bends(inside, own, f, length)]
     use = [f for f in use if not _hidden(own, f, radii)]
@@ -115,14 +120,15 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     labels = _labels(colours, inside, own, use, radii)
     fingers = []
     palm = inside & (labels < 0)
+    alike = inside if other is None else inside & like_bones(colours, inside, own)
     for f in use:
-        area = inside & (labels == f)
+        area = cv2.medianBlur((alike & (labels == f)).astype(np.uint8), EVEN_PX) > 0
         if int(area.sum()) < radii[f] ** 2:
             return None
         layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, own, f, radii[f], inside)
         fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f]))
         # The knuckle stays round where the finger bends away from it.
-        palm |= inside & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
+        palm |= alike & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
     together = tuple(
         (k, k + 1)
         for k, (f, g) in enumerate(pairwise(use))
@@ -145,13 +151,13 @@ def _at(mask: Mask, points: Floats) -> Mask:
     return np.asarray(there, np.bool_)
 
 
-def _believable(inside: Mask, points: Floats, radii: list[float]) -> bool:
-    """Whether the landmarks lie in the hand ``inside`` (H, W) and the hand about them."""
+def _believable(inside: Mask, points: Floats, radii: list[float], other: Mask | None) -> bool:
+    """Whether the landmarks lie in the hand ``inside`` (H, W) and the hand about them, but for ``other`` things."""
     near = grown(inside, INSIDE_PX)
     if _at(near, points).mean() < 0.95 or not _at(near, points[[4, 8, 12, 16, 20]]).all():
         return False
     axis = points[[*KNUCKLES]].mean(axis=0) - points[0]
-    ys, xs = np.nonzero(inside)
+    ys, xs = np.nonzero(inside if other is None else inside & ~other)
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
     pixels = pixels[(pixels - points[0]) @ axis > 0.15 * float(axis @ axis)]
     if not len(pixels):
@@ -159,7 +165,8 @@ def _believable(inside: Mask, points: Floats, radii: list[float]) -> bool:
     hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2))
     area = np.zeros(inside.shape, np.uint8)
     cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
-    explained = area[pixels[:, 1].astype(int), pixels[:, 0].astype(int)] > 0
+    palm = grown_round(area > 0, max(round(HEEL * palm_length(points)), 1))
+    explained = palm[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     for chain, radius in zip(CHAINS, radii, strict=True):
         explained |= distance_to_polyline(pixels, points[[0, *chain]]) < BESIDE * radius
     return float(explained.mean()) > EXPLAINED

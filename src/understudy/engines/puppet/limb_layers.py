@@ -19,6 +19,7 @@ from understudy.engines.puppet.forearm import (
     part_reaching_arm,
 )
 from understudy.engines.puppet.hand_cut import CutHand, cut_hand
+from understudy.engines.puppet.hand_shape import at_wrist, clean_edge, is_its_hand
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.shoulder import like_arm
@@ -28,6 +29,7 @@ from understudy.tracking.motion import Floats
 OVERLAP = 1.05  # radius of the disc about a joint in which both neighbours show, in half widths of the limb
 ARM_ROOT = 0.85  # how much of the trunk about the shoulder the arm takes along, in half widths of the arm
 LEG_ROOT = 0.95
+WHOLE_HAND = 0.95  # share from which on a pixel near the wrist is the hand's alone
 # Pixels that a limb takes along beyond its cut, from the trunk and from the other leg.
 ARM_EDGE, LEG_EDGE = 2, 3
 
@@ -36,7 +38,9 @@ ARM_EDGE, LEG_EDGE = 2, 3
 class RiggedLimb:
     """A limb: its three layers from root to far point, where each bone ``starts`` (3, 2) in the rest pose, the
     ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's;
-    ``hand`` is the third layer once more, in parts, where its fingers can bend."""
+    ``clean`` is the third layer of an arm whose hand was found, without what belongs to the reference's pose alone:
+    the forearm behind it, which is the ``stub``, and what shows between its fingers; ``hand`` the same in parts, where
+    the fingers can bend."""
 
     limb: Limb
     layers: tuple[Layer, Layer, Layer]
@@ -45,6 +49,8 @@ class RiggedLimb:
     radii: Floats
     made: bool = False
     hand: CutHand | None = None
+    clean: Layer | None = None
+    stub: Layer | None = None
 
 
 def joint_radius(radii: Floats, joint: int) -> float:
@@ -101,7 +107,7 @@ def rig_limb(
         colours, seen = reaching.rgb, reaching.hand_rgb
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
-    fingers = None
+    fingers = clean = stub = None
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
             bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
@@ -118,9 +124,19 @@ def rig_limb(
         # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
         shape = alpha * soft(part)
         layers.append(cropped(name, seen if k == 2 else colours, shape, 0 if k == 2 else pad))
-        if k == 2 and hand is not None:
+        if k == 2 and hand is not None and is_its_hand(mine & core, line[2], hand):
+            edge = clean_edge(seen, core, hand)
+            if edge is not None:
+                seen, shape = edge[0], shape * edge[1]
+            if made and reaching.bare:  # a sleeve's end stays the hand's
+                ahead = at_wrist(alpha.shape, hand)
+                stub = cropped(f"{name} stub", seen, shape * soft(ahead < WHOLE_HAND))
+                shape = shape * ahead
+            clean = cropped(f"{name} clean", seen, shape)
             fingers = cut_hand(name, corridor.limb.side, seen, shape, hand, line[2])
-    return RiggedLimb(corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made, fingers)
+    return RiggedLimb(
+        corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made, fingers, clean, stub
+    )
 
 
 def _hinge(room: Floats, point: Floats, radius: float) -> float:

@@ -17,7 +17,6 @@ THINNEST, WIDEST = 0.6, 1.25  # of a palm in any direction: a thinner one looks 
 EVEN = (
     0.05  # of the palm's own spread that pulls its map towards a mere turn: a palm seen edge-on tells no more
 )
-STILL_PX = 0.6  # by which fingers may be off the stiff hand that it then is
 # The knuckles lie three half widths of a wrist beyond it and are the palm's alone.
 WRIST = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(1.0, 2.5))
 REACH = 2.4  # half widths of a finger about its chain in which it can show
@@ -80,8 +79,9 @@ class PosedHand:
         placed = posed + (own - rest) @ palm.forward.T
         self._chains: list[tuple[FingerChain, Floats, Floats]] = []
         lines = _posed_lines(cut, own, placed, target, across)
-        self.still = all(
-            float(np.abs(line - chain(placed, finger.number)).max()) < STILL_PX
+        # How far the fingers are off the stiff hand, in their half widths.
+        self.off = max(
+            float(np.abs(line - chain(placed, finger.number)).max()) / (finger.radius * across)
             for finger, line in zip(cut.fingers, lines, strict=True)
         )
         for finger, line in zip(cut.fingers, lines, strict=True):
