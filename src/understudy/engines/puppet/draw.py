@@ -42,7 +42,7 @@ ON_ARM = 0.01  # of a forearm's or hand's area that the front covers in the pict
 # by so many of its own. Up to a share of that the hand is as it is.
 REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
 STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
-FOOT_TURN = np.radians(75)  # how far a foot seen from the side bends against its shin
+FOOT_TURN = np.radians(75)  # how far a foot bends against its shin
 
 
 class PosedLimb:
@@ -69,9 +69,7 @@ class PosedLimb:
         if limb.made:
             self.maps[1] = bone_map(bones[1], posed[1], across, shortest=0.02)
         if not limb.limb.arm:
-            # A foot seen from the front has hardly a direction in the picture: the shorter, the less it turns.
-            share = min(float(np.hypot(*bones[2])) / max(0.45 * float(np.hypot(*bones[1])), 1.0), 1.0)
-            back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN * (0.35 + 0.65 * share))
+            back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN)
             if back:
                 self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
         self.hand = hand

@@ -56,14 +56,13 @@ def _change(stage: Stage, i: int, shin: Points, air: Reals) -> Points:
     leg = np.abs(stage.metres[:, ankle] - stage.metres[:, knee]) / stage.full_m[6 + i]
     with_shin = np.clip(leg / _CLEAR, 0.0, 1.0) * np.angle(shin)
     side = _from_the_side(stage, i)
-    turn = side * turn + (1 - side) * with_shin
+    turn = side * np.clip(turn, -_MOST, _MOST) + (1 - side) * with_shin
     in_air = trust * air
     if stage.anchor is not None:  # the reference itself: whatever its feet do there is their rest
         turn = turn - stage.anchor.number(turn * in_air)
         longer = longer - stage.anchor.number(longer * in_air)
-    turn = np.clip(turn, -_MOST, _MOST) * in_air
     length = np.clip(1.0 + longer * in_air, _SHORTEST, _LONGEST)
-    return np.asarray(length * np.exp(1j * turn))
+    return np.asarray(length * np.exp(1j * turn * in_air))
 
 
 def _as_it_stood(bones: Points, stood: Reals, trust: Reals, fps: float) -> Points:

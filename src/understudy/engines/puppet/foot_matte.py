@@ -30,7 +30,8 @@ LEAST_SHIN = 0.3
 FREE = 0.95  # about a foot's bone: there the matte may change
 ABOUT = 1.3  # beyond that: what tells the colours of floor and leg
 SURE = 0.1  # about the bone: certainly foot, where the matte is
-DEEP = 0.3  # within the matte: certainly foot
+# Within the matte and about the bone: certainly foot, not floor between two
+DEEP, DEEP_ABOUT = 0.3, 0.4
 SMOOTH = 0.05  # spikes and dents below that are the colours' noise
 SMALLEST_PX = 12.0  # a foot: below that there is nothing to correct
 LARGEST_PX = 300  # of the picture's part that is looked at
@@ -126,7 +127,8 @@ def _cut(rgb: NDArray[np.uint8], alpha: Floats, away: Floats, length: float) -> 
     free = away < FREE * length
     start = np.where(core, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     start[~free] = np.where(core[~free], cv2.GC_FGD, cv2.GC_BGD)
-    start[core & ((deep > DEEP * length) | ((away < SURE * length) & (alpha > 0.9)))] = cv2.GC_FGD
+    inner = (deep > DEEP * length) & (away < DEEP_ABOUT * length)
+    start[core & (inner | ((away < SURE * length) & (alpha > 0.9)))] = cv2.GC_FGD
     if not (start == cv2.GC_FGD).any() or not (start == cv2.GC_BGD).any():
         return None
     cv2.setRNGSeed(0)
