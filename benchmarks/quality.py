@@ -1,10 +1,11 @@
-"""Figures and contact sheets of the catalogue's pairs.
+"""Figures, contact sheets and crop sheets of the catalogue's pairs.
 
     python benchmarks/quality.py                         all pairs, into out/quality
     python benchmarks/quality.py S3 C1 --no-rest         some pairs, without the second render of a still clip
 
 Each output is made by ``understudy.animate`` in a process of its own, so that its time counts from the start of
-Python and its peak of memory is its own. ``figures.json``, ``figures.md`` and one sheet a pair come out.
+Python and its peak of memory is its own. ``figures.json``, ``figures.md`` and, for each pair, a contact sheet and a
+folder of crop sheets (face and hands at full size) come out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
         default=Path(os.environ.get("UNDERSTUDY_MEDIA") or ROOT.parent / "shared" / "media"),
     )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "quality")
-    parser.add_argument("--no-rest", action="store_true", help="leave out rest_psnr")
+    parser.add_argument("--no-rest", action="store_true", help="leave out rest_psnr and rest_face_psnr")
     chosen = parser.parse_args()
 
     from understudy.evaluation.command import evaluate_pairs

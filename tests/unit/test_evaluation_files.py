@@ -20,7 +20,7 @@ from understudy.evaluation.masks import Mask, grown
 from understudy.evaluation.pairs import Outcome, Pair, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.pixels import BEST_PSNR_DB, CameraWatch, PixelSums, Sample, psnr, ssim
 from understudy.evaluation.reference import is_frame_of, on_white
-from understudy.evaluation.rest import rest_figures
+from understudy.evaluation.rest import face_box, rest_figures
 from understudy.evaluation.samples import nearest, sample_times
 from understudy.evaluation.sheet import contact_sheet
 from understudy.evaluation.sound import sound_offset
@@ -237,6 +237,33 @@ def test_rest_psnr_renders_and_measures(picture: Path) -> None:
     assert found is not None
     assert found > 35
     assert rest_figures(picture, copy, tracker=lambda: FakeTracker([None])) == (None, None)
+
+
+def test_the_faces_box_is_the_mesh_grown_inside_the_picture() -> None:
+    mesh = np.zeros((468, 3), np.float32)
+    mesh[:, :2] = np.random.default_rng(1).uniform((20, 30), (60, 80), (468, 2))
+    mesh[:2, :2] = (20, 30), (60, 80)
+    picture = scene()
+    assert face_box(mesh, picture) == (slice(22, 88), slice(14, 66))
+    assert face_box(mesh - np.array([30, 0, 0], np.float32), picture) == (slice(22, 88), slice(0, 36))
+    assert face_box(mesh / 10, picture) is None
+    assert face_box(np.full_like(mesh, np.nan), picture) is None
+
+
+def test_a_spoilt_face_at_rest_is_told(picture: Path) -> None:
+    mesh = np.zeros((468, 3), np.float32)
+    mesh[:, :2] = np.random.default_rng(1).uniform((200, 200), (340, 340), (468, 2))  # at a height of 720
+    person = replace(person_at(270), face=mesh, face_score=1.0)
+
+    def spoilt(image: Path, video: Path, output: Path) -> None:
+        frame = scene()
+        frame[42:58, 42:54] = 0
+        write(output, [frame] * 12)
+
+    found = rest_figures(picture, spoilt, tracker=lambda: FakeTracker([person]))
+    assert found.rest_psnr is not None
+    assert found.rest_face_psnr is not None
+    assert found.rest_face_psnr < found.rest_psnr - 5
 
 
 def test_contact_sheet_shows_both(clip: Path, tmp_path: Path) -> None:
