@@ -263,7 +263,8 @@ def test_a_spoilt_face_at_rest_is_told(picture: Path) -> None:
     found = rest_figures(picture, spoilt, tracker=lambda: FakeTracker([person]))
     assert found.rest_psnr is not None
     assert found.rest_face_psnr is not None
-    assert found.rest_face_psnr < found.rest_psnr - 5
+    assert found.rest_face_psnr < found.rest_psnr - 3
+    assert found.rest_face_psnr < 12
 
 
 def test_contact_sheet_shows_both(clip: Path, tmp_path: Path) -> None:
