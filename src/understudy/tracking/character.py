@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.tracking.found_face import FoundFace
 from understudy.tracking.motion import Floats
 from understudy.tracking.tracker import Person
 
@@ -24,10 +25,13 @@ class Character:
     found_by: str
     shown: NDArray[np.bool_]  # (33,)
     silhouette: Floats  # (H, W) 0..1, a rough mask of the character
+    face: FoundFace | None = None
 
     def scaled(self, factor: float) -> Character:
         """The same character in a picture resized by ``factor``; the silhouette keeps its own size."""
         p = self.person
         return replace(
-            self, person=replace(p, body=p.body * factor, hands=p.hands * factor, face=p.face * factor)
+            self,
+            person=replace(p, body=p.body * factor, hands=p.hands * factor, face=p.face * factor),
+            face=None if self.face is None else self.face.scaled(factor),
         )

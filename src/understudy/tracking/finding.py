@@ -18,8 +18,10 @@ from understudy.errors import CharacterError
 from understudy.media.picture import Picture
 from understudy.tracking.answers import CREDIBLE, Answer, alike, best_of, settled
 from understudy.tracking.character import Character
+from understudy.tracking.face_finding import find_face
 from understudy.tracking.fit import Fit, best_fit
-from understudy.tracking.joints import read_joints
+from understudy.tracking.found_face import FaceHints
+from understudy.tracking.joints import read_face_hints, read_joints
 from understudy.tracking.judging import judge, pull_inside, shown_parts
 from understudy.tracking.legs import straightened
 from understudy.tracking.motion import BODY, Floats
@@ -49,7 +51,8 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
     shapes = silhouettes(picture)
     if joints is not None:
         person = read_joints(joints, picture.width, picture.height)
-        return _character(picture, person, "joints_file", shapes)
+        hints = read_face_hints(joints)
+        return _with_face(_character(picture, person, "joints_file", shapes), picture, tracker, hints)
     answer, answers = _ask(picture, tracker, shapes)
     fitted = None
     if answer is None:
@@ -59,9 +62,12 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
             seen = answers + _look_at_shapes(picture, tracker, shapes)
             answer = best_of(answers, seen) or best_of(seen)
     if answer is not None:
-        return _character(picture, _with_details(answer, picture, tracker), answer.found_by, shapes)
+        person = _with_details(answer, picture, tracker)
+        return _with_face(_character(picture, person, answer.found_by, shapes), picture, tracker)
     if fitted is not None:
-        return _character(picture, _person_of(fitted), "silhouette", [fitted.silhouette])
+        person = _person_of(fitted)
+        found = _character(picture, person, "silhouette", [fitted.silhouette])
+        return _with_face(found, picture, tracker)
     raise CharacterError(
         "character_not_found",
         "No person, drawing or creature that can be animated was found in the reference image.",
@@ -149,6 +155,12 @@ def _character(picture: Picture, person: Person, found_by: str, shapes: list[Sil
         person = replace(person, body=straightened(pull_inside(person, rough)))
     shown = shown_parts(person, rough)
     return Character(person, found_by, shown, rough)
+
+
+def _with_face(
+    character: Character, picture: Picture, tracker: Tracker, hints: FaceHints | None = None
+) -> Character:
+    return replace(character, face=find_face(picture, character.silhouette, character.person, tracker, hints))
 
 
 def _rough_mask(picture: Picture, person: Person, shapes: list[Silhouette]) -> Floats:

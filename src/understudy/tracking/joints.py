@@ -15,8 +15,9 @@ x right, y down)::
 
 Left and right are the character's own. The thirteen above are required, but ``head_top`` may stand for ``nose``.
 Any other landmark of BlazePose may be added by its name (`template.NAMES`: eyes, ears, mouth, fingers, heels,
-``left_foot_index``...); what is missing is placed by proportion. A joint that the picture's edge cuts off may lie
-outside the picture, by at most the picture's own size; it is not animated.
+``left_foot_index``...); what is missing is placed by proportion. ``left_eye`` and ``right_eye`` together settle where
+the face is, ``mouth_left`` and ``mouth_right`` its mouth, ``chin`` its lower end. A joint that the picture's edge cuts
+off may lie outside the picture, by at most the picture's own size; it is not animated.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import RequestError
+from understudy.tracking.found_face import FaceHints
 from understudy.tracking.motion import BODY, Floats
 from understudy.tracking.template import INDEX, NAMES, complete, world_from
 from understudy.tracking.tracker import Person, nobody
@@ -42,6 +44,7 @@ REQUIRED = (
         for side in ("left", "right")
     ),
 )
+BESIDE = ("head_top", "chin")  # names that no landmark has
 _EXAMPLE = 'Give a JSON object of landmark names and pixel places, such as {"nose": [412, 188], ...}.'
 
 
@@ -56,6 +59,7 @@ def read_joints(path: Path, width: int, height: int) -> Person:
         neck = (np.add(given["left_shoulder"], given["right_shoulder"])) / 2
         x, y = np.asarray(top) + 0.55 * (neck - np.asarray(top))
         given["nose"] = (float(x), float(y))
+    given.pop("chin", None)
     missing = [name for name in REQUIRED if name not in given]
     if missing:
         raise RequestError(
@@ -93,6 +97,27 @@ def read_joints(path: Path, width: int, height: int) -> Person:
     return replace(nobody(), body=body, visibility=visibility, world=world_from(body))
 
 
+def read_face_hints(path: Path) -> FaceHints:
+    """What a joints file tells of the face: both eyes, both corners of the mouth, the chin, where it has them.
+
+    Raises RequestError as `read_joints`.
+    """
+    given = _places(path)
+
+    def both(*names: str) -> Floats | None:
+        if not all(name in given for name in names):
+            return None
+        places = np.array([given[name] for name in names], np.float32)
+        return places[np.argsort(places[:, 0], kind="stable")]
+
+    chin = both("chin")
+    return FaceHints(
+        eyes=both("left_eye", "right_eye"),
+        mouth=both("mouth_left", "mouth_right"),
+        chin=None if chin is None else chin[0],
+    )
+
+
 def _places(path: Path) -> dict[str, tuple[float, float]]:
     """The checked content of the file: known names, two finite numbers each."""
     try:
@@ -107,8 +132,9 @@ def _places(path: Path) -> dict[str, tuple[float, float]]:
         raise _unreadable(path, "it is not a JSON object")
     places: dict[str, tuple[float, float]] = {}
     for name, place in content.items():
-        if name not in INDEX and name != "head_top":
-            raise _unreadable(path, f"{name[:40]!r} is no landmark; known are head_top, {', '.join(NAMES)}")
+        if name not in INDEX and name not in BESIDE:
+            known = ", ".join((*BESIDE, *NAMES))
+            raise _unreadable(path, f"{name[:40]!r} is no landmark; known are {known}")
         if not isinstance(place, list) or len(place) != 2 or not all(_is_number(v) for v in place):
             raise _unreadable(path, f"the place of {name} is not two numbers [x, y]")
         places[name] = (float(place[0]), float(place[1]))

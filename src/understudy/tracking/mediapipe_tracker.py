@@ -117,6 +117,10 @@ class MediaPipeTracker:
             return self._found(picture, self._body.look(picture, Region(x, y, side, 0.0), mask=mask))
         return self._found(picture, self._settled(picture, again, mask=mask))
 
+    def face_at(self, picture: Frame, region: Region) -> tuple[Floats, float]:
+        """The face (468, 3) that the network sees in a square of a single picture, and its score, however low."""
+        return self._face.at(picture, region)
+
     def _found(self, picture: Frame, again: Body) -> Person:
         self.restart()
         person = self._person(picture, again)

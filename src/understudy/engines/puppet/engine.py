@@ -137,12 +137,16 @@ def _face(rig: Rig, character: Character) -> FaceRig | None:
     layer = _trunk_in_picture(rig).astype(np.float32)
     alpha = np.maximum(layer[..., 3:], 1)
     straight = np.concatenate([np.minimum(layer[..., :3] * 255 / alpha, 255), layer[..., 3:]], axis=2)
-    return FaceRig.build(np.rint(straight).astype(np.uint8), _mesh(character), character.person.body)
+    return FaceRig.build(
+        np.rint(straight).astype(np.uint8), _mesh(character), character.person.body, character.face
+    )
 
 
 def _head(rig: Rig, character: Character) -> HeadRelief | None:
-    """The head as a volume that turns."""
-    return HeadRelief.build(_mesh(character), _trunk_in_picture(rig)[..., 3].astype(np.float32) / 255)
+    """The head as a volume that turns, where its face was found or its landmarks."""
+    alpha = _trunk_in_picture(rig)[..., 3].astype(np.float32) / 255
+    joints = None if character.found_by == "silhouette" else character.person.body[:, :2]
+    return HeadRelief.build(_mesh(character), joints, alpha)
 
 
 def _trunk_in_picture(rig: Rig) -> NDArray[np.uint8]:
@@ -163,6 +167,8 @@ def _masked(character: Character) -> Person:
 
 def _mesh(character: Character) -> Floats | None:
     """The character's face mesh, where it can be believed."""
+    if character.face is not None:
+        return character.face.mesh
     person = character.person
     return person.face if person.face_score >= SURE_FACE and np.isfinite(person.face).all() else None
 

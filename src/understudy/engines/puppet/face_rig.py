@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import nearest
+from understudy.engines.puppet.drawn_eye import DrawnEye
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.eyes import find_eyes
 from understudy.engines.puppet.gaze import Gaze
@@ -19,6 +20,7 @@ from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import INNER_LINES, SKIN, places
 from understudy.engines.puppet.skin_sheets import SkinSheets
+from understudy.tracking.found_face import FoundFace
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
@@ -42,7 +44,7 @@ class FaceRig:
     frame: FaceFrame
     sheets: SkinSheets
     mouth: Mouth | None
-    lids: tuple[Lid | None, Lid | None]
+    lids: tuple[Lid | DrawnEye | None, Lid | DrawnEye | None]
     irises: tuple[Gaze | None, Gaze | None]
 
     @classmethod
@@ -51,10 +53,12 @@ class FaceRig:
         texture_rgba: NDArray[np.uint8] | Floats,
         mesh: Floats | None,
         body: Floats | None,
+        found: FoundFace | None = None,
     ) -> FaceRig | None:
         """Make the rig from the head's layer ``(H, W, 4)`` (straight colours) and its landmarks in the same pixels.
 
-        None where there is no face that could move without harm.
+        ``found`` tells what of the mesh was seen: the rest does not move. None where there is no face that could
+        move without harm.
         """
         if mesh is None or not np.isfinite(mesh).all():
             return None
@@ -71,9 +75,7 @@ class FaceRig:
         margin = lattice.margin(0.15 * frame.span)
         inner = FaceFrame(frame.origin - corner, frame.along, frame.span)
         local = _shifted(mesh, -corner)
-        lips = Lips.find(texture, local, inner)
-        eyes = find_eyes(texture, local, inner, trusted=lips is not None)
-        lips = lips or find_drawn_mouth(texture, local, inner)
+        lips, lids, irises = _parts(texture, local, inner, found)
         sheets = SkinSheets.build(lips, mesh, frame, lattice, margin)
         mouth = None if lips is None else Mouth.build(lips, texture, mesh, frame, lattice)
         return cls(
@@ -85,8 +87,8 @@ class FaceRig:
             frame=frame,
             sheets=sheets,
             mouth=mouth,
-            lids=Lid.pair(eyes, texture, inner),
-            irises=Gaze.pair(eyes, texture, local, inner),
+            lids=lids,
+            irises=irises,
         )
 
     def draw(self, look: Look) -> Bytes:
@@ -129,6 +131,24 @@ class FaceRig:
             return none, none, None
         skin = self.sheets.parted(np.array(look.skin, np.float32).reshape(len(SKIN), 2))
         return *self.sheets.moved(self.frame.turn(*skin.T)), skin
+
+
+def _parts(
+    texture: Bytes, mesh: Floats, frame: FaceFrame, found: FoundFace | None
+) -> tuple[Lips | None, tuple[Lid | DrawnEye | None, Lid | DrawnEye | None], tuple[Gaze | None, Gaze | None]]:
+    """Lips, lids and irises of the face; ``mesh`` and ``frame`` are in the texture's own pixels."""
+    if found is None or found.human:
+        lips = Lips.find(texture, mesh, frame)
+        eyes = find_eyes(texture, mesh, frame, trusted=lips is not None)
+        lips = lips or find_drawn_mouth(texture, mesh, frame)
+        return lips, Lid.pair(eyes, texture, frame), Gaze.pair(eyes, texture, mesh, frame)
+    lips = find_drawn_mouth(texture, mesh, frame) if found.mouth else None
+    if not found.drawn:
+        eyes = find_eyes(texture, mesh, frame)
+        if eyes[0] is not None and eyes[1] is not None:
+            return lips, Lid.pair(eyes, texture, frame), Gaze.pair(eyes, texture, mesh, frame)
+    left, right = (DrawnEye.build(texture, mesh, frame, side) for side in (0, 1))
+    return lips, (left, right), (None, None)
 
 
 def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:
