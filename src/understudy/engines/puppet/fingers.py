@@ -47,22 +47,21 @@ def fingers(hand: PerformerHand, own: Points, palm: Points, anchor: Anchor | Non
     """The whole hand (T, 21) in the palm's frame: ``palm`` (T, 21) with every finger put on its knuckle.
 
     ``palm`` is the character's hand stiff, as wide and long as the palm is shown; ``own`` (21,) its hand in the
-    reference image, about the wrist. ``hand.weight`` 0 leaves the hand stiff.
+    reference image, about the wrist. ``hand.weight`` 0 leaves the hand stiff. ``anchor`` is the hand's own.
     """
     rest = (own[ENDS] - own[STARTS]) / unit(np.asarray(axis(own)))
     seen = (hand.points[:, ENDS] - hand.points[:, STARTS]) / unit(hand.along)[:, None]
     stiff = palm[:, ENDS] - palm[:, STARTS]
     if hand.seen.sum() < 3:
         return palm
-    known = anchor if anchor is not None and anchor.number(hand.weight) > 0.9 else None
-    at = known.weights @ seen if known is not None else None
+    at = anchor.weights @ seen if anchor is not None else None
 
     lengths = np.abs(seen)
     full = np.maximum(np.quantile(lengths[hand.seen], 0.9, axis=0), _USUAL_SHARE * _USUAL * hand.palm_m)
     share = blur(np.minimum(lengths / full, 1.0), hand.fps, 0.03)
     own_full = np.maximum(np.abs(rest), full / hand.palm_m * abs(axis(own)))
     shown = np.clip(np.abs(rest) / np.maximum(own_full, 1e-6), 0.0, 1.0)
-    reference = known.weights @ share if known is not None else shown
+    reference = anchor.weights @ share if anchor is not None else shown
     stretch = np.clip(share / np.maximum(reference, _LEAST_SHARE), SHORTEST, LONGEST)
 
     weight = hand.weight[:, None]

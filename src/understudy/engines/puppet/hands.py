@@ -10,7 +10,7 @@ from understudy.engines.puppet import wrist as wrists
 from understudy.engines.puppet.bone import fill
 from understudy.engines.puppet.fingers import directions, fingers
 from understudy.engines.puppet.palm import axis, palm
-from understudy.engines.puppet.performer_hand import PerformerHand, performer_hand
+from understudy.engines.puppet.performer_hand import PerformerHand, hand_anchor, performer_hand
 from understudy.engines.puppet.skeleton import (
     ELBOWS,
     FINGERS,
@@ -61,13 +61,14 @@ def hand(stage: Stage, side: int, forearm_turn: Points) -> Hand:
     performed = performer_hand(stage, side)
     base = complex(unit(np.asarray(axis(own_points))))
     turn = _turn(stage, side, performed, base, own_fingers, forearm_turn)
-    shape = palm(performed, own_points, stage.anchor)
+    anchor = hand_anchor(performed, stage.anchor)
+    shape = palm(performed, own_points, anchor)
 
     def stiff(points: Points) -> Points:
         local = points / base
         return np.asarray(shape.length[:, None] * local.real + 1j * shape.width[:, None] * local.imag)
 
-    whole = fingers(performed, own_points, stiff(own_points), stage.anchor)
+    whole = fingers(performed, own_points, stiff(own_points), anchor)
     lead = (base * turn)[:, None]
     return Hand(lead * stiff(own_fingers), lead * whole, performed.weight)
 
@@ -102,8 +103,8 @@ def _turn(
     body_bend = wrists.stiff(body_bend, trust, fps)
     body_bend = fill(body_bend.astype(np.complex128), trust, own_bend, fps).real
 
-    known = anchor is not None and anchor.number(weight) > 0.9
-    at_anchor = np.array([anchor.point(performed.along)]) if anchor is not None and known else None
+    its_own = hand_anchor(performed, anchor)
+    at_anchor = np.array([its_own.point(performed.along)]) if its_own is not None else None
     led = directions(performed.along[:, None], np.array([base]), at_anchor)[:, 0]
     bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown)
     bend = weight * bend + (1 - weight) * body_bend

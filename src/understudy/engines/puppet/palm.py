@@ -33,16 +33,16 @@ def axis(points: Points) -> complex:
 
 
 def palm(hand: PerformerHand, own: Points, anchor: Anchor | None) -> Palm:
-    """The palm of ``hand`` on the character's ``own`` (21,), eased to the reference's where it is not seen."""
+    """The palm of ``hand`` on the character's ``own`` (21,), eased to the reference's where it is not seen; ``anchor``
+    is the hand's own."""
     along = hand.along
     across = ((hand.points[:, 5] - hand.points[:, 17]) / unit(along)).imag
     own_across = float(((own[5] - own[17]) / unit(np.asarray(axis(own)))).imag)
-    known = anchor is not None and anchor.number(hand.weight) > 0.9
     side = _side(across, hand) * (1.0 if own_across >= 0 else -1.0)
-    if anchor is not None and known:
+    if anchor is not None:
         side = side * (1.0 if side[anchor.frame] >= 0 else -1.0)
-    length = _share(np.abs(along), hand, anchor if known else None)
-    width = _share(np.abs(across), hand, anchor if known else None) * side
+    length = _share(np.abs(along), hand, anchor)
+    width = _share(np.abs(across), hand, anchor) * side
     return Palm(1 + hand.weight * (length - 1), 1 + hand.weight * (width - 1))
 
 

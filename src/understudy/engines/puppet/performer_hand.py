@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.anchor import Anchor
 from understudy.engines.puppet.skeleton import Points, Reals, blur, plane, smooth, step
 from understudy.engines.puppet.stage import Stage
 
 KNUCKLES = (5, 9, 13, 17)
-_RAMP_S = 0.2  # a hand that is found or lost comes and goes within this
+_RAMP_S = 0.25  # a hand that is found or lost comes and goes within this
 _GAP_S, _GLIMPSE_S = 0.3, 0.15
 # Pixels of the driving video from wrist to knuckles: below the first fingers are noise, from the second on they are
 # seen well.
@@ -20,6 +21,8 @@ _SMALL_PX = (8.0, 22.0)
 # Palm lengths that a hand moves or changes its shape within 1/30 s: from the second on it is a blur.
 _FAST = (0.35, 1.0)
 _BLURRED = 0.15  # what a blurred frame counts beside a sharp one
+_SEEN = 0.9  # weight from which a hand tells how the reference's own frame shows it
+_SAME = 0.06  # palm lengths within which a hand that is held still stays
 _SHARP_S, _BLURRED_S = 0.022, 0.09  # sigma over which a sharp and a blurred frame are averaged
 
 
@@ -45,6 +48,17 @@ class PerformerHand:
         """The palm's full length in metres: the longest that is seen for long."""
         seen = np.abs(self.along[self.seen])
         return max(float(np.quantile(seen, 0.85)), 0.02) if len(seen) else 0.08
+
+
+def hand_anchor(hand: PerformerHand, anchor: Anchor | None) -> Anchor | None:
+    """The anchor with those of its frames alone in which this hand is as in the best one, or None where it is not
+    seen there: a body that stands still may talk with its hands."""
+    if anchor is None or hand.weight[anchor.frame] < _SEEN:
+        return None
+    away = np.abs(hand.points - hand.points[anchor.frame]).mean(axis=1)
+    weights = anchor.weights * (away < _SAME * hand.palm_m) * (hand.weight > _SEEN)
+    weights[anchor.frame] = max(weights[anchor.frame], 1e-6)
+    return replace(anchor, weights=weights / weights.sum())
 
 
 def performer_hand(stage: Stage, side: int) -> PerformerHand:
@@ -107,7 +121,7 @@ def _interpolated(values: Reals, known: NDArray[np.bool_]) -> Reals:
 
 
 def _ramped(seen: NDArray[np.bool_], fps: float) -> Reals:
-    """Weight (T,) that rises over 0.2 s after a hand is found, and falls as long before it is lost."""
+    """Weight (T,) that rises over 0.25 s after a hand is found, and falls as long before it is lost."""
     if seen.all():
         return np.ones(len(seen))
     lost = np.flatnonzero(~seen)
