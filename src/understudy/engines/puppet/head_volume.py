@@ -1,0 +1,126 @@
+"""The head's volume over a coarse lattice: the face's own depth, gone on with to hair, ears and neck."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from understudy.engines.puppet.head_solid import HeadSolid
+from understudy.engines.puppet.relief import Lattice
+from understudy.tracking.motion import Floats
+
+# Lengths over the distance of the outer eye corners
+NODES = 12  # of the lattice
+NECK = 0.55  # below the chin: nothing turns any more
+BEYOND = (2.6, 3.4)  # to the sides and above the eyes: so far hair and hats belong to the head
+MARGIN = 0.5  # beside the head, where the turn eases to nothing
+RIM = 0.1  # the outline's depth: before the axis on top of the head, behind it at the sides
+STEPS_PX = (4, 16)  # least and largest steps of the lattice
+STEEP, STEEPEST = 1.3, 2.0  # slopes of depth over way: as they are up to the first, then eased to the second
+# Weights against the landmarks', per node
+STIFF = 0.25  # of the plate
+RIM_HOLD = 0.05  # of the outline's depth
+STILL_HOLD, EDGE_HOLD = 1.0, 10.0  # of what stands still below the neck, and at the lattice's edges
+HOLD = 0.1  # of the landmarks themselves, where the slopes are eased
+
+
+def lattice_about(solid: HeadSolid, alpha: Floats) -> Lattice | None:
+    """About the head: as far as the figure reaches beside and above the face, and the neck."""
+    frame, chin, (height, width) = solid.frame, solid.chin, alpha.shape
+    span, face = frame.span, frame.into(solid.picture)
+    low, high = face.min(axis=0), face.max(axis=0)
+    ys, xs = np.mgrid[0:height:4, 0:width:4].astype(np.float32)
+    uv = frame.into(np.stack([xs, ys], axis=-1))
+    inside = (alpha[::4, ::4] > 0.1) & (uv[..., 1] < chin) & (uv[..., 1] > -BEYOND[1] * span)
+    inside &= np.abs(uv[..., 0] - (low[0] + high[0]) / 2) < BEYOND[0] * span
+    if not inside.any():
+        return None
+    near = uv[inside]
+    aside = MARGIN * span
+    left, right = min(near[:, 0].min(), low[0]) - aside, max(near[:, 0].max(), high[0]) + aside
+    top, bottom = min(near[:, 1].min(), low[1]) - aside, chin + (NECK + MARGIN) * span
+    corners = frame.turn(np.array([left, right, left, right]), np.array([top, top, bottom, bottom]))
+    corners = corners + frame.origin
+    x0, y0 = np.floor(corners.min(axis=0)).astype(int)
+    x1, y1 = np.ceil(corners.max(axis=0)).astype(int)
+    step = int(np.clip(round(span / NODES), *STEPS_PX))
+    return Lattice(int(x0), int(y0), step, -(-int(x1 - x0) // step), -(-int(y1 - y0) // step))
+
+
+def seen(alpha: Floats, lattice: Lattice) -> Floats:
+    """(rows, columns) alpha at the nodes, 0 beyond the picture."""
+    found = cv2.remap(alpha.astype(np.float32), lattice.nodes(), None, cv2.INTER_LINEAR, borderValue=0)
+    return np.asarray(found, np.float32)
+
+
+def volume_of(solid: HeadSolid, alpha: Floats, lattice: Lattice) -> Floats:
+    """(rows, columns, 3) places from the axis: the smoothest ones near the solid's on the face."""
+    frame, span = solid.frame, solid.frame.span
+    rows, columns = lattice.rows, lattice.columns
+    corner = np.array([lattice.x0, lattice.y0], np.float32)
+    data = _splat((solid.picture - corner + 0.5) / lattice.step - 0.5, rows, columns)
+    wide, tall = np.ptp(frame.into(solid.picture), axis=0)
+    per_node = len(solid.picture) / max(float(wide * tall) / lattice.step**2, 1.0)
+
+    nodes = frame.into(lattice.nodes())
+    offset = nodes - solid.axis
+    away = np.hypot(offset[..., 0], offset[..., 1])
+    up = np.clip(-offset[..., 1] / np.maximum(away, 1e-3), 0, 1)
+    rim = RIM * span * (2 * up**2 - 1)
+    pinned, values = np.zeros((rows, columns)), np.zeros((rows, columns, 3))
+    pinned[seen(alpha, lattice) < 0.1] = RIM_HOLD
+    values[..., 2] = rim
+    below = nodes[..., 1] > solid.chin + NECK * span
+    pinned[below] = STILL_HOLD
+    values[below] = 0
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        pinned[edge], values[edge] = EDGE_HOLD, 0.0
+    # What lies on the face keeps the mesh's places.
+    own = np.asarray(data.sum(axis=0)).reshape(rows, columns)
+    face = cv2.dilate((own > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    pinned[face] = 0
+
+    fit, wanted = (data.T @ data) / per_node, (data.T @ solid.places) / per_node
+    fit, wanted = fit + sparse.diags(pinned.ravel()), wanted + (pinned[..., None] * values).reshape(-1, 3)
+    right, down = _differences(rows, columns)
+    slopes = right.T @ right + down.T @ down
+    volume = splu((fit + STIFF * (slopes @ slopes)).tocsc()).solve(wanted)
+
+    # Once more with the depth's slopes eased to what can be turned without folding.
+    depth = volume[:, 2] / lattice.step
+    a, b = right @ depth, down @ depth
+    slope = np.hypot(a, b)
+    rest = STEEPEST - STEEP
+    eased = np.where(slope > STEEP, STEEP + rest * np.tanh((slope - STEEP) / rest), slope)
+    share = lattice.step * eased / np.maximum(slope, 1e-6)
+    wished = right.T @ (share * a) + down.T @ (share * b)
+    volume[:, 2] = splu((HOLD * fit + slopes).tocsc()).solve(HOLD * wanted[:, 2] + wished)
+    return np.asarray(volume.reshape(rows, columns, 3), np.float32)
+
+
+def _splat(at: Floats, rows: int, columns: int) -> sparse.csr_matrix:
+    """(N, rows * columns) bilinear weights of the nodes about each place."""
+    x, y = np.clip(at[:, 0], 0, columns - 1.001), np.clip(at[:, 1], 0, rows - 1.001)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = x - left, y - top
+    node = top * columns + left
+    places = np.stack([node, node + 1, node + columns, node + columns + 1])
+    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
+    which = np.broadcast_to(np.arange(len(at)), places.shape)
+    return sparse.csr_matrix(
+        (weights.ravel(), (which.ravel(), places.ravel())), shape=(len(at), rows * columns)
+    )
+
+
+def _differences(rows: int, columns: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """From each node to the next one to the right and below; 0 for the last ones."""
+    nodes = np.arange(rows * columns).reshape(rows, columns)
+
+    def between(start: np.ndarray, stop: np.ndarray) -> sparse.csr_matrix:
+        ones = np.ones(start.size)
+        places = np.r_[start.ravel(), start.ravel()], np.r_[start.ravel(), stop.ravel()]
+        return sparse.csr_matrix((np.r_[-ones, ones], places), shape=(nodes.size, nodes.size))
+
+    return between(nodes[:, :-1], nodes[:, 1:]), between(nodes[:-1], nodes[1:])
