@@ -10,7 +10,7 @@ from understudy.tracking.hand_check import palm_span
 from understudy.tracking.motion import Floats
 
 GLIMPSE_S = 0.15
-MISSED_S = 0.15  # a hand that is not found for less goes on
+MISSED_S = 0.27  # a hand that is not found for less goes on
 # In palm spans: what a hand may change in shape within 1/30 s. Fast ones that turn over change by 0.8.
 JUMP, JUMP_S = 1.0, 1 / 30
 
