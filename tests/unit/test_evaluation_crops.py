@@ -87,6 +87,17 @@ def test_a_body_that_is_never_found_gives_no_sheet(clip: Clip, tmp_path: Path) -
     assert not places((clip, nobody, 0.0), "face").found.any()
 
 
+def test_pages_of_an_earlier_run_do_not_stay(clip: Clip, tmp_path: Path) -> None:
+    others = [
+        tmp_path / name for name in ("left-hand-1.png", "left-hand-2.png", "face-1.png", "face-of-mine.png")
+    ]
+    for path in others:
+        path.write_bytes(b"old")
+    motion = following()
+    crop_sheets((clip, motion, 0.0), (clip, motion, 0.0), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["face-of-mine.png", "left-hand-1.png"]
+
+
 def test_a_gap_is_crossed_in_a_straight_line(clip: Clip) -> None:
     motion = following()
     hands, body = motion.hands.copy(), motion.body.copy()

@@ -16,7 +16,7 @@ from understudy.evaluation.hands import MIDDLE, WRIST, palm_size
 from understudy.evaluation.samples import RATE_HZ, sampled
 from understudy.evaluation.sheet import INK, PAPER
 from understudy.media.clip import Clip
-from understudy.media.whole_file import make_folder, write_whole
+from understudy.media.whole_file import make_folder, unwritable, write_whole
 from understudy.tracking.face import EYES, EYES_TO_CHIN, MOUTH
 from understudy.tracking.hands import FROM_BODY
 from understudy.tracking.motion import Floats, Motion
@@ -25,7 +25,7 @@ from understudy.tracking.tracker import Frame
 EVERY = 10  # frames of the output from one cell to the next
 MOST_CELLS = 120  # of one part; more are spread evenly over the frames
 PAGE_WIDTH_PX, PAGE_HEIGHT_PX = 1500, 1200  # what can be seen at once without much shrinking
-SMALLEST_PX, TINY_PX, LARGEST_PX = 16, 96, 640  # of a crop
+SMALLEST_PX, TINY_PX, LARGEST_PX = 16, 96, 1080  # of a crop
 ENLARGED_AT_MOST = 4
 FULL_SIZE_PX = 1080  # the short side at which larger videos are read
 GAP_PX = 4
@@ -71,9 +71,11 @@ def crop_sheets(driving: Video, output: Video, folder: Path, *, every: int = EVE
 
     A cell for each ``every`` frames of the output: the performer's crop above, the character's below, neither shrunk.
     A tiny one is enlarged. A page fits a screen where the crops do; a part that is found in neither video has none.
-    Both videos are streamed, one page of each part is held. Raises ClipError and RequestError (`output_unwritable`).
+    Pages of an earlier run are replaced. Both videos are streamed, one page of each part is held. Raises ClipError and
+    RequestError (`output_unwritable`).
     """
     make_folder(folder)
+    _clear(folder)
     fps = float(output[0].fps)
     seconds = min(len(driving[1]) / RATE_HZ, output[0].duration_s)
     numbers = frame_numbers(max(1, int(seconds * fps)), every)
@@ -180,6 +182,19 @@ class Pages:
             cv2.putText(
                 self._page, text, (left, top), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, width, cv2.LINE_AA
             )
+
+
+def _clear(folder: Path) -> None:
+    """Away with the pages of an earlier run, which may have had more."""
+    for name in PARTS:
+        for number in count(1):
+            path = folder / f"{name}-{number}.png"
+            if not path.exists():
+                break
+            try:
+                path.unlink()
+            except OSError as error:
+                raise unwritable(path, error) from error
 
 
 def _height(clip: Clip) -> int:
