@@ -18,6 +18,7 @@ BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
 FOREIGN = 14.0  # difference in hue (a, b of Lab) to the cheek, below an eye, at which it is still the eye
 LONGER = 0.22  # of the eye's width: how far beyond the mesh's corners an eye may go on
 SHOWN = 0.3  # of that length: eyeball, the rest is lids
+DARK = 0.3  # lightness of an eye over that of the cheeks
 COVERED = 14.0  # range of lightness (of 100) in an eye below which it is covered, shut or too dark to move
 
 
@@ -48,25 +49,23 @@ def find_eyes(
     ``mesh`` and ``frame`` are in the texture's own pixels. The mesh puts human eyes into drawings whose eyes are
     larger: where the picture goes on looking like eye below both of the mesh's eyes and then ends at an edge, the
     eyes grow to that edge. A mesh that is not ``trusted`` (its mouth lay on bare skin) counts only there. Then the
-    upper line is moved to the dark line of the lashes. Both eyes are asked together: one alone is easily led astray
-    by a pupil, a fold or a strand of hair.
+    lines are moved to where the picture has the eye's lower edge, its ends and the dark line of the lashes. Both eyes
+    are asked together: one alone is easily led astray by a pupil, a fold or a strand of hair.
     """
     lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     lab = cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5))
-    fitted = False
     eyes = tuple(_from_mesh(mesh, side, frame) for side in (0, 1))
     if min(e.width for e in eyes) < 5.0 or min(e.tall for e in eyes) < 1.2:
         return None, None
     ranges = [_lightness_range(lab, e, frame) for e in eyes]
-    if sum(ranges) / 2 < COVERED:
+    if sum(ranges) / 2 < COVERED or _in_the_dark(lab, eyes, frame):
         return None, None
     grown = [_growth(lab, e, frame) for e in eyes]
     if all(g is not None for g in grown) and min(ranges) > 18.0:
         eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
-        fitted = True
     elif not trusted or sum(_foreign_below(lab, e, frame) for e in eyes) / 2 > FOREIGN:
         return None, None
-    if not fitted:
+    else:
         deeper = _lower_offset(lab, eyes, frame)
         eyes = _lengthened(lab, tuple(_deepened(e, deeper) for e in eyes), frame)
     offset = _lash_offset(lab[..., 0], eyes, frame)
@@ -109,6 +108,16 @@ def _cheek(lab: Floats, eye: Eye, frame: FaceFrame) -> Floats:
     v = centre + np.linspace(0.30, 0.38, 7, dtype=np.float32)[:, None] * frame.span
     seen = _look(lab, frame, eye.u[core], np.broadcast_to(v, (7, len(eye.u[core]))))
     return np.asarray(np.median(seen.reshape(-1, 3), axis=0), np.float32)
+
+
+def _in_the_dark(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> bool:
+    """Whether even the lightest parts of both eyes are far darker than the cheeks: sunglasses, deep shade."""
+    light = []
+    for eye in eyes:
+        core, depth = _core(eye), np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
+        inside = _look(lab, frame, eye.u[core], eye.upper[core] + depth * (eye.lower - eye.upper)[core])
+        light.append(float(np.quantile(inside[..., 0], 0.85)))
+    return sum(light) / 2 < DARK * max(float(_cheek(lab, eye, frame)[0]) for eye in eyes)
 
 
 def _foreign_below(lab: Floats, eye: Eye, frame: FaceFrame) -> float:

@@ -47,6 +47,12 @@ def lid_colours(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     return np.asarray(COMMON * whole + (1.0 - COMMON) * blurred, np.float32)
 
 
+def skin_below(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
+    """(3,) the usual colour just under the eye."""
+    under = _look(texture, frame, eye.u, eye.lower + np.linspace(0.5, 1.0, 5)[:, None] * eye.tall)
+    return np.asarray(np.median(under.reshape(-1, 3), axis=0), np.float32)
+
+
 def skin_above(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     """(N,) pixels of skin above the eye's upper line that may move: up to the brow, glasses or hair."""
     room = np.maximum(eye.upper - eye.brow, 1.0)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.eyes import Eye
-from understudy.engines.puppet.lid_skin import lash_thickness, lid_colours, skin_above
+from understudy.engines.puppet.lid_skin import lash_thickness, lid_colours, skin_above, skin_below
 from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
 from understudy.tracking.motion import Floats
 
@@ -28,6 +28,7 @@ BULGE, OVERHANG, CORNERS = (
     0.09,
     0.05,
 )  # light on a lid over the eyeball: its middle, its lower edge, its ends
+HAIR = 110.0  # difference (RGB) of what is above and below an eye, by which it is under hair
 LINE, SHADE = 0.85, 0.16  # how dark the line of closed lashes is; what it casts on the eye
 
 
@@ -86,6 +87,8 @@ class Lid:
         room = np.interp(u, eye.u, skin_above(texture, eye, frame))
         fold = np.minimum(np.clip(0.45 * room, FOLD[0] * tall, FOLD[1] * tall), 0.5 * room)
         colours = lid_colours(texture, eye, frame)
+        if float(np.median(np.linalg.norm(colours - skin_below(texture, eye, frame), axis=-1))) > HAIR:
+            return None
         plain = [np.interp(u, eye.u, colours[:, channel]) for channel in range(3)]
         near = (np.abs(uv[..., 1] - top) < 0.15 * tall + 1) & (opening > 0.4 * tall)
         part = texture[y0:y1, x0:x1, :3][near]
