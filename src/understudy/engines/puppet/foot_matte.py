@@ -203,7 +203,8 @@ def _better(before: Mask, after: Mask, edges: Floats, free: Mask) -> Mask:
                 good |= would_be > CLEAR
             else:
                 inner = cv2.erode(mine.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-                good &= was < CLEAR and (not inner.any() or float(edges[part][inner].mean()) < CALM)
+                good &= was < CLEAR
+                good &= not inner.any() or float(edges[part][inner].mean()) < CALM
             if good:
                 result[part][mine] = adds
     return _joined(result, before)

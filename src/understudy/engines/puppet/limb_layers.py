@@ -32,6 +32,7 @@ LEG_ROOT = 0.95
 WHOLE_HAND = 0.95  # share from which on a pixel near the wrist is the hand's alone
 # Pixels that a limb takes along beyond its cut, from the trunk and from the other leg.
 ARM_EDGE, LEG_EDGE = 2, 3
+FOOT_EDGE = 1  # shoes have edges of their own: more of the other's would ride along
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,10 @@ def rig_limb(
         beside &= np.isin(body.labels, legs) | (body.behind != NOTHING)
     zone = mine | hidden | root | beside
     nearest = _nearest_segment(zone, line)
+    if not corridor.limb.arm:
+        spare = beside & (nearest == 2) & ~grown(mine & core, FOOT_EDGE)
+        zone &= ~spare
+        nearest[spare] = -1
     bones = np.diff(line, axis=0)
     made = corridor.limb.arm and foreshortened(bones)
     seen = colours
