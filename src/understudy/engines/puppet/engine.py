@@ -107,7 +107,7 @@ class PuppetEngine:
         limbs = tuple(limb.limb for limb in rig.limbs)
         order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
         living = puppet.face is not None or puppet.head is not None
-        looks = expressions(motion, _mesh(character)) if living else None
+        looks = expressions(motion, _mesh(character), human=_human(character)) if living else None
         frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
         return Performance(
             rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)
@@ -146,7 +146,7 @@ def _head(rig: Rig, character: Character) -> HeadRelief | None:
     """The head as a volume that turns, where its face was found or its landmarks."""
     alpha = _trunk_in_picture(rig)[..., 3].astype(np.float32) / 255
     joints = None if character.found_by == "silhouette" else character.person.body[:, :2]
-    return HeadRelief.build(_mesh(character), joints, alpha)
+    return HeadRelief.build(_mesh(character), joints, alpha, human=_human(character))
 
 
 def _trunk_in_picture(rig: Rig) -> NDArray[np.uint8]:
@@ -171,6 +171,11 @@ def _mesh(character: Character) -> Floats | None:
         return character.face.mesh
     person = character.person
     return person.face if person.face_score >= SURE_FACE and np.isfinite(person.face).all() else None
+
+
+def _human(character: Character) -> bool:
+    """Whether its face mesh, if there is one, is that of a person and no template."""
+    return character.face is None or character.face.human
 
 
 def _hands(character: Character) -> Floats:

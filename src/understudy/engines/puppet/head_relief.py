@@ -61,9 +61,11 @@ class HeadRelief:
     room_deg: tuple[float, float, float, float]  # turned to the picture's left and right, looking up and down
 
     @classmethod
-    def build(cls, mesh: Floats | None, joints: Floats | None, alpha: Floats) -> HeadRelief | None:
+    def build(
+        cls, mesh: Floats | None, joints: Floats | None, alpha: Floats, *, human: bool = True
+    ) -> HeadRelief | None:
         """From the face's ``mesh`` (468, 3), or where there is none from the body's ``joints`` (33, 2), and from the
-        ``alpha`` (H, W) of head and trunk, all in the picture's pixels.
+        ``alpha`` (H, W) of head and trunk, all in the picture's pixels. A mesh that is not ``human`` is a template.
 
         None where neither tells where the face is, or where it is too small to be seen turning.
         """
@@ -77,7 +79,7 @@ class HeadRelief:
         lattice = lattice_about(solid, alpha)
         if lattice is None:
             return None
-        yaw, pitch = MOST_DEG if solid.sure else GUESSED_DEG
+        yaw, pitch = MOST_DEG if solid.sure and human else GUESSED_DEG
         whole = cls(lattice, solid.frame, volume_of(solid, alpha, lattice), (yaw, yaw, pitch, pitch))
         shown = seen(alpha, lattice)[:-1, :-1] > 0
         ways = ((-yaw, 0.0), (yaw, 0.0), (0.0, -pitch), (0.0, pitch))
