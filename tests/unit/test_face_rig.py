@@ -94,23 +94,8 @@ def test_closed_lids_hide_the_iris_and_leave_the_rest(rig):
     assert 0.1 * white < (half[..., :3].min(axis=-1) > 225).sum() < 0.8 * white
 
 
-def test_features_move_with_a_turn_and_the_box_edge_does_not(rig, mesh):
-    def mouth_centre(patch: np.ndarray) -> np.ndarray:
-        lips = (patch[..., 0].astype(int) - patch[..., 1] > 75) & (patch[..., 3] > 200)
-        return np.argwhere(lips).mean(axis=0)
-
-    rest = mouth_centre(rig.draw(Look()))
-    right, down = mouth_centre(rig.draw(Look(yaw_deg=12))), mouth_centre(rig.draw(Look(pitch_deg=8)))
-    assert right[1] > rest[1] + 4
-    assert down[0] > rest[0] + 2
-    patch, still = rig.draw(Look(yaw_deg=15, mouth_open=0.8)), rig.draw(Look())
-    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        assert np.array_equal(patch[edge][..., 3], still[edge][..., 3])
-
-
-def test_a_turn_comes_to_a_stop(rig):
-    far, farther = rig.draw(Look(yaw_deg=70)), rig.draw(Look(yaw_deg=90))
-    assert np.abs(far.astype(int) - farther).mean() < 0.5
+def test_a_turn_is_the_heads_and_leaves_the_face_as_it_is(rig):
+    assert np.array_equal(rig.draw(Look(yaw_deg=15, pitch_deg=-8)), rig.draw(Look()))
 
 
 def test_colours_under_clear_pixels_never_show(mesh, picture):

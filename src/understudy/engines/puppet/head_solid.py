@@ -49,7 +49,7 @@ class HeadSolid:
         ears, eyes, mouth = joints[[7, 8]], joints[[2, 5]].mean(axis=0), joints[[9, 10]].mean(axis=0)
         across = ears[0] - ears[1]
         wide = float(np.hypot(*across))
-        if not np.isfinite([*across, *eyes, *mouth]).all() or across[0] < 0.5 * wide:
+        if not np.isfinite([*across, *eyes, *mouth]).all() or across[0] <= 0.5 * wide:
             return None
         span = wide / EAR_SPANS
         frame = FaceFrame(eyes, across / wide, span)
