@@ -100,15 +100,14 @@ def _turn(
         if abs(np.angle(at / own_body)) < _SAME_TURN:
             body_turn = unit(body / at)
     body_bend = wrists.limited(wrists.bend(base * body_turn, forearm), own_bend, wrists.STIFF, shown)
-    body_bend = wrists.stiff(body_bend, trust, fps)
-    body_bend = fill(body_bend.astype(np.complex128), trust, own_bend, fps).real
+    stiff = wrists.calmed(body_bend, forearm, shown, trust, fps)
+    stiff = unit(fill(stiff, trust, forearm * np.exp(1j * own_bend), fps), forearm)
 
     its_own = hand_anchor(performed, anchor)
     at_anchor = np.array([its_own.point(performed.along)]) if its_own is not None else None
     led = directions(performed.along[:, None], np.array([base]), at_anchor)[:, 0]
     bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown)
-    bend = weight * bend + (1 - weight) * body_bend
-    return np.asarray(forearm * np.exp(1j * bend) / base)
+    return wrists.between(wrists.bend(stiff, forearm), bend, weight, shown) * forearm / base
 
 
 def _own(stage: Stage, side: int) -> tuple[Points, Points]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.engines.puppet.skeleton import Points, Reals, blur, step, unit
+from understudy.engines.puppet.skeleton import Points, Reals, blur, smooth, step, unit
 
 # In the picture: sideways a wrist bends by 35 degrees, and by 75 to palm or back; which of them is seen is not known
 # for a stiff hand. Tracked hands also lean on things.
@@ -26,7 +26,7 @@ def limited(angle: Reals, own: float, most: float, shown: Reals) -> Reals:
     ``shown`` (T,) is the share of the forearm's length that the picture shows: where it points at the camera, every
     angle is possible.
     """
-    free = 1.0 - step(shown, *_POINTING)
+    free = _pointing(shown)
     result = np.empty(len(angle))
     for sign in (1.0, -1.0):
         mine = angle * sign >= 0
@@ -38,7 +38,27 @@ def limited(angle: Reals, own: float, most: float, shown: Reals) -> Reals:
     return result
 
 
-def stiff(angle: Reals, trust: Reals, fps: float) -> Reals:
-    """A noisy ``angle`` (T,) calmed, frames weighed by their ``trust`` (T,)."""
+def calmed(angle: Reals, forearm: Points, shown: Reals, trust: Reals, fps: float) -> Points:
+    """Directions (T,) of a hand at noisy angles to its ``forearm``, frames weighed by their ``trust`` (T,).
+
+    The angle is what is calmed; where the forearm points at the camera, and its own direction is noise, the direction.
+    """
     weight = trust + 1e-3
-    return np.asarray(blur(angle * weight, fps, _STIFF_S) / blur(weight, fps, _STIFF_S))
+    mean = blur(weight, fps, _STIFF_S)
+    by_angle = forearm * np.exp(1j * blur(angle * weight, fps, _STIFF_S) / mean)
+    by_direction = smooth(forearm * np.exp(1j * angle) * weight, fps, _STIFF_S) / mean
+    free = _pointing(shown)
+    return unit((1 - free) * by_angle + free * by_direction, forearm)
+
+
+def between(stiff: Reals, tracked: Reals, weight: Reals, shown: Reals) -> Points:
+    """Turns (T,) from a stiff to a tracked angle: never by way of the forearm's back, unless it points at us."""
+    away = tracked - stiff
+    short = np.angle(np.exp(1j * away))
+    away = np.where(_pointing(shown) > 0.5, short, away)
+    return np.asarray(np.exp(1j * (stiff + weight * away)))
+
+
+def _pointing(shown: Reals) -> Reals:
+    """1 (T,) where the picture shows so little of a forearm that it points at the camera."""
+    return 1.0 - step(shown, *_POINTING)
