@@ -12,10 +12,14 @@ from made_clips import make_clip
 from made_motion import performance
 from PIL import Image
 
+from understudy.errors import CharacterError
 from understudy.evaluation import crops
-from understudy.evaluation.crops import Pages, crop_sheets, frame_numbers, places
+from understudy.evaluation.crops import Pages, crop_sheets, frame_numbers, places, with_rest_head
 from understudy.media.clip import Clip, probe
+from understudy.media.picture import Picture
+from understudy.tracking.character import Character
 from understudy.tracking.motion import Motion
+from understudy.tracking.tracker import FakeTracker, nobody
 
 SIDE = 340
 FRAMES = 48
@@ -82,9 +86,9 @@ def test_where_a_part_was_not_found_the_sheet_says_so(clip: Clip, tmp_path: Path
 
 def test_a_body_that_is_never_found_gives_no_sheet(clip: Clip, tmp_path: Path) -> None:
     motion = performance(FRAMES // 2, 12.0, SIDE, SIDE)
-    nobody = replace(motion, body=np.full_like(motion.body, np.nan))
-    assert crop_sheets((clip, nobody, 0.0), (clip, nobody, 0.0), tmp_path) == []
-    assert not places((clip, nobody, 0.0), "face").found.any()
+    unseen = replace(motion, body=np.full_like(motion.body, np.nan))
+    assert crop_sheets((clip, unseen, 0.0), (clip, unseen, 0.0), tmp_path) == []
+    assert not places((clip, unseen, 0.0), "face").found.any()
 
 
 def test_pages_of_an_earlier_run_do_not_stay(clip: Clip, tmp_path: Path) -> None:
@@ -128,3 +132,23 @@ def test_pages_are_turned_when_full(tmp_path: Path) -> None:
         with Image.open(path) as sheet:
             assert sheet.width <= crops.PAGE_WIDTH_PX
             assert sheet.height <= crops.PAGE_HEIGHT_PX
+
+
+def test_a_head_that_is_never_seen_is_shown_where_the_picture_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = performance(6, 12.0, SIDE, SIDE)
+    unseen = replace(seen, body=np.full_like(seen.body, np.nan))
+    small = Picture(np.full((SIDE // 2, SIDE // 2, 3), 200, np.uint8), None)
+    person = replace(nobody(), body=seen.body[0] / 2)
+    found = Character(person, "silhouette", np.ones(33, bool), np.ones((4, 4), np.float32))
+    monkeypatch.setattr(crops, "find_character", lambda picture, tracker: found)
+    tracker = FakeTracker([None])
+    standing = with_rest_head(unseen, small, tracker)
+    assert standing.body[3, :11, :2] == pytest.approx(seen.body[0, :11, :2], abs=0.01)
+    assert np.isnan(standing.body[:, 11:]).all()
+    assert with_rest_head(seen, small, tracker) is seen
+
+    def refuse(picture: Picture, tracker: FakeTracker) -> Character:
+        raise CharacterError("character_not_found", "Nobody.", fix="Another picture.")
+
+    monkeypatch.setattr(crops, "find_character", refuse)
+    assert with_rest_head(unseen, small, tracker) is unseen

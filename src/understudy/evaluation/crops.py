@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -12,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from understudy.errors import CharacterError
 from understudy.evaluation.hands import MIDDLE, WRIST, palm_size
 from understudy.evaluation.samples import RATE_HZ, sampled
 from understudy.evaluation.sheet import INK, PAPER
 from understudy.media.clip import Clip
+from understudy.media.picture import Picture
 from understudy.media.whole_file import make_folder, unwritable, write_whole
-from understudy.tracking.face import EYES, EYES_TO_CHIN, MOUTH
+from understudy.tracking.face import EYES, EYES_TO_CHIN, HEAD, MOUTH
+from understudy.tracking.finding import find_character
 from understudy.tracking.hands import FROM_BODY
 from understudy.tracking.motion import Floats, Motion
-from understudy.tracking.tracker import Frame
+from understudy.tracking.tracker import Frame, Tracker
 
 EVERY = 10  # frames of the output from one cell to the next
 MOST_CELLS = 120  # of one part; more are spread evenly over the frames
@@ -93,6 +96,25 @@ def crop_sheets(driving: Video, output: Video, folder: Path, *, every: int = EVE
         for both, page in pages:
             page.add(number, [_cut(f, place, time_s) for f, place in zip(pictures, both, strict=True)])
     return [path for _, page in pages for path in page.finish()]
+
+
+def with_rest_head(shown: Motion, picture: Picture, tracker: Tracker) -> Motion:
+    """The output's motion; where nobody is ever seen in it, its head stays where the reference image has it.
+
+    Drawings and masks that the tracker does not know are animated all the same, and their faces want to be looked at.
+    """
+    if shown.tracked.any():
+        return shown
+    try:
+        found = find_character(picture, tracker).person.body
+    except CharacterError:
+        return shown
+    height, width = picture.rgb.shape[:2]
+    body = shown.body.copy()
+    body[:, list(HEAD)] = found[list(HEAD)] * np.array(
+        [shown.width / width, shown.height / height, 1], np.float32
+    )
+    return replace(shown, body=body)
 
 
 def frame_numbers(frames: int, every: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import ClipError
-from understudy.evaluation.crops import EVERY, crop_sheets
+from understudy.evaluation.crops import EVERY, crop_sheets, with_rest_head
 from understudy.evaluation.faces import face_figures, face_width
 from understudy.evaluation.figures import Figures
 from understudy.evaluation.hands import hand_figures, hand_length
@@ -103,9 +103,9 @@ def evaluate(
     sound = read_sound(made, 0.0, compared_s)
     at_rest = RestFigures(None, None) if rest is None else rest_figures(reference, rest, tracker=tracker)
     if crops is not None:
-        crop_sheets(
-            (clip, seen.performer.motion, driving_start_s), (made, seen.shown.motion, 0.0), crops, every=every
-        )
+        theirs = (clip, seen.performer.motion, driving_start_s)
+        ours = (made, with_rest_head(seen.shown.motion, picture, tracker()), 0.0)
+        crop_sheets(theirs, ours, crops, every=every)
     return replace(
         figures,
         **at_rest._asdict(),
