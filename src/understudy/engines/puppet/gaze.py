@@ -24,6 +24,7 @@ ROOM = 0.62  # share of the white on a side into which the iris may go
 UP, DOWN = 0.16, 0.14  # of the opening: how far at most
 WHOLE = 0.92  # of a gaze over the eye's width: found eyes are a little longer than the mesh's
 FOLLOWS = 0.3  # of the opening: how near a lid the eye's picture follows the lid's line
+RIM = 0.06  # of the opening below the lower line: the iris may reach there
 LASHES = 0.14  # of the opening below the upper line: they stay
 
 
@@ -132,7 +133,9 @@ class Gaze:
         # The lid from which the iris moves away holds the eye's picture; under the other one it slips.
         held = smooth((above if down > 0 else below) / 0.5)
         rows -= down * held * np.clip(along, 0.0, 1.0)
-        share = np.clip((v - top - LASHES * tall) + 0.5, 0.0, 1.0) * np.clip(bottom - v + 0.5, 0.0, 1.0)
+        share = np.clip((v - top - LASHES * tall) + 0.5, 0.0, 1.0) * np.clip(
+            bottom + RIM * tall - v + 0.5, 0.0, 1.0
+        )
         share *= np.clip(along * 4.0, 0.0, 1.0) * (tall > 0.5)
         return self.frame.turn(source - u, rows), np.asarray(share, np.float32)
 

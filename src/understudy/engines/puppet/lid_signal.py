@@ -20,7 +20,7 @@ SHUT = (0.42, 0.56)  # of the usual opening: a mesh that says shut by itself, ho
 BLINK_S = 0.5  # a dip that lasts longer is no blink
 OWN = 0.6  # an eye's own share in its opening, the rest is that of both
 MOST_WIDE = 0.3  # most by which an eye is drawn wider
-SMALL_PX = (6.0, 14.0)  # width of the performer's eye: the opening is noise, it is sure
+SMALL_PX = (4.0, 10.0)  # width of the performer's eye: the opening is noise, it is sure
 SEEN = 0.6  # median score of irises that can tell a blink from a look down
 
 

@@ -28,6 +28,7 @@ BULGE, OVERHANG, CORNERS = (
     0.09,
     0.05,
 )  # light on a lid over the eyeball: its middle, its lower edge, its ends
+LINE_PX = 1.2  # the thinnest line without steps
 HAIR = 110.0  # difference (RGB) of what is above and below an eye, by which it is under hair
 LINE, SHADE = 0.85, 0.16  # how dark the line of closed lashes is; what it casts on the eye
 
@@ -103,7 +104,7 @@ class Lid:
             np.stack([*plain, aside], axis=-1).astype(np.float32),
             frame.turn(0.0, 1.0),
             dark.astype(np.float32),
-            thick,
+            max(thick, LINE_PX / tall),
             tall,
             max(0.9, 0.012 * width),
         )
