@@ -99,14 +99,14 @@ def _turn(
         at = anchor.point(body)
         if abs(np.angle(at / own_body)) < _SAME_TURN:
             body_turn = unit(body / at)
-    body_bend = wrists.limited(wrists.bend(base * body_turn, forearm), own_bend, wrists.STIFF, shown)
+    body_bend = wrists.limited(wrists.bend(base * body_turn, forearm), own_bend, wrists.STIFF, shown, fps)
     stiff = wrists.calmed(body_bend, forearm, shown, trust, fps)
     stiff = unit(fill(stiff, trust, forearm * np.exp(1j * own_bend), fps), forearm)
 
     its_own = hand_anchor(performed, anchor)
     at_anchor = np.array([its_own.point(performed.along)]) if its_own is not None else None
     led = directions(performed.along[:, None], np.array([base]), at_anchor)[:, 0]
-    bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown)
+    bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown, fps)
     return wrists.between(wrists.bend(stiff, forearm), bend, weight, shown) * forearm / base
 
 

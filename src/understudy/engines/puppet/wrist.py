@@ -12,19 +12,30 @@ STIFF, TRACKED = np.radians(60), np.radians(110)
 _EASE = 0.7  # share of a limit from which on it is approached ever more slowly
 _ROOM = np.radians(20)  # beyond what the reference itself shows
 _POINTING = (0.35, 0.65)  # share of its length at which a forearm points at the camera, and surely does not
+_PAST = np.radians(230)
+_STRAIN_S = 0.07
 _STIFF_S = 0.1  # sigma: the body's finger landmarks are noisy
 
 
 def bend(directions: Points, forearm: Points) -> Reals:
-    """Angle (T,) from the forearm to the hand, -pi to pi."""
-    return np.asarray(np.angle(unit(directions) / unit(forearm)))
+    """Angle (T,) from the forearm to the hand.
+
+    A hand that folds back past its forearm's line goes on counting from its own side for some way, to -230..230
+    degrees, or it would leap from one side's limit to the other's.
+    """
+    angle = np.angle(unit(directions) / unit(forearm))
+    last = 0.0
+    for t, value in enumerate(angle):
+        on = value + 2 * np.pi * np.round((last - value) / (2 * np.pi))
+        last = angle[t] = on if abs(on) < _PAST else value
+    return np.asarray(angle)
 
 
-def limited(angle: Reals, own: float, most: float, shown: Reals) -> Reals:
+def limited(angle: Reals, own: float, most: float, shown: Reals, fps: float) -> Reals:
     """``angle`` (T,) within ``most``, eased towards it; what the reference's ``own`` bend is stays as it is.
 
     ``shown`` (T,) is the share of the forearm's length that the picture shows: where it points at the camera, every
-    angle is possible.
+    angle is possible. What strains against its limit is calmed: a hand that is seen to fold through is eased across.
     """
     free = _pointing(shown)
     result = np.empty(len(angle))
@@ -35,7 +46,8 @@ def limited(angle: Reals, own: float, most: float, shown: Reals) -> Reals:
         x = np.abs(angle[mine])
         eased = np.where(x > start, start + (end - start) * np.tanh((x - start) / (end - start)), x)
         result[mine] = sign * (free[mine] * x + (1 - free[mine]) * eased)
-    return result
+    strain = blur((1 - free) * step(np.abs(angle), most, 1.5 * most), fps, _STRAIN_S)
+    return np.asarray(result + strain * (blur(result, fps, _STRAIN_S) - result))
 
 
 def calmed(angle: Reals, forearm: Points, shown: Reals, trust: Reals, fps: float) -> Points:
