@@ -51,13 +51,13 @@ def _change(stage: Stage, i: int, shin: Points, air: Reals) -> Points:
     stood = _as_it_stood(bones, trust * (1 - air), trust, stage.fps)
     # What points at the camera has hardly a direction.
     sure = np.clip(np.minimum(np.abs(bones), np.abs(stood)) / (_CLEAR * full), 0.0, 1.0)
-    turn = sure * np.angle(bones * stood.conj())
-    longer = (np.abs(bones) - np.abs(stood)) / full
+    turn = trust * sure * np.angle(bones * stood.conj())
+    longer = trust * (np.abs(bones) - np.abs(stood)) / full
     leg = np.abs(stage.metres[:, ankle] - stage.metres[:, knee]) / stage.full_m[6 + i]
     with_shin = np.clip(leg / _CLEAR, 0.0, 1.0) * np.angle(shin)
     side = _from_the_side(stage, i)
     turn = side * np.clip(turn, -_MOST, _MOST) + (1 - side) * with_shin
-    in_air = trust * air
+    in_air = stage.trust(ankle) * air
     if stage.anchor is not None:  # the reference itself: whatever its feet do there is their rest
         turn = turn - stage.anchor.number(turn * in_air)
         longer = longer - stage.anchor.number(longer * in_air)

@@ -53,19 +53,20 @@ def corrections(
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
-    ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2) the performer's in the character's size,
-    ``standing`` (T, 2) as from `planted`. The result's floor is the reference image's, which never moves: while a foot
-    stands, it is held at its mean place of that stance, or at where it is in frame ``pin``. Only where the performer's
-    own standing foot goes far in the picture, because the camera moves, it goes along. Between stances the shift goes
-    over into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide does.
+    ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2, N) points of the performer's in the character's
+    size, ``standing`` (T, 2) as from `planted`. The result's floor is the reference image's, which never moves: while
+    a foot stands, it is held at its mean place of that stance, or at where it is in frame ``pin``. Only where the
+    performer's own standing foot goes far in the picture, because the camera moves, it goes along. Between stances the
+    shift goes over into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide.
     """
     push = np.zeros_like(feet)
     stands = standing > 0.5
     for foot in (0, 1):
         for start, stop in _stances(stands[:, foot]):
             part = slice(start, stop)
-            way = wanted[part, foot] - wanted[part, foot].mean()
-            far = np.hypot(np.ptp(way.real), np.ptp(way.imag)) / limit
+            ways = wanted[part, foot] - wanted[part, foot].mean(axis=0)
+            far = np.hypot(np.ptp(ways.real, axis=0), np.ptp(ways.imag, axis=0)) / limit
+            way, far = ways[:, far.argmin()], far.min()  # a foot turns on its heel or on its toe
             way = way * step(far, *_CARRIED)
             slide = feet[part, foot] - way
             held = slide[pin - start] if start <= pin < stop else slide.mean()

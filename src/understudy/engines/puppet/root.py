@@ -102,7 +102,7 @@ def _travelling(stage: Stage, figure: Figure, start: complex) -> Points:
     if stage.anchor is not None:
         if not soles:
             return figure.posed(root)
-        return _planted(stage, figure, root, gain * _feet(stage.performer.pixels), _STRIDE * stage.size)
+        return _planted(stage, figure, root, gain * _ends(stage.performer.pixels), _STRIDE * stage.size)
     if not soles:
         return figure.posed(in_picture(root, start, stage.width))
     ground = float(stage.rest[soles].imag.max())
@@ -113,7 +113,7 @@ def _travelling(stage: Stage, figure: Figure, start: complex) -> Points:
     root = in_picture(root, start, stage.width)
     low = figure.posed(root)[:, soles].imag.max(axis=1)
     root = root + 1j * above_edge(low, ground, stage.height, stage.fps)
-    return _planted(stage, figure, root, gain * _feet(performer.pixels), _STRIDE * stage.size)
+    return _planted(stage, figure, root, gain * _ends(performer.pixels), _STRIDE * stage.size)
 
 
 def _on_the_spot(stage: Stage, figure: Figure, start: complex) -> Points:
@@ -130,7 +130,7 @@ def _on_the_spot(stage: Stage, figure: Figure, start: complex) -> Points:
     jump = planting.floor_gap(performer, standing) * float(np.median(performer.px_per_m)) * _gain(stage)
     seen = blur(step(stage.trust(*ANKLES), 0.3, 0.7), stage.fps, 0.1)
     root = root + 1j * seen * (drop - jump)
-    still = np.zeros((frames, 2), dtype=np.complex128)
+    still = np.zeros((frames, 2, 1), dtype=np.complex128)
     return _planted(stage, figure, root, still, _STRIDE_HELD * stage.size)
 
 
@@ -145,6 +145,11 @@ def _planted(stage: Stage, figure: Figure, root: Points, wanted: Points, limit: 
 def _feet(points: Points) -> Points:
     """(T, 2) the middle of each foot."""
     return np.asarray(0.5 * (points[:, ANKLES] + points[:, TOES]))
+
+
+def _ends(points: Points) -> Points:
+    """(T, 2, 2) left and right foot: ankle and toe."""
+    return np.stack([points[:, ANKLES], points[:, TOES]], axis=2)
 
 
 def _shown_soles(stage: Stage) -> list[int]:
