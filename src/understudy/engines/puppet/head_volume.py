@@ -16,7 +16,7 @@ NODES = 12  # of the lattice
 NECK = 0.55  # below the chin: nothing turns any more
 BEYOND = (2.6, 3.4)  # to the sides and above the eyes: so far hair and hats belong to the head
 MARGIN = 0.5  # beside the head, where the turn eases to nothing
-RIM = 0.1  # the outline's depth: before the axis on top of the head, behind it at the sides
+CROWN, SIDES = 0.1, -0.2  # depth of the outline: a little before the axis on top, behind it at the sides
 STEPS_PX = (4, 16)  # least and largest steps of the lattice
 STEEP, STEEPEST = 1.3, 2.0  # slopes of depth over way: as they are up to the first, then eased to the second
 # Weights against the landmarks', per node
@@ -68,7 +68,7 @@ def volume_of(solid: HeadSolid, alpha: Floats, lattice: Lattice) -> Floats:
     offset = nodes - solid.axis
     away = np.hypot(offset[..., 0], offset[..., 1])
     up = np.clip(-offset[..., 1] / np.maximum(away, 1e-3), 0, 1)
-    rim = RIM * span * (2 * up**2 - 1)
+    rim = span * (SIDES + (CROWN - SIDES) * up**2)
     pinned, values = np.zeros((rows, columns)), np.zeros((rows, columns, 3))
     pinned[seen(alpha, lattice) < 0.1] = RIM_HOLD
     values[..., 2] = rim
