@@ -167,7 +167,7 @@ def test_the_characters_irises_move_with_the_gaze_and_stop_in_the_eye(rig):
     down = np.abs(rig.draw(Look(gaze=(0.0, 0.1))).astype(int) - rig.draw(Look(gaze=(0.0, -0.1))))
     assert down[..., :3].max() > 60
     far, farther = rig.draw(Look(gaze=(1.0, 0.0))), rig.draw(Look(gaze=(3.0, 0.0)))
-    assert np.array_equal(far, farther)
+    assert np.abs(far.astype(int) - farther).max() < 3
 
 
 def test_a_gaze_changes_nothing_outside_the_eyes(rig):

@@ -26,8 +26,8 @@ LIDS = np.array(
 )
 CORNERS = LIDS[:, [0, 8]]  # outer and inner
 SMALLEST_PX = 10.0  # width of an eye below which its iris is a speck
-EYE = 22.0  # width of an eye in the cell that is searched, in its pixels
-CELL = (34, 22)
+EYE = 20.0  # width of an eye in the cell that is searched, in its pixels
+CELL = (32, 20)
 RADIUS = 0.21  # of the eye's width: an iris measures 11.7 mm, an eye some 28 mm from corner to corner
 TURNED = (0.55, 0.75)  # share of its full width that a turned eye shows: no word in the matter, a full one
 NARROW = (0.08, 0.15)  # opening over width: lids that hide the iris, lids that show enough of it
