@@ -108,7 +108,7 @@ def test_the_inverse_takes_the_turn_back(straight):
         inside = (slice(4, -4), slice(4, -4))
         off = np.abs(turn.source(there) - nodes)[inside]
         assert off.max() < 0.03 * SPAN
-        assert off.mean() < 0.1
+        assert off.mean() < 0.2
 
 
 def test_beyond_the_head_nothing_moves(straight):
