@@ -13,6 +13,7 @@ from understudy.engines.puppet.drawn_eye import DrawnEye
 from understudy.engines.puppet.drawn_mouth import find_drawn_mouth
 from understudy.engines.puppet.eyes import find_eyes
 from understudy.engines.puppet.gaze import Gaze
+from understudy.engines.puppet.jaw import jaw_drop
 from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.look import Look
@@ -24,8 +25,6 @@ from understudy.tracking.found_face import FoundFace
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
-BARED = 0.035  # eye distances by which the lower lip leaves the jaw's teeth bare at most
-CHIN = (152, 175, 199, 200)  # landmarks that go with the jaw
 
 
 @dataclass(frozen=True)
@@ -110,14 +109,14 @@ class FaceRig:
             under = self.identity + self.lattice.full(self.lattice.back(below))
             size = self.frame.span * self.sheets.reach
             lower = max(float(skin[places(INNER_LINES[1]), 1].max()), 0.0)
-            jaw = max(float(skin[places(CHIN), 1].mean()), lower - BARED, 0.0)
+            gap = max(float(self.sheets.opening(skin).max()), 0.0)
             self.mouth.draw(
                 patch,
                 self.texture,
                 over,
                 under,
-                jaw=self.frame.turn(0.0, size * jaw),
-                gape=self.frame.span * max(float(self.sheets.opening(skin).max()), 0.0),
+                jaw=self.frame.turn(0.0, size * jaw_drop(skin, gap)),
+                gape=self.frame.span * gap,
                 drop=size * lower,
             )
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0

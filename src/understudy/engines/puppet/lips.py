@@ -17,6 +17,7 @@ INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
+CORNERS = 0.03  # of the mouth's width: how far inside the mesh's corners the lips begin to part
 PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
 
 
@@ -51,7 +52,8 @@ class Lips:
         colours = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         colours = cv2.GaussianBlur(colours, (0, 0), max(0.005 * frame.span, 0.4))
         upper, lower = frame.into(mesh[list(INNER_UPPER)]), frame.into(mesh[list(INNER_LOWER)])
-        u = np.linspace(upper[0, 0], upper[-1, 0], 65).astype(np.float32)
+        inset = CORNERS * (upper[-1, 0] - upper[0, 0])
+        u = np.linspace(upper[0, 0] + inset, upper[-1, 0] - inset, 65).astype(np.float32)
         top = _along(upper, u)
         bottom = np.maximum(_along(lower, u), top)
         outer = _along(frame.into(mesh[list(OUTER_UPPER)]), u), _along(frame.into(mesh[list(OUTER_LOWER)]), u)

@@ -64,7 +64,7 @@ class Mouth:
             hollow=_to_bytes(_hollow(paint, lips, uv, upper)),
             upper=_to_bytes(_upper(paint, lips, uv, upper)),
             jaw=_to_bytes(_jaw(paint, lips, uv, lower)),
-            between=_to_bytes(255 * np.clip((1.03 - np.abs(lips.across(u))) / 0.12, 0.0, 1.0)),
+            between=_to_bytes(255 * np.clip((1.03 - np.abs(lips.across(u))) / 0.06, 0.0, 1.0)),
             cut=(int(rows[0]), int(rows[-1]) + 1),
             middle=round(float(centre[0]) - lattice.x0),
             reach=math.ceil(0.75 * lips.width + 0.15 * frame.span),
@@ -188,7 +188,7 @@ def _hollow(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
 def _teeth(paint: _Paint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
     """(H, W, 3) a row of teeth: darker to the sides, with faint gaps where there is room for them."""
     t = lips.across(uv[..., 0])
-    shade = shade - 0.45 * np.clip(t, -1, 1) ** 2
+    shade = shade - 0.55 * np.clip(t, -1, 1) ** 2
     if lips.width > 45:
         phase = ((uv[..., 0] - lips.middle) / (0.125 * lips.width)) % 1.0 - 0.5
         shade = shade - 0.06 * np.exp(-((phase / 0.10) ** 2))
@@ -219,7 +219,7 @@ def _upper(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
     straight = v - (0.5 * upper + 0.5 * float(np.interp(lips.middle, lips.u, lips.upper)))
     arch = 1.0 - 0.6 * np.clip(t, -1, 1) ** 2
     edge = np.clip((UPPER_TEETH * width * arch - straight) / crisp + 0.5, 0.0, 1.0)
-    sides = smooth((1.05 - np.abs(t)) / 0.45)
+    sides = smooth((1.25 - np.abs(t)) / 0.55)
     shade = np.full_like(v, 0.95)
     return np.concatenate([_teeth(paint, lips, uv, shade), (242.0 * edge * sides)[..., None]], axis=-1)
 

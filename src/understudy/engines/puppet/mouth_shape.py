@@ -14,6 +14,7 @@ from understudy.tracking.motion import Floats
 CLOSED = 0.045  # gap of the inner lips that the mesh gives closed mouths, too
 USUAL_WIDTH = 0.53  # width of mouths at rest, measured on 20 reference images; build makes 0.48 to 0.60
 LEAST_WIDTH, MOST_WIDTH = 0.48, 0.60
+GRIN = 0.2  # a mouth so much wider than any at rest is all grin
 SCALES = (
     0.75,
     1.3,
@@ -74,7 +75,12 @@ class MouthShape:
         return t, np.maximum(np.abs(t) - 1.0, 0.0) * half
 
     def _opening(self) -> Floats:
-        """Shift for a gap of 1: the lower lip goes with the jaw, the corners a part of the way, the upper lip up."""
+        """Shift for a gap of 1: the lower lip goes with the jaw, the corners a part of the way, the upper lip up.
+
+        A wide mouth is a grin: the upper lip makes more of its gap, and the jaw less.
+        """
+        grin = float(smooth((self.width - MOST_WIDTH) / GRIN))
+        lift, drop = 0.1 + 0.15 * grin, 0.88 - 0.5 * grin
         t, beyond = self._across()
         u, v = self.points.T
         upper, lower = self._line(INNER_UPPER), self._line(INNER_LOWER)
@@ -86,18 +92,22 @@ class MouthShape:
         chin = float(self.points[places((152,))[0], 1])
         seam = float(lower[5, 1])
         mix = smooth((v - line) / (0.55 * max(chin - seam, 0.1)))
-        jaw = 0.88 * smooth(1.0 - (np.abs(u - upper[5, 0]) - 0.26) / 0.56)
+        jaw = drop * smooth(1.0 - (np.abs(u - upper[5, 0]) - 0.26) / 0.56)
         nose = float(self.points[places((2,))[0], 1])
         fall = smooth(1.0 - (line - v) / max(0.9 * (float(upper[5, 1]) - nose), 0.05))
         down = np.where(
-            below, (corner + 0.9 * parted) * (1 - mix) + jaw * mix, (corner - 0.1 * parted) * fall
+            below, (corner + (1 - lift) * parted) * (1 - mix) + jaw * mix, (corner - lift * parted) * fall
         )
         return np.stack([np.zeros_like(down), down], axis=-1)
 
     def _widening(self) -> Floats:
-        """Shift for a mouth wider by 1: corners aside and up, the cheeks before them."""
+        """Shift for a mouth wider by 1: corners aside and as much up, cheeks before them, the upper lip a little up.
+
+        Measured on clips in which people smile.
+        """
         t, beyond = self._across()
         seam = float(self._line(INNER_LOWER)[[0, -1], 1].mean())
         side = np.clip(t, -1.0, 1.0) * np.exp(-((beyond / 0.30) ** 2))
         band = np.exp(-(((self.points[:, 1] - seam) / 0.30) ** 2))
-        return np.stack([0.5 * side * band, -0.2 * side**2 * band], axis=-1)
+        lip = np.where(self.points[:, 1] < seam, 0.15, 0.0)
+        return np.stack([0.5 * side * band, -(lip + (0.5 - lip) * side**2) * band], axis=-1)

@@ -27,12 +27,11 @@ from understudy.tracking.motion import Floats
 STRETCH = 0.02  # resistance to stretching, where bending's is 1: it keeps what is far from any point at rest
 PULL, LIP_PULL = 2.0, 12.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
 HELD = 50.0  # of a node that does not move
-FOREIGN = (
-    0.08  # eye distances from the mesh's mouth to the mouth found, above which the mesh's cheeks are not used
-)
+# Widths as near as this are the mesh's own mouth, whose lips part a little inside its corners.
+SAME_MOUTH = 0.12
+FOREIGN = 0.08  # eye distances between the mesh's mouth and the one found, above which the mesh's cheeks are not used
 HAIR = 0.010  # eye distances: a gap much smaller than this is the mesh's noise
-# Share of the mesh's gap that is drawn, from corner to corner: it parts the lips too much close to the corners.
-CORNER_TAPER = np.array([0.5, 0.85, 1.0, 1.0, 1.0, 1.0, 1.0, 0.85, 0.5], np.float32)
+ROUND = 1.1  # gaps of an open mouth over those of an ellipse: the mesh parts the lips too much at the corners
 PRESSED = 0.02  # eye distances by which lips overlap at most
 LID = 0.03  # eye distances about an eye's opening that rest with it: the lids move by themselves
 NECK = 0.55  # eye distances below the chin at which the skin rests
@@ -52,6 +51,7 @@ class SkinSheets:
     above: Floats
     below: Floats
     gaps: Floats  # (9,) between the inner lips in the reference, corners left out, over the eyes' distance
+    room: Floats  # (9,) largest gaps over the widest
     reach: float  # what the mouth's shifts are scaled by: below 1 in a mouth smaller than the mesh's
     shape: tuple[int, int]  # rows, columns
 
@@ -62,13 +62,17 @@ class SkinSheets:
         """``margin`` ``(rows, columns)`` eases all movement to nothing where it is 0."""
         uv = frame.into(lattice.nodes()).reshape(-1, 2).astype(np.float64) / frame.span
         at = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
-        reach, gaps, used = 1.0, np.zeros(len(INNER_UPPER) - 2), np.ones(len(SKIN), bool)
+        reach, used = 1.0, np.ones(len(SKIN), bool)
+        gaps, room = np.zeros(len(INNER_LINES[0])), np.ones(len(INNER_LINES[0]))
         if lips is None:
             used[: len(MOUTH)] = False
             side = np.zeros(len(uv), np.int8)
         else:
             at, reach, used = _on_lips(at, lips, frame.span)
-            gaps = (at[places(INNER_LOWER)] - at[places(INNER_UPPER)])[1:-1, 1]
+            upper, lower = (at[places(line)] for line in INNER_LINES)
+            gaps = lower[:, 1] - upper[:, 1]
+            across = lips.across(frame.span * (upper + lower)[:, 0] / 2)
+            room = ROUND * np.sqrt(np.clip(1.0 - across**2, 0.02, 1.0))
             line = _line(lips, uv[:, 0], frame.span)
             between = (uv[:, 0] > lips.u[0] / frame.span) & (uv[:, 0] < lips.u[-1] / frame.span)
             side = np.where(between, np.where(uv[:, 1] > line, 1, -1), 0).astype(np.int8)
@@ -94,6 +98,7 @@ class SkinSheets:
             np.ascontiguousarray(above, np.float32),
             np.ascontiguousarray(below, np.float32),
             gaps.astype(np.float32),
+            np.asarray(room, np.float32),
             reach,
             (lattice.rows, lattice.columns),
         )
@@ -102,7 +107,7 @@ class SkinSheets:
         """Shifts ``(len(SKIN), 2)`` with lips that meet: they neither overlap by much nor part by a hair."""
         upper, lower = (places(line) for line in INNER_LINES)
         opening = self.opening(skin)
-        opened = self.gaps + CORNER_TAPER * (opening - self.gaps)
+        opened = np.minimum(opening, np.maximum(self.room * opening.max(), self.gaps))
         wanted = np.where(
             opening > 0, opened * opening**2 / (opening**2 + HAIR**2), np.maximum(opening, -PRESSED)
         )
@@ -177,25 +182,23 @@ def _line(lips: Lips, u: Floats, span: float) -> Floats:
 def _on_lips(at: Floats, lips: Lips, span: float) -> tuple[Floats, float, Bools]:
     """Skin points ``(len(SKIN), 2)`` moved onto the lips that were found, the mouth's reach, and which are of use."""
     upper, lower = at[places(INNER_UPPER)], at[places(INNER_LOWER)]
-    found_u, half = lips.u / span, lips.width / 2 / span
-    middle, own_middle = (found_u[0] + found_u[-1]) / 2, (upper[0, 0] + upper[-1, 0]) / 2
-    ratio = half / max((upper[-1, 0] - upper[0, 0]) / 2, 1e-3)
-    group = places(LIPS + AROUND_LIPS)
+    found_u, own_middle = lips.u / span, (upper[0, 0] + upper[-1, 0]) / 2
+    middle = (found_u[0] + found_u[-1]) / 2
+    ratio = (found_u[-1] - found_u[0]) / max(upper[-1, 0] - upper[0, 0], 1e-3)
+    lines = places(INNER_UPPER + INNER_LOWER[1:-1])
+    group = lines + [i for i in places(LIPS + AROUND_LIPS) if i not in lines]
     out, reach, used = at.copy(), 1.0, np.ones(len(at), bool)
-    u = middle + (at[group, 0] - own_middle) * ratio
-    tops, bottoms = lips.upper / span, lips.lower / span
-    mesh_u = middle + (upper[:, 0] - own_middle) * ratio
-    order, low_order = np.argsort(mesh_u), np.argsort(lower[:, 0])
-    low_u = middle + (lower[:, 0] - own_middle) * ratio
-    mesh_top = np.interp(u, mesh_u[order], upper[order, 1])
-    mesh_bottom = np.interp(u, low_u[low_order], lower[low_order, 1])
-    top, bottom = np.interp(u, found_u, tops), np.interp(u, found_u, bottoms)
+    # Lips part from end to end of the lines found; what is about them keeps its place, if it is the mesh's mouth.
+    scale = np.full(len(group), 1.0 if abs(ratio - 1.0) < SAME_MOUTH else ratio)
+    scale[: len(lines)] = ratio
+    u = middle + (at[group, 0] - own_middle) * scale
     v = at[group, 1]
+    mesh_top, mesh_bottom = (np.interp(at[group, 0], *_sorted(line).T) for line in (upper, lower))
+    top, bottom = (np.interp(u, found_u, line / span) for line in (lips.upper, lips.lower))
     is_upper = v < (mesh_top + mesh_bottom) / 2
-    is_upper[[group.index(i) for i in places(INNER_UPPER)]] = True
-    is_upper[[group.index(i) for i in places(INNER_LOWER[1:-1])]] = False
+    is_upper[: len(INNER_UPPER)], is_upper[len(INNER_UPPER) : len(lines)] = True, False
     out[group, 0] = u
-    out[group, 1] = np.where(is_upper, top + (v - mesh_top) * ratio, bottom + (v - mesh_bottom) * ratio)
+    out[group, 1] = np.where(is_upper, top + (v - mesh_top) * scale, bottom + (v - mesh_bottom) * scale)
     moved = abs(float(np.median(out[group, 1] - v))) + abs(middle - own_middle)
     if moved > FOREIGN or not 0.7 < ratio < 1.4:
         used[: len(MOUTH)] = False
