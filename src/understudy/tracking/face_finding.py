@@ -16,7 +16,7 @@ import numpy as np
 from understudy.media.picture import Picture
 from understudy.tracking.eye_window import EyeWindow, FoundEyes
 from understudy.tracking.face import region_from_face
-from understudy.tracking.face_fit import fitted, fitted_to
+from understudy.tracking.face_fit import fitted, fitted_to, refitted
 from understudy.tracking.found_face import FaceHints, FoundFace
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
@@ -26,7 +26,7 @@ LEAST_PX, LARGEST_PX = 16, 900  # sides of the head's surroundings; larger ones 
 SURE = 0.6  # a face score; masks and helmets score below
 SCALES = (1.0, 0.62, 1.65)  # of the head's window: heads of drawings are larger and smaller than a person's
 HEAD = 0.24  # half a head over its window
-CONVINCING = 1.25  # a pair's score, with its lead over the next, from which it is eyes
+CONVINCING = 1.6  # a pair's score, with its lead over the next, from which it is eyes
 LEAD, MOST_LEAD = 0.4, 2.0  # what a lead counts, and up to which
 BETTER = 1.0  # by how much a pair must beat the mesh's eyes to replace them
 OTHER = 0.4  # distance of two pairs over the eyes', above which they are two
@@ -100,7 +100,7 @@ def _find(
         own = [(person.face, person.face_score)]
         found = EyeWindow.of(picture, silhouette, head).pairs(middle, half, own)
         if not _refuted(found):
-            return FoundFace(person.face, "mesh")
+            return FoundFace(refitted(picture, silhouette, person.face), "mesh")
         return fitted(picture, silhouette, found, [])
     faces = _looks(picture, head, tracker) if isinstance(tracker, LooksAtFaces) else []
     found = []

@@ -11,7 +11,7 @@ from understudy.tracking.eye_window import SIDE, EyeWindow, FoundEyes
 from understudy.tracking.face_template import APART, Features, bent, moved_to, template
 from understudy.tracking.found_face import FaceHints, FoundFace
 from understudy.tracking.motion import Floats
-from understudy.tracking.mouth_mark import MouthMark, find_mouth_mark
+from understudy.tracking.mouth_mark import MouthMark, find_mouth_mark, mouth_marks
 from understudy.tracking.region import Region
 from understudy.tracking.spots import measured
 from understudy.tracking.tracker import Frame
@@ -22,19 +22,22 @@ SAME = 0.15  # distance of two pairs over the eyes', below which they are one
 LARGER, MOST_LARGER = (
     0.6,
     4.0,
-)  # how much worse a larger pair there may score; how much larger it may be (area)
+)  # how much worse a larger pair there may score; how much larger its eyes may be
 AGREES = 0.12  # of the eyes' distance: so near the network's eyes are these eyes
 SURE = 0.6  # of the network's score
 CLEAR_MOUTH = -0.9  # a mouth mark's score from which there is a mouth
-OTHER_MOUTH, SURER_MOUTH = (
-    0.3,
-    -0.3,
-)  # a mark so far (eyes' distances) from the mesh's mouth is believed from that score
-PLAIN, EVEN, SMALL = (
-    12.0,
-    24.0,
-    0.36,
-)  # ground and ring of drawn eyes (Lab), their width over the eyes' distance
+EYE_CORNERS = ((33, 133), (362, 263))
+SMALLEST_PX = 8.0  # eyes' distance under which a mouth is not looked for again
+ABOVE_CHIN = 0.1  # eyes' distances above the mesh's chin, down to which it is looked for
+OTHER_MOUTH, SAME_MOUTH = (
+    0.2,
+    0.1,
+)  # eyes' distances from the mesh's mouth at which a mark is another one, and the same
+SURER_MOUTH = -0.3  # a mark's score from which a mouth that the search found goes there
+BARE_MOUTH, BARE = -1.1, -2.5  # the same where the mesh has lips on bare skin, and what lies there at most
+COARSER = 0.5  # by how much a mark in a coarse window must be better than one in a fine window
+# Of drawn eyes: the ground's and the ring's variation (Lab), and their width over the eyes' distance.
+PLAIN, EVEN, SMALL = 12.0, 24.0, 0.36
 NARROWEST = 0.62  # half the face's width over the eyes' distance, at least
 CHIN_LINE = 0.5  # of the mouth's contrast
 CHIN_FROM, CHIN_TO = 0.14, 0.8  # below the mouth, over the eyes' distance
@@ -54,18 +57,57 @@ def fitted(
     sizes = _sizes(found, best.eyes)
     ground, drawn = _ground(window, best.eyes, sizes)
     mark = _mouth(window, best.eyes, ground)
-    features = _features(window, best.eyes, sizes, mark, ground)
+    coarse = best.pair.mouth
+    if coarse is not None and coarse.score > (CLEAR_MOUTH if mark is None else mark.score + COARSER):
+        mark = coarse
     mesh = None if drawn else _agreeing(best, faces)
-    if mesh is None:
-        return FoundFace(bent(features), "features", mouth=mark is not None, drawn=drawn)
-    if mark is not None and mark.score >= SURER_MOUTH:
-        at = features.middle + (mark.left + mark.right) / 2 * best.apart * features.along
-        at = at + (mark.top + mark.bottom) / 2 * best.apart * features.down
-        if float(np.linalg.norm(mesh[[13, 14], :2].mean(axis=0) - at)) > OTHER_MOUTH * best.apart:
-            eyes = features.eyes.copy()
-            eyes[:, :2] = [mesh[list(c), :2].mean(axis=0) for c in ((33, 133), (362, 263))]
-            mesh = moved_to(mesh, replace(features, eyes=eyes))
-    return FoundFace(mesh, "mesh_searched")
+    if mesh is not None:
+        return FoundFace(refitted(picture, silhouette, mesh, trusted=False), "mesh_searched")
+    features = _features(window, best.eyes, sizes, mark, ground)
+    return FoundFace(bent(features), "features", mouth=mark is not None, drawn=drawn)
+
+
+def refitted(picture: Frame, silhouette: Floats, mesh: Floats, *, trusted: bool = True) -> Floats:
+    """The network's mesh with its mouth on the drawn one.
+
+    Faces of drawings end soon below a small mouth, and the network puts lips on the chin. The mouth of a ``trusted``
+    mesh moves only where there is nothing at all like a mouth where the mesh has it, and its chin stays.
+    """
+    eyes = np.stack([mesh[list(corners), :2].mean(axis=0) for corners in EYE_CORNERS])
+    apart = float(np.linalg.norm(eyes[1] - eyes[0]))
+    wide = [float(np.linalg.norm(mesh[a, :2] - mesh[b, :2])) for a, b in EYE_CORNERS]
+    if apart < SMALLEST_PX or max(wide) > apart:
+        return mesh
+    window = _fine(picture, silhouette, eyes)
+    sizes = np.array([[w, 0.6 * w] for w in wide], np.float32)
+    features = Features(np.concatenate([eyes, sizes], axis=1).astype(np.float32))
+    ground, _ = _ground(window, eyes, sizes)
+    own = features.into(mesh[[61, 291, 0, 17, 152], :2]) / features.apart
+    at = window.into(eyes)
+    distance = float(np.linalg.norm(at[1] - at[0]))
+    marks = mouth_marks(
+        window.lab,
+        at.mean(axis=0),
+        (at[1] - at[0]) / distance,
+        distance,
+        ground,
+        float(own[4, 1]) - ABOVE_CHIN,
+    )
+    marks.sort(key=lambda m: -m.score)
+    if not marks or marks[0].score < (BARE_MOUTH if trusted else SURER_MOUTH):
+        return mesh
+    best, middle = marks[0], own[:4].mean(axis=0)
+    off = [
+        float(np.hypot((m.left + m.right) / 2 - middle[0], (m.top + m.bottom) / 2 - middle[1])) for m in marks
+    ]
+    there = max((m.score for m, o in zip(marks, off, strict=True) if o < OTHER_MOUTH), default=-np.inf)
+    if off[0] < (OTHER_MOUTH if trusted else SAME_MOUTH) or (trusted and there > BARE):
+        return mesh
+    box = np.array([best.left, best.right, best.top, best.bottom], np.float32) * np.float32(features.apart)
+    chin = float(own[4, 1])
+    if not trusted:
+        chin *= (best.top + best.bottom) / 2 / max(float(middle[1]), 0.1)
+    return moved_to(mesh, replace(features, mouth=box, chin=chin * features.apart), closed=trusted)
 
 
 def fitted_to(window: EyeWindow, found: list[FoundEyes], hints: FaceHints) -> FoundFace:

@@ -92,25 +92,29 @@ def bent(features: Features) -> Floats:
     return np.concatenate([at, face[:, 2:] * features.apart * FLAT], axis=1).astype(np.float32)
 
 
-def moved_to(mesh: Floats, features: Features) -> Floats:
-    """A mesh (468, 3) that nearly fits, moved so that the middles of eyes and mouth lie on the features'."""
-    frm = [mesh[[UPPER[side][0], UPPER[side][-1]], :2].mean(axis=0) for side in (0, 1)]
-    to = [features.eyes[side, :2] for side in (0, 1)]
-    if features.mouth is not None:
-        left, right, top, bottom = (float(x) for x in features.mouth)
-        for index, u, v in ((61, left, (top + bottom) / 2), (291, right, (top + bottom) / 2)):
-            frm.append(mesh[index, :2])
-            to.append(features.middle + u * features.along + v * features.down)
-    else:
-        frm.append(mesh[[61, 291], :2].mean(axis=0))
-        to.append(frm[-1] + (np.mean(to, axis=0) - np.mean(frm[:2], axis=0)))
-    frm_all, to_all = np.array(frm, np.float64), np.array(to, np.float64)
+def moved_to(mesh: Floats, features: Features, *, closed: bool = False) -> Floats:
+    """A mesh (468, 3) whose eyes fit, with mouth and chin where the features have them; its sides stay.
+
+    With ``closed`` the lips are laid along the mouth's middle line, else they keep the mesh's shape.
+    """
+    if features.mouth is None:
+        return mesh
+    left, right, top, bottom = (float(x) for x in features.mouth)
+    frm = mesh[[33, 133, 362, 263, CHIN, CROWN, *SIDES, 61, 291], :2].astype(np.float64)
+    to = frm.copy()
+    for row, u in ((8, left), (9, right)):
+        to[row] = features.middle + u * features.along + (top + bottom) / 2 * features.down
+    if features.chin is not None:
+        to[4] += (features.chin - features.into(frm[4:5])[0, 1]) * features.down
     scale = features.apart
-    spline = RBFInterpolator(
-        frm_all / scale, (to_all - frm_all) / scale, kernel="thin_plate_spline", smoothing=1e-3
-    )
+    spline = RBFInterpolator(frm / scale, (to - frm) / scale, kernel="thin_plate_spline", smoothing=1e-3)
     out = mesh.copy()
     out[:, :2] += (spline(mesh[:, :2] / scale) * scale).astype(np.float32)
+    if closed:
+        flat = features.into(out[:, :2])
+        _put_mouth(flat, features.mouth)
+        lips = list(dict.fromkeys(OUTER_UPPER + OUTER_LOWER + INNER_UPPER + INNER_LOWER))
+        out[lips, :2] = features.middle + flat[lips, :1] * features.along + flat[lips, 1:] * features.down
     return out
 
 

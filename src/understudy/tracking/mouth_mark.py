@@ -15,8 +15,15 @@ Bools = NDArray[np.bool_]
 COLUMNS, ROWS = 72, 64
 ASIDE, TOP, BOTTOM = 1.15, 0.22, 2.1  # where it is looked for, over the eyes' distance
 NARROWEST, TALLEST = 0.12, 0.9  # width and height over the eyes' distance
-LEVELS = (0.25, 0.4, 0.6)  # of the strongest contrast: a mark may be faint beside a beard or a chin's line
+LEVELS = (
+    0.15,
+    0.25,
+    0.4,
+    0.6,
+)  # of the strongest contrast: a mark may be faint beside a beard or a chin's line
 FAINTEST = 5.0  # difference in Lab from the skin
+GAP = 5  # samples up to which a thin line may be interrupted
+AROUND = 17  # samples: what a mouth that is a line stands out from
 BESIDE = 9  # samples: so far beside a mark its ground is looked at
 OTHER_GROUND = 14.0  # difference in Lab from the eyes' ground, below which it is the same
 USUAL_WIDTH, USUAL_DOWN = 0.62, 0.78  # over the eyes' distance
@@ -42,12 +49,23 @@ class MouthMark:
 def find_mouth_mark(
     lab: Floats, middle: Floats, along: Floats, apart: float, skin: Floats
 ) -> MouthMark | None:
-    """The best mark below eyes with their ``middle`` (2,), ``apart`` pixels along the unit vector ``along`` (2,).
+    """The best of `mouth_marks`, or None."""
+    marks = mouth_marks(lab, middle, along, apart, skin)
+    return max(marks, key=lambda m: m.score, default=None)
 
-    ``skin`` (3,) is the colour around the eyes, in Lab as the picture ``lab`` (H, W, 3).
+
+def mouth_marks(
+    lab: Floats, middle: Floats, along: Floats, apart: float, skin: Floats, lowest: float = BOTTOM
+) -> list[MouthMark]:
+    """Marks below eyes with their ``middle`` (2,), ``apart`` pixels along the unit vector ``along`` (2,).
+
+    ``skin`` (3,) is the colour around the eyes, in Lab as the picture ``lab`` (H, W, 3); ``lowest`` the v, over the
+    eyes' distance, at which the face ends.
     """
+    if lowest < TOP + 0.2:
+        return []
     u = np.linspace(-ASIDE, ASIDE, COLUMNS, dtype=np.float32)
-    v = np.linspace(TOP, BOTTOM, ROWS, dtype=np.float32)
+    v = np.linspace(TOP, lowest, ROWS, dtype=np.float32)
     grid_u, grid_v = np.meshgrid(u, v)
     down = np.array([-along[1], along[0]], np.float32)
     at = (middle + apart * (grid_u[..., None] * along + grid_v[..., None] * down)).astype(np.float32)
@@ -55,24 +73,35 @@ def find_mouth_mark(
     usual = np.median(part[4 : ROWS * 2 // 3, COLUMNS // 4 : -COLUMNS // 4].reshape(-1, 3), axis=0)
     if np.linalg.norm(usual - skin) > 14.0:
         usual = (usual + skin) / 2
-    away = np.linalg.norm(part - usual, axis=-1)
-    strongest = float(np.quantile(away[:, COLUMNS // 4 : -COLUMNS // 4], 0.98))
-    best: MouthMark | None = None
-    for level in LEVELS:
-        pieces = (away > max(FAINTEST, level * strongest)).astype(np.uint8)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces)
-        for i in range(1, count):
-            x, y, w, h, area = (int(s) for s in stats[i])
-            if area < 6 or x == 0 or y == 0 or x + w >= COLUMNS or y + h >= ROWS:
-                continue
-            piece = labels[y : y + h, x : x + w] == i
-            contrast = float(away[y : y + h, x : x + w][piece].mean())
-            box = float(u[x]), float(u[x + w - 1]), float(v[y]), float(v[y + h - 1])
-            off = _other_ground(part, skin, x, y, w, h)
-            score = _likeness(*box, contrast, piece.astype(np.bool_), off)
-            if score is not None and (best is None or score > best.score):
-                best = MouthMark(*box, contrast, score)
-    return best
+    core = slice(COLUMNS // 3, -COLUMNS // 3)
+    found = []
+    # A mouth stands out from the face, or, where hair and neck stand out far more, from what is just around it.
+    for other in (usual, _around(part)):
+        away = np.linalg.norm(part - other, axis=-1)
+        strongest = float(np.quantile(away[:, core], 0.98))
+        for level in LEVELS:
+            pieces = (away > max(FAINTEST, level * strongest)).astype(np.uint8)
+            pieces = cv2.morphologyEx(pieces, cv2.MORPH_CLOSE, np.ones((1, GAP), np.uint8))
+            count, labels, stats, _ = cv2.connectedComponentsWithStats(pieces)
+            for i in range(1, count):
+                x, y, w, h, area = (int(s) for s in stats[i])
+                if area < 6 or x == 0 or y == 0 or x + w >= COLUMNS or y + h >= ROWS:
+                    continue
+                piece = labels[y : y + h, x : x + w] == i
+                contrast = float(away[y : y + h, x : x + w][piece].mean())
+                box = float(u[x]), float(u[x + w - 1]), float(v[y]), float(v[y + h - 1])
+                off = _other_ground(part, skin, x, y, w, h)
+                score = _likeness(*box, contrast, piece.astype(np.bool_), off)
+                if score is not None:
+                    found.append(MouthMark(*box, contrast, score))
+    return found
+
+
+def _around(part: Floats) -> Floats:
+    """The typical colour of the surroundings of each sample."""
+    small = np.clip((part + np.array([0.0, 128.0, 128.0], np.float32)) * [2.55, 1, 1], 0, 255)
+    median = cv2.medianBlur(small.astype(np.uint8), AROUND).astype(np.float32)
+    return np.asarray(median / [2.55, 1, 1] - [0.0, 128.0, 128.0], np.float32)
 
 
 def _likeness(
