@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.engines.puppet.face_measures import without_noise
-from understudy.engines.puppet.relief import FaceFrame
+from understudy.engines.puppet.relief import FaceFrame, smooth
 from understudy.tracking.motion import Floats
 
 # Landmarks that keep their places on the skull: eye corners, nose, forehead and temples.
@@ -21,6 +23,7 @@ EYES = (33, 133), (263, 362)
 MOST_DEG = (12.0, 8.0)  # yaw, pitch
 ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
 NOISE_DEG = 0.4
+HOLD_S, RELEASE_S = 0.6, 0.6  # how long a turn outlasts the face, and the ease back to rest
 
 
 class Turns(NamedTuple):
@@ -45,6 +48,23 @@ def turns(faces: Floats, reference: Floats | None) -> Turns:
         kept = alike * apart + (1 - alike) * most * np.tanh(apart / most)
         found.append(without_noise(values - neutral + kept, NOISE_DEG))
     return Turns(*found)
+
+
+def held(seen: NDArray[np.bool_], step_s: float, edges: tuple[int, ...]) -> Floats:
+    """(T,) 1 where a face is ``seen`` (T,) and a while beside it, easing to 0: a profile is a turn gone on with.
+
+    ``edges`` are where shots begin and end.
+    """
+    weight = np.zeros(len(seen), np.float32)
+    for a, b in pairwise(edges):
+        inside = np.flatnonzero(seen[a:b])
+        if len(inside):
+            at = np.arange(b - a)
+            after = np.clip(np.searchsorted(inside, at), 0, len(inside) - 1)
+            before = np.maximum(after - 1, 0)
+            away = np.minimum(np.abs(inside[after] - at), np.abs(inside[before] - at)) * step_s
+            weight[a:b] = 1.0 - smooth((away - HOLD_S) / RELEASE_S)
+    return weight
 
 
 def angles(faces: Floats, solid: Floats) -> Turns:
