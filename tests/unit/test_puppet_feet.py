@@ -273,3 +273,13 @@ def test_short_and_lost_motions_are_calm(frames: int) -> None:
     motion.visibility[:] = 0
     poses = retarget(character_of(other_body()), motion, Orientation.VIDEO, WIDTH, HEIGHT)
     assert np.isfinite(poses.joints).all()
+
+
+def test_a_slow_drift_is_kept_where_the_reference_is_a_frame_of_the_clip() -> None:
+    rng = np.random.default_rng(3)
+    way = np.linspace(0, 20, 150)
+    feet = np.stack([200 + way, 300 + way], axis=1) + rng.normal(0, 1.0, (150, 2)) + 600j
+    root, steps = corrections(feet, feet[..., None], np.ones((150, 2)), 60.0, 25.0, 0, own=True)
+    held = feet + root[:, None] + steps
+    assert np.abs(np.diff(held, axis=0)).max() < 0.5
+    assert 14 < abs(held[-1, 0] - held[0, 0]) < 26

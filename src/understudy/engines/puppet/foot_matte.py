@@ -28,14 +28,15 @@ TOES = (31, 32)
 # All in foot lengths: from ankle to toe's joint, or so many shins of a foot that points at the camera.
 LEAST_SHIN = 0.3
 FREE = 0.95  # about a foot's bone: there the matte may change
+APART = 1.8  # between two feet: from there each is looked at by itself
 ABOUT = 1.3  # beyond that: what tells the colours of floor and leg
 SURE = 0.1  # about the bone: certainly foot, where the matte is
 # Within the matte and about the bone: certainly foot, not floor between two
 DEEP, DEEP_ABOUT = 0.3, 0.4
 SMOOTH = 0.05  # spikes and dents below that are the colours' noise
 SMALLEST_PX = 12.0  # a foot: below that there is nothing to correct
-LARGEST_PX = 300  # of the picture's part that is looked at
-ROUNDS = 4  # of estimating colours and cutting
+LARGEST_PX = 240  # of the picture's part that is looked at
+ROUNDS = 3  # of estimating colours and cutting
 EDGE_GAIN = 0.03  # by which the new border's edge is the stronger one
 CLEAR = 0.3  # of an edge that ends a shoe: floors' own are weaker, or the floor is no help
 CALM = 0.22  # of the edges inside of a shadow that was taken for foot; shoes have seams and laces
@@ -73,7 +74,7 @@ def with_sharp_feet(matte: Matte, rgb: NDArray[np.uint8], character: Character) 
 
 def _groups(bones: list[Floats], length: float) -> list[list[Floats]]:
     """Feet that stand near each other are looked at together."""
-    apart = len(bones) == 2 and float(np.abs(bones[0].mean(0) - bones[1].mean(0)).max()) > 2.5 * length
+    apart = len(bones) == 2 and float(np.abs(bones[0].mean(0) - bones[1].mean(0)).max()) > APART * length
     return [[bone] for bone in bones] if apart else [bones]
 
 

@@ -14,6 +14,7 @@ _HIGH_M = 0.10  # a foot this much above the lower one does not stand
 _EASE_S = 0.10
 # Of the largest shift: a standing foot that goes farther in the picture is carried by the camera.
 _CARRIED = (0.7, 1.4)
+_SLOW_S = 0.6
 _FADE_S = 0.3  # after a stance in which its shift is gone
 _HOP_M = 0.04  # lower than this is a step
 _STEP_S = 0.4  # before and after which a lifted foot is on the floor
@@ -49,7 +50,7 @@ def _feet(points: Points) -> Points:
 
 
 def corrections(
-    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float, pin: int
+    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float, pin: int, *, own: bool = False
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
@@ -58,6 +59,7 @@ def corrections(
     a foot stands, it is held at its mean place of that stance, or at where it is in frame ``pin``. Only where the
     performer's own standing foot goes far in the picture, because the camera moves, it goes along. Between stances the
     shift goes over into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide.
+    With ``own`` the reference is a frame of the clip, and the performer's own places are right: slow drifts are kept.
     """
     push = np.zeros_like(feet)
     stands = standing > 0.5
@@ -67,7 +69,9 @@ def corrections(
             ways = wanted[part, foot] - wanted[part, foot].mean(axis=0)
             far = np.hypot(np.ptp(ways.real, axis=0), np.ptp(ways.imag, axis=0)) / limit
             way, far = ways[:, far.argmin()], far.min()  # a foot turns on its heel or on its toe
-            way = way * step(far, *_CARRIED)
+            # A drift this slow is not seen.
+            drift = smooth(way, fps, _SLOW_S) if own else 0 * way
+            way = drift + (way - drift) * step(far, *_CARRIED)
             slide = feet[part, foot] - way
             held = slide[pin - start] if start <= pin < stop else slide.mean()
             push[part, foot] = held - slide

@@ -138,7 +138,9 @@ def _planted(stage: Stage, figure: Figure, root: Points, wanted: Points, limit: 
     out = figure.posed(root)
     standing = planting.planted(stage.performer)
     pin = stage.anchor.frame if stage.anchor is not None else stage.first
-    shift, steps = planting.corrections(_feet(out), wanted, standing, limit, stage.fps, pin)
+    shift, steps = planting.corrections(
+        _feet(out), wanted, standing, limit, stage.fps, pin, own=stage.anchor is not None
+    )
     return figure.posed(root + shift, steps)
 
 
