@@ -13,7 +13,8 @@ from understudy.tracking.motion import Floats
 ROWS = 16  # samples of the skin between brow and lashes
 LASHES = 0.12  # of the opening: what lies that near above the lid's edge is lash
 LIKE = 12.0  # difference in hue (a, b of Lab) to the skin under the eye by which it is half another thing
-LIGHTER = 3.0  # of 100: creases are darker than a column's median by more than that
+LIGHT, LIGHTER = 0.65, 3.0  # quantile of a column's lightness, of 100, and how far below it creases are
+FORWARD = 0.25  # share of the skin under the eye: a closed lid comes out of the brow's shade
 FOREIGN = 22.0  # difference (Lab) to the lid's own colour that is a brow, a frame of glasses, hair
 COMMON = 0.35  # share of the lid's mean colour in each of its columns
 SPREAD = 0.12  # of the eye's width, over which the colour may change
@@ -34,7 +35,7 @@ def lid_colours(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     near = np.exp(-((apart / LIKE) ** 2)) * np.exp(
         -((np.maximum(np.abs(lab[..., 0] - skin[0]) - 15, 0) / 15) ** 2)
     )
-    middle = np.median(lab[..., 0], axis=0)
+    middle = np.quantile(lab[..., 0], LIGHT, axis=0)
     weight = near / (1.0 + np.exp(-(lab[..., 0] - middle) / LIGHTER)) + 1e-4
     share = 0.02 + near.mean(axis=0)
     whole = (seen * weight[..., None]).sum(axis=(0, 1)) / weight.sum()
@@ -44,7 +45,8 @@ def lid_colours(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     step = SPREAD * len(eye.u)
     blurred = gaussian_filter1d(column * share[:, None], step, axis=0, mode="nearest")
     blurred = blurred / gaussian_filter1d(share, step, mode="nearest")[:, None]
-    return np.asarray(COMMON * whole + (1.0 - COMMON) * blurred, np.float32)
+    plain = COMMON * whole + (1.0 - COMMON) * blurred
+    return np.asarray(plain + FORWARD * (skin_below(texture, eye, frame) - plain), np.float32)
 
 
 def skin_below(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:

@@ -30,7 +30,7 @@ BULGE, OVERHANG, CORNERS = (
 )  # light on a lid over the eyeball: its middle, its lower edge, its ends
 LINE_PX = 1.2  # the thinnest line without steps
 HAIR = 110.0  # difference (RGB) of what is above and below an eye, by which it is under hair
-LINE, SHADE = 0.85, 0.16  # how dark the line of closed lashes is; what it casts on the eye
+LINE, SHADE = 0.95, 0.16  # how dark the line of closed lashes is; what it casts on the eye
 
 
 @dataclass(frozen=True)
@@ -180,16 +180,15 @@ class Lid:
         done = smooth(closing / CREASED)
         light = 1.0 + (BULGE * np.sin(np.pi * y) - OVERHANG * y**3 - CORNERS * aside**2) * done
         plain = skin[..., :3] * light[..., None]
-        over = smooth(unrolled / 0.35) * smooth((1.3 - unrolled) / 0.15)
+        over = smooth((unrolled + 0.25) / 0.5) * smooth((1.3 - unrolled) / 0.15)
         share = PLAIN * done * over * wide
         # On the moved strip of lashes only what is darker than skin is lash: the white of the eye is left behind.
         strip = np.minimum(moved[..., :3], plain)
         on_strip = (smooth(closing / 0.6) * smooth((unrolled - 0.9) / 0.1))[..., None]
         # Below the lid's edge the strip holds some of the iris: there the lashes become a plain line.
         band = self.thick * opening
-        line = (
-            smooth((band - past) / np.maximum(0.6 * band, 0.8)) * smooth((1.05 - aside) / 0.4) * np.sqrt(wide)
-        )
+        line = np.exp(-(((past - 0.35 * band) / np.maximum(0.45 * band, 0.8)) ** 2))
+        line *= smooth((1.05 - aside) / 0.4) * np.sqrt(wide)
         drawn = plain + (np.minimum(self.lash, plain) - plain) * (LINE * line)[..., None]
         inner = smooth(past / np.maximum(0.3 * band, 0.5) + 0.5) * smooth((closing - 0.3) / 0.5)
         strip += (drawn - strip) * inner[..., None]
