@@ -30,6 +30,8 @@ from understudy.engines.puppet.warp import (
     bone_map,
     limited_turn,
     rotation,
+    turned,
+    wrapped,
 )
 from understudy.tracking.motion import Floats
 
@@ -42,6 +44,9 @@ ON_ARM = 0.01  # of a forearm's or hand's area that the front covers in the pict
 # by so many of its own. Up to a share of that the hand is as it is.
 REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
 STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
+# A wrist bends by so much; by more in the picture where the forearm is shortened. Up to a share of it nothing holds it.
+WRIST_TURN, WRIST_LOOSE, WRIST_FREE = np.radians(78), np.radians(80), 0.75
+HAND_CELL = 2  # pixels between the nodes of a field of a hand in parts: it folds more sharply than a limb's
 FOOT_TURN = np.radians(75)  # how far a foot bends against its shin
 
 
@@ -66,34 +71,44 @@ class PosedLimb:
         self.maps = [
             bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
         ]
-        if limb.made:
-            self.maps[1] = bone_map(bones[1], posed[1], across, shortest=0.02)
         if not limb.limb.arm:
             back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN)
             if back:
                 self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
-        self.hand = hand
+        self.hand = self._target = hand
         if limb.hand is not None and hand is not None:
             self.maps[2] = palm_map(limb.hand, hand, self.maps[2], across)
+        mirrored = reflection(limb.hand.points) if limb.hand and hand and hand.mirrored else None
+        last = bones[2] if mirrored is None else mirrored @ bones[2]
+        if limb.limb.arm:
+            back = _wrist_back(limb, posed[1], self.maps[2].forward @ last, across)
+            self.maps[2] = turned(self.maps[2], back)
+            if hand is not None:
+                points = hand.points[0] + (hand.points - hand.points[0]) @ rotation(back).T
+                self._target = replace(hand, points=points)
+        if limb.made:
+            reach = posed[1]
+            if limb.wrist is not None:
+                off = limb.wrist - rest[2]
+                reach = reach + self.maps[2].forward @ (off if mirrored is None else mirrored @ off)
+            self.maps[1] = bone_map(bones[1], reach, across, shortest=0.02)
         # A bone that may not get shorter carries what hangs on it outwards.
         self.line = line.copy()
         for k in range(3):
-            bone = bones[k]
-            if k == 2 and limb.hand is not None and hand is not None and hand.mirrored:
-                bone = reflection(limb.hand.points) @ bone
-            drawn = self.maps[k].forward @ bone
+            bone = last if k == 2 else bones[k]
+            drawn = posed[1] if limb.made and k == 1 else self.maps[k].forward @ bone
             self.line[k + 1] = self.line[k] + drawn
         posed = np.diff(self.line, axis=0)
         self.joints: list[Joint | None] = [None]
         if trunk is not None:
-            reach = joint_radius(limb.radii, 0) * across
+            wide = joint_radius(limb.radii, 0) * across
             self.joints[0] = Joint.between(
-                rest[0], self.line[0], towards, posed[0], reach, trunk, self.maps[0], bend, strength
+                rest[0], self.line[0], towards, posed[0], wide, trunk, self.maps[0], bend, strength
             )
         for k in (1, 2):
-            reach = joint_radius(limb.radii, k) * across
+            wide = joint_radius(limb.radii, k) * across
             # Layers that show different things do not bend into each other.
-            if limb.made or (k == 2 and hand is not None and hand.mirrored):
+            if limb.made or (k == 2 and mirrored is not None):
                 self.joints.append(None)
                 continue
             self.joints.append(
@@ -102,7 +117,7 @@ class PosedLimb:
                     self.line[k],
                     posed[k - 1],
                     posed[k],
-                    reach,
+                    wide,
                     self.maps[k - 1],
                     self.maps[k],
                     WRIST if k == 2 and limb.hand is not None else LIMB,
@@ -116,9 +131,15 @@ class PosedLimb:
         if limb.clean is None:
             return [(limb.layers[2], *where)]
         off, bent = 0.0, None
-        if limb.hand is not None and hand is not None:
+        if limb.hand is not None and self._target is not None and hand is not None:
             bent = PosedHand(
-                limb.hand, hand, limb.starts[2], self.line[2], self.maps[2], self.joints[2], self._across
+                limb.hand,
+                self._target,
+                limb.starts[2],
+                self.line[2],
+                self.maps[2],
+                self.joints[2],
+                self._across,
             )
             off = 1.0 if hand.mirrored else bent.off
         rest = self._at_rest(off)
@@ -159,6 +180,29 @@ class PosedLimb:
         xs += [x - radius, x + radius, end_x - radius, end_x + radius]
         ys += [y - radius, y + radius, end_y - radius, end_y + radius]
         return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
+
+
+def _wrist_back(limb: RiggedLimb, forearm: Floats, hand: Floats, across: float) -> float:
+    """Radians to turn a hand back by, so that it bends against its forearm as far as a wrist does, eased.
+
+    ``forearm`` (2,) and ``hand`` (2,) are their directions in the frame. A forearm that points at the camera tells
+    little, and as far as in the reference image a hand bends anyhow.
+    """
+    shown = float(np.hypot(*forearm)) / max(across * float(np.hypot(*limb.bones[1])), 1.0)
+    own = _between(limb.starts[2] - limb.starts[1], limb.bones[2])
+    limit = WRIST_TURN + (1 - min(shown, 1.0)) * WRIST_LOOSE
+    limit = max(limit, abs(own) / WRIST_FREE)
+    angle = _between(forearm, hand)
+    free = WRIST_FREE * limit
+    if abs(angle) <= free:
+        return 0.0
+    eased = free + (limit - free) * float(np.tanh((abs(angle) - free) / (limit - free)))
+    return float(np.copysign(eased, angle)) - angle
+
+
+def _between(one: Floats, other: Floats) -> float:
+    """Radians from a direction (2,) to another."""
+    return wrapped(float(np.arctan2(other[1], other[0]) - np.arctan2(one[1], one[0])))
 
 
 def _eased(x: float) -> float:
@@ -315,8 +359,8 @@ class Painter:
 
         shown: Shown = {}
 
-        def place(part: Part, layer: Layer, field: Field, box: Box) -> None:
-            placed = self._canvas.place(layer, field, box)
+        def place(part: Part, layer: Layer, field: Field, box: Box, cell: int | None = None) -> None:
+            placed = self._canvas.place(layer, field, box, cell)
             if placed is not None:
                 shown[part] = (*shown.get(part, ()), placed)
 
@@ -332,7 +376,7 @@ class Painter:
             for hand in hands.get(limb.limb.name, ()):
                 own = own if own.hand is hand else posed_limb(limb, hand)
                 for each, field, where in own.hand_parts():
-                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where)
+                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where, HAND_CELL)
         place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
             place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))

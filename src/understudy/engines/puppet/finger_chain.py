@@ -19,6 +19,9 @@ SHORTEST, LONGEST = (
 # A bone that folds back in the picture comes towards the camera or goes away from it. It is drawn short instead, but
 # for so much of its part across the bone before that a finger bends to about 110 degrees in the picture.
 FOLD = 0.8
+NOWHERE = np.float32(-1e4)  # a place that no picture has
+BESIDE_PX = 4  # two nodes of the field: a finger's outermost ones lie so far beside it
+ROOT = (0.4, 1.0)  # of the first of the rounded chain's pieces: beyond it lies no palm
 CORNER = 0.25  # share of a bone that a rounded joint takes (Chaikin 1974)
 
 
@@ -51,9 +54,13 @@ def rounded(points: Floats) -> Floats:
 
 
 class FingerChain:
-    """The ribbon field of a finger from its ``rest`` (K, 2) to its ``posed`` (K, 2) points; ``across`` widens it."""
+    """The ribbon field of a finger from its ``rest`` (K, 2) to its ``posed`` (K, 2) points.
 
-    def __init__(self, rest: Floats, posed: Floats, across: float) -> None:
+    ``across`` widens it; at rest it ends ``reach`` pixels off its chain.
+    """
+
+    def __init__(self, rest: Floats, posed: Floats, across: float, reach: float) -> None:
+        self._reach = reach
         self._rest, self._posed = rounded(rest), rounded(posed)
         self._across = across
         self._bones, self._own = np.diff(self._posed, axis=0), np.diff(self._rest, axis=0)
@@ -62,10 +69,15 @@ class FingerChain:
         inner = (turn[1:] + turn[:-1]) / 2
         self._turns = np.concatenate([turn[:1], inner, turn[-1:]]).astype(np.float32)
 
-    def source(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Where the frame's points (N,) come from in the rest pose."""
+    def blend(self, field: Floats, grid: Floats, before: Floats, radius: float) -> None:
+        """Lead the palm's ``field`` (..., 2) over the points ``grid`` (..., 2) of the frame into the finger's
+
+        ``before`` (2,) is the direction in which the palm comes to the chain's root, ``radius`` half the root's width.
+        """
         bones, start = self._bones, self._posed
-        best: Floats | None = None
+        x, y = grid[..., 0], grid[..., 1]
+        best = np.full(x.shape, np.inf, np.float32)
+        place = off_x = off_y = np.zeros(x.shape, np.float32)
         for k in range(len(bones)):
             (a, b), (e, f) = start[k].tolist(), bones[k].tolist()
             dx, dy = x - a, y - b
@@ -73,27 +85,25 @@ class FingerChain:
             dx -= share * e
             dy -= share * f
             away = dx * dx + dy * dy
-            if best is None:
-                best, place, off_x, off_y = away, share, dx, dy
-                continue
             nearer = away < best
             best = np.where(nearer, away, best)
             place = np.where(nearer, share + k, place)
             off_x, off_y = np.where(nearer, dx, off_x), np.where(nearer, dy, off_y)
+        # On the two sides of a fold the sources are far apart, and between two nodes of a grid everything between them
+        # would show as a thin line: what is off the finger comes from nowhere.
+        off = best > (self._reach * self._across + BESIDE_PX) ** 2
         stations = np.arange(len(self._turns), dtype=np.float32)
         turn = np.interp(place, stations, self._turns)
         cosine, sine = np.cos(turn) / self._across, np.sin(turn) / self._across
         u = np.interp(place, stations, self._rest[:, 0]) + cosine * off_x - sine * off_y
         v = np.interp(place, stations, self._rest[:, 1]) + sine * off_x + cosine * off_y
-        return u, v
-
-    def share(self, x: Floats, y: Floats, before: Floats, radius: float) -> Floats:
-        """(N,) 0 where the frame's points still are the palm's, 1 from where on they are the finger's.
-
-        ``before`` (2,) is the direction in which the palm comes to the chain's root, ``radius`` half the root's width.
-        """
         (a, b), (c, d) = self._posed[0].tolist(), _unit(_unit(before) + _unit(self._bones[0])).tolist()
-        return smoothstep(((x - a) * c + (y - b) * d) * (0.5 / max(radius, 1.0)) + 0.5)
+        share = smoothstep(((x - a) * c + (y - b) * d) * (0.5 / max(radius, 1.0)) + 0.5)
+        # A finger that is bent back lies behind its root and is the finger's all the same.
+        share = np.maximum(share, smoothstep((place - ROOT[0]) / (ROOT[1] - ROOT[0])))
+        off &= share > 0
+        field[..., 0] = np.where(off, NOWHERE, field[..., 0] + share * (u - field[..., 0]))
+        field[..., 1] = np.where(off, NOWHERE, field[..., 1] + share * (v - field[..., 1]))
 
 
 def _unit(vector: Floats) -> Floats:

@@ -211,7 +211,7 @@ def made_forearm(name: str, arm: ReachingArm, line: Floats, bone: Floats, radii:
     beyond = offset - (share * length)[..., None] * direction
     away = np.hypot(beyond[..., 0], beyond[..., 1])
     side = offset @ np.array([-direction[1], direction[0]], np.float32) / radius
-    across = np.clip(away / radius, 0, 1)
+    across = np.clip(np.abs(side), 0, 1)
     round_off = np.sqrt(1 - across**2)[..., None]  # a round limb turns away from the light at its sides
     if arm.low - arm.high >= ONE_KIND:
         seen = _upper_arm(arm, line[0], upper, 0.8 * float(radii[0]), share, np.clip(side, -1, 1))

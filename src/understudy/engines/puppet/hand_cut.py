@@ -34,6 +34,7 @@ WRIST_OFF = 0.7  # of the palm's length: farther from the body's wrist, the hand
 LEAST_SEEN = (
     0.5  # of the palm's length that a finger is long at least in the picture, or it points at the camera
 )
+LEAST_FINGERS = 2  # without the thumb
 MOST_BENT = np.radians(70)  # at a joint: more, and its end lies over its root
 NARROW = 0.8  # half widths between the middle lines of two fingers: nearer, and they lie over each other
 BESIDE = 2.2  # half widths about the bones within which all of a hand lies
@@ -41,9 +42,13 @@ HEEL = 0.25  # of the palm's length by which the palm reaches beyond its landmar
 EXPLAINED = 0.9  # of the hand beyond the wrist that has to lie there
 INSIDE_PX = 4  # pixels that a fingertip may lie beside the hand
 WEB, THUMB_WEB = 0.3, 0.1  # of the first bone, where the skin between two fingers ends
+PALM_LABEL, NOBODY = -1, -2
+SCRAPS = (
+    3.5  # half widths beside a finger within which what is not its own would be left behind when it moves
+)
 NEAR = 1.8  # half widths about a finger's bones that may be its own
 UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
-EVEN_PX = 5  # over which a finger's outline is evened
+EVEN_PX = 7  # over which a finger's outline is evened
 EDGE_PX = 2  # that a finger takes along beyond its cut
 SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
 SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
@@ -51,11 +56,13 @@ SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
 
 @dataclass(frozen=True)
 class Finger:
-    """One finger: its layer, which one it is (0 the thumb to 4), and half its width in pixels at rest."""
+    """One finger: its layer, which one it is (0 the thumb to 4), half its width at rest and how far off its chain it
+    shows, in pixels."""
 
     layer: Layer
     number: int
     radius: float
+    reach: float
 
 
 @dataclass(frozen=True)
@@ -113,20 +120,20 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
         return None
     use = [f for f in range(5) if _bends(inside, own, f, length)]
     use = [f for f in use if not _hidden(own, f, radii)]
-    if len(use) < 2:
+    if sum(f != THUMB for f in use) < LEAST_FINGERS:
         return None
     colours = rgb[box]
     lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).astype(np.float32)
     labels = _labels(colours, inside, own, use, radii)
     fingers = []
-    palm = inside & (labels < 0)
+    palm = inside & (labels == PALM_LABEL)
     alike = inside if other is None else inside & like_bones(colours, inside, own)
     for f in use:
         area = cv2.medianBlur((alike & (labels == f)).astype(np.uint8), EVEN_PX) > 0
         if int(area.sum()) < radii[f] ** 2:
             return None
         layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, own, f, radii[f], inside)
-        fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f]))
+        fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f], _reach(area, own, f)))
         # The knuckle stays round where the finger bends away from it.
         palm |= alike & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
     together = tuple(
@@ -208,7 +215,8 @@ def _web(points: Floats, finger: int) -> Floats:
 
 
 def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[float]) -> NDArray[np.int8]:
-    """(H, W) the finger of every pixel, -1 for the palm. Between two fingers the picture's own edges decide."""
+    """(H, W) the finger of every pixel, or the palm, or nobody beside a finger. Between two fingers the picture's own
+    edges decide."""
     ys, xs = np.nonzero(inside)
     pixels = np.stack([xs, ys], axis=1).astype(np.float32)
     away = np.full((len(pixels), 5), np.inf, np.float32)
@@ -220,27 +228,27 @@ def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[
     order = np.argsort(away, axis=1)
     rows = np.arange(len(pixels))
     near, second = away[rows, order[:, 0]], away[rows, order[:, 1]]
-    labels = np.full(inside.shape, -1, np.int8)
-    labels[ys, xs] = np.where(near < NEAR, order[:, 0], -1)
+    labels = np.full(inside.shape, PALM_LABEL, np.int8)
+    labels[ys, xs] = np.where(near < NEAR, order[:, 0], np.where(near < SCRAPS, NOBODY, PALM_LABEL))
     unsure = np.zeros_like(inside)
     unsure[ys, xs] = (near < NEAR) & (near > UNSURE * second) & (second < 2 * NEAR)
     if unsure.any():
-        marks = labels.astype(np.int32) + 2
+        marks = labels.astype(np.int32) + 3
         marks[unsure | ~inside] = 0
         marks[~grown(inside, 1)] = 9  # what is not the hand
         cv2.watershed(np.ascontiguousarray(cv2.GaussianBlur(rgb, (0, 0), 0.8)), marks)
         told = (marks > 0) & (marks < 9)
         told_labels = nearest(marks, told)
-        labels[unsure] = (told_labels[unsure] - 2).astype(np.int8)
+        labels[unsure] = (told_labels[unsure] - 3).astype(np.int8)
     for f in range(5):
         if f not in use:
-            labels[labels == f] = -1
+            labels[labels == f] = PALM_LABEL
             continue
         # What does not hang together with the finger is none of it.
         _, islands = cv2.connectedComponents((labels == f).astype(np.uint8), connectivity=4)
         sizes = np.bincount(islands.ravel())
         sizes[0] = 0
-        labels[(labels == f) & (islands != int(sizes.argmax()))] = -1
+        labels[(labels == f) & (islands != int(sizes.argmax()))] = NOBODY
     return labels
 
 
@@ -265,6 +273,13 @@ def _finger_layer(
     colours[beside] = nearest(rgb, sure if sure.any() else area)[beside]
     shape = soft(area | about | beside, 1.5) * np.where(area & (along > 0), 1.0, fade)
     return cropped(name, colours, (alpha * shape).astype(np.float32))
+
+
+def _reach(area: Mask, points: Floats, finger: int) -> float:
+    """How far off its chain a finger shows, in pixels."""
+    ys, xs = np.nonzero(area)
+    away = distance_to_polyline(np.stack([xs, ys], axis=1).astype(np.float32), chain(points, finger))
+    return float(np.quantile(away, 0.97)) + EDGE_PX + 1
 
 
 def _parted(lab: Floats, labels: NDArray[np.int8], one: int, other: int) -> bool:

@@ -20,6 +20,9 @@ PALM = (0, 1, 5, 9, 13, 17)
 FINGER = 0.125  # half widths of what can be a finger, over the palm's length: a little more than adults have
 BETWEEN = 0.17  # ... and of what can lie between two
 MIXED_PX = 2  # at a hand's edge
+LONG_BY_WIDE = (
+    1.2  # a palm's length over its width between the outer knuckles; its fingers are hardly shorter
+)
 FAR_OFF = 0.75  # of the palm's length between the body's wrist and the hand's: farther, it is another hand
 ON_HAND = 0.8  # of the palm's landmarks that have to lie in the arm
 WRIST_WIDE = (
@@ -30,13 +33,16 @@ WRIST_ENDS = (
     -0.1,
 )  # of the palm's length along it, from the wrist: between them a hand fades into its forearm
 
+ABOUT = (0.28, 0.42)  # of the palm's length from palm and fingers, between which a forearm fades
 # Off a wrist's middle, at its edge, it ends so much sooner; and where the ball of the thumb begins.
 TAPER, BALL = 0.12, 0.25
 
 
 def palm_length(points: Floats) -> float:
     """Wrist to knuckles, in pixels, of a hand's ``points`` (21, 2), also of one that is seen shortened."""
-    return max(float(np.hypot(*(points[9] - points[0]))), 1.2 * float(np.hypot(*(points[5] - points[17]))))
+    fingers = [float(np.hypot(*np.diff(points[k : k + 4], axis=0).T).sum()) for k in (5, 9, 13, 17)]
+    wide = LONG_BY_WIDE * float(np.hypot(*(points[5] - points[17])))
+    return max(float(np.hypot(*(points[9] - points[0]))), wide, *fingers)
 
 
 def lies_in(mask: Mask, points: Floats) -> float:
@@ -124,4 +130,17 @@ def at_wrist(shape: tuple[int, ...], points: Floats) -> Floats:
     start, stop = WRIST_ENDS
     # Off the middle the end comes sooner: a taper instead of a step. The ball of the thumb is the hand's.
     behind = np.clip(1 - along / BALL, 0, 1)
-    return smoothstep((along - TAPER * np.minimum(across, 2.0) ** 2 * behind - start) / (stop - start))
+    ahead = smoothstep((along - TAPER * np.minimum(across, 2.0) ** 2 * behind - start) / (stop - start))
+    return ahead * _about(shape, points, length)
+
+
+def _about(shape: tuple[int, ...], points: Floats, length: float) -> Floats:
+    """(H, W) 1 near the palm and the fingers, 0 beyond: a forearm may leave a bent hand to any side."""
+    skeleton = np.ones(shape[:2], np.uint8)
+    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
+    cv2.fillConvexPoly(skeleton, np.rint(hull).astype(np.int32), 0)
+    for first in (1, 5, 9, 13, 17):
+        line = np.rint(points[first : first + 4]).astype(np.int32).reshape(-1, 1, 2)
+        cv2.polylines(skeleton, [line], False, 0, 1)
+    away = cv2.distanceTransform(skeleton, cv2.DIST_L2, 5) / length
+    return smoothstep((ABOUT[1] - away) / (ABOUT[1] - ABOUT[0]))

@@ -24,6 +24,7 @@ THIN = 0.012  # of the hand's length: thinner strips are outlines and creases, a
 # Shares of the palm and of the fingers' bones up to which they may be of other colours: a drawn hand in light and
 # shade, a glove with a pattern, or fingers that lie elsewhere.
 OFF_PALM, OFF_BONES = 0.15, 0.2
+ON_FINGER = 0.12  # of an island of another colour: more on a finger's middle line, and it is the finger's
 # How far off a finger's pixel is from its middle line's colour at most, light counted by a share: it is rounder.
 UNLIKE, LIGHT = 18.0, 0.5
 BONE = 0.1  # of the hand's length about the bones that are surely fingers
@@ -58,7 +59,10 @@ def foreign(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None
     known = _bones(inside, points)
     if float(other[palm].mean()) > OFF_PALM or (known.any() and float(other[known].mean()) > OFF_BONES):
         return None
-    other &= ~known  # a nail, a highlight
+    # What lies on a finger is a nail or a highlight, also where it goes on beside it.
+    _, islands = cv2.connectedComponents((other & inside).astype(np.uint8))
+    on = np.bincount(islands[known], minlength=1 + int(islands.max()))
+    other &= (on <= ON_FINGER * np.bincount(islands.ravel()))[islands] & ~known
     half = max(round(THIN * length), 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * half + 1, 2 * half + 1))
     thick = cv2.morphologyEx((other & inside).astype(np.uint8), cv2.MORPH_OPEN, kernel)
@@ -105,12 +109,11 @@ def own_colours(
 
 
 def between_fingers(shape: tuple[int, ...], points: Floats, reach: float) -> Mask:
-    """(H, W) what lies beyond the knuckles and within ``reach`` pixels of the fingers, or beside the thumb."""
-    axis = points[[5, 9, 13, 17]].mean(axis=0) - points[0]
+    """(H, W) what lies within ``reach`` pixels of the fingers and beyond their knuckles."""
     ys, xs = np.indices(shape[:2], np.float32)
     pixels = np.stack([xs.ravel(), ys.ravel()], axis=1)
     near = np.zeros(len(pixels), np.bool_)
     for line in (points[5:9], points[9:13], points[13:17], points[17:21], points[2:5]):
-        near |= distance_to_polyline(pixels, line) < reach
-    near &= (pixels - points[0]) @ axis > 0.5 * float(axis @ axis)
+        beyond = (pixels - line[0]) @ (line[1] - line[0]) > 0
+        near |= beyond & (distance_to_polyline(pixels, line) < reach)
     return np.asarray(near.reshape(shape[:2]), np.bool_)

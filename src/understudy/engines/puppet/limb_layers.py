@@ -41,7 +41,7 @@ class RiggedLimb:
     ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's;
     ``clean`` is the third layer of an arm whose hand was found, without what belongs to the reference's pose alone:
     the forearm behind it, which is the ``stub``, and what shows between its fingers; ``hand`` the same in parts, where
-    the fingers can bend."""
+    the fingers can bend. A forearm that is made reaches to ``wrist`` (2,), where the hand has its own."""
 
     limb: Limb
     layers: tuple[Layer, Layer, Layer]
@@ -52,6 +52,7 @@ class RiggedLimb:
     hand: CutHand | None = None
     clean: Layer | None = None
     stub: Layer | None = None
+    wrist: Floats | None = None
 
 
 def joint_radius(radii: Floats, joint: int) -> float:
@@ -112,7 +113,7 @@ def rig_limb(
         colours, seen = reaching.rgb, reaching.hand_rgb
     room = cv2.distanceTransform((zone & core).astype(np.uint8), cv2.DIST_L2, 3)
     layers = []
-    fingers = clean = stub = None
+    fingers = clean = stub = wrist = None
     for k, name in enumerate(corridor.limb.segments):
         if made and k == 1:
             bones[1] *= FOREARM_TO_UPPER_ARM * np.hypot(*bones[0]) / max(float(np.hypot(*bones[1])), 1.0)
@@ -137,11 +138,11 @@ def rig_limb(
                 ahead = at_wrist(alpha.shape, hand)
                 stub = cropped(f"{name} stub", seen, shape * soft(ahead < WHOLE_HAND))
                 shape = shape * ahead
+            wrist = hand[0] if made else None
             clean = cropped(f"{name} clean", seen, shape)
             fingers = cut_hand(name, corridor.limb.side, seen, shape, hand, line[2])
-    return RiggedLimb(
-        corridor.limb, (layers[0], layers[1], layers[2]), line[:3], bones, radii, made, fingers, clean, stub
-    )
+    three = (layers[0], layers[1], layers[2])
+    return RiggedLimb(corridor.limb, three, line[:3], bones, radii, made, fingers, clean, stub, wrist)
 
 
 def _hinge(room: Floats, point: Floats, radius: float) -> float:

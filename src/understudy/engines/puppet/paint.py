@@ -112,14 +112,17 @@ class Canvas:
         painted = cv2.cvtColor(self._pixels[y0:y1, x0:x1], cv2.COLOR_RGBA2RGB)
         picture[y0:y1, x0:x1] = cv2.addWeighted(picture[y0:y1, x0:x1], 1 - share, painted, share, 0)
 
-    def place(self, layer: Layer, field: Field, box: Box) -> Placed | None:
-        """A layer as it lies by its inverse field, inside ``box``; None if it shows nowhere."""
+    def place(self, layer: Layer, field: Field, box: Box, cell: int | None = None) -> Placed | None:
+        """A layer as it lies by its inverse field, inside ``box``; None if it shows nowhere.
+
+        ``cell`` is the distance of the field's nodes if not the usual one.
+        """
         height, width = self._pixels.shape[:2]
         box = common(box, (0, 0, width, height))
         if empty(box):
             return None
         small = layer.texture.shape[0] * layer.texture.shape[1] <= FINE_AREA
-        cell = FINE_CELL if small else CELL
+        cell = cell or (FINE_CELL if small else CELL)
         if (box[2] - box[0]) * (box[3] - box[1]) > LARGE:
             box = self._tightened(layer, field, box)
             if empty(box):

@@ -19,7 +19,6 @@ EVEN = (
 )
 # The knuckles lie three half widths of a wrist beyond it and are the palm's alone.
 WRIST = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(1.0, 2.5))
-REACH = 2.4  # half widths of a finger about its chain in which it can show
 
 
 def palm_map(cut: CutHand, target: HandTarget, rigid: BoneMap, across: float) -> BoneMap:
@@ -86,7 +85,9 @@ class PosedHand:
         )
         for finger, line in zip(cut.fingers, lines, strict=True):
             before = line[0] - placed[0]
-            self._chains.append((FingerChain(chain(own, finger.number), line, across), line, before))
+            self._chains.append(
+                (FingerChain(chain(own, finger.number), line, across, finger.reach), line, before)
+            )
 
     @property
     def parts(self) -> list[tuple[Layer, Field, Box]]:
@@ -119,19 +120,15 @@ class PosedHand:
         bent, _, before = self._chains[k]
 
         def field(grid: Floats) -> Floats:
-            x, y = grid[..., 0], grid[..., 1]
-            u, v = bent.source(x, y)
             made = self._palm_source(grid)
-            share = bent.share(x, y, before, finger.radius * self._across)
-            made[..., 0] += share * (u - made[..., 0])
-            made[..., 1] += share * (v - made[..., 1])
+            bent.blend(made, grid, before, finger.radius * self._across)
             return self._unmirrored(made)
 
         return field
 
     def _finger_box(self, finger: Finger, k: int) -> Box:
         line = self._chains[k][1]
-        reach = REACH * finger.radius * self._across
+        reach = (finger.reach + finger.radius) * self._across
         low, high = line.min(axis=0) - reach, line.max(axis=0) + reach
         return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
 

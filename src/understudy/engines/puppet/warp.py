@@ -75,6 +75,14 @@ def bone_map(
     return BoneMap(wrapped(turn), np.array(stretch, np.float32))
 
 
+def turned(bone: BoneMap, angle: float) -> BoneMap:
+    """The map of a bone that is turned on by ``angle`` radians in the frame."""
+    if not angle:
+        return bone
+    turn = rotation(angle)
+    return BoneMap(wrapped(bone.turn - angle), turn @ bone.stretch @ turn.T)
+
+
 def moved(points: Floats, matrix: Floats, shift: Floats) -> Floats:
     """(..., 2) ``matrix`` (2, 2) times every point plus ``shift`` (2,), float32."""
     both = np.column_stack([matrix, shift]).astype(np.float32)
