@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.eyes import BROW, LOWER, UPPER
 from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.engines.puppet.relief import OVAL
+from understudy.engines.puppet.skin_points import BROWS
 from understudy.tracking.motion import Floats, Motion
 
 SPAN = 90.0  # distance of the outer eye corners
@@ -17,9 +18,20 @@ SKIN, LIP, DARK, WHITE = (224, 172, 150), (176, 84, 84), (40, 28, 24), (244, 242
 
 
 def face_mesh(
-    *, gape: float = 0.0, lids: float = 1.0, yaw_deg: float = 0.0, pitch_deg: float = 0.0
+    *,
+    gape: float = 0.0,
+    lids: float = 1.0,
+    yaw_deg: float = 0.0,
+    pitch_deg: float = 0.0,
+    smile: tuple[float, float] = (0.0, 0.0),
+    brows: tuple[float, float] = (0.0, 0.0),
+    frown: float = 0.0,
 ) -> Floats:
-    """(468, 3) pixels. ``gape`` is the gap of the lips over the eyes' distance, ``lids`` 1 open to 0 shut."""
+    """(468, 3) pixels. ``lids`` is 1 open to 0 shut; all else is in eye distances.
+
+    ``gape`` is the gap of the lips, with the jaw; ``smile`` how far the own left and own right corner go aside and
+    up; ``brows`` how far the own left and right brow go up, ``frown`` their inner ends to each other and down.
+    """
     k = np.arange(468)
     radius, angle = np.sqrt((k + 0.5) / 468), k * 2.39996
     mesh = np.stack([0.78 * radius * np.cos(angle), 0.25 + 0.95 * radius * np.sin(angle), 0 * radius], axis=1)
@@ -33,13 +45,15 @@ def face_mesh(
         t = np.linspace(1, -1, 5)
         mesh[list(BROW[side]), 0] = sign * (0.34 + 0.2 * t)
         mesh[list(BROW[side]), 1] = -0.24 - 0.04 * (1 - t * t)
+        mesh[list(BROWS[side][5:]), 0] = sign * (0.34 + 0.2 * t)
+        mesh[list(BROWS[side][5:]), 1] = -0.29 - 0.04 * (1 - t * t)
     t = np.linspace(-1, 1, 11)
     bow = 1 - t * t
     for ids, x, y in (
         (OUTER_UPPER, 0.27, -0.09 * bow),
-        (OUTER_LOWER, 0.27, (0.11 + gape) * bow),
+        (OUTER_LOWER, 0.27, 0.11 * bow),
         (INNER_UPPER, 0.25, 0 * bow),
-        (INNER_LOWER, 0.25, gape * bow),
+        (INNER_LOWER, 0.25, 0 * bow),
     ):
         mesh[list(ids), 0], mesh[list(ids), 1] = x * t, 0.72 + y
     for index, x, y in (
@@ -51,12 +65,34 @@ def face_mesh(
         mesh[index, :2] = x, y
     x, y = mesh[:, 0] / 0.8, (mesh[:, 1] - 0.25) / 0.98
     mesh[:, 2] = -0.55 * np.sqrt(np.clip(1.0 - x * x - y * y, 0.0, 1.0))
+    _perform(mesh, gape, smile, brows, frown)
     a, b = np.radians(yaw_deg), np.radians(pitch_deg)
     about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     mesh = (mesh @ (about_x @ about_y).T) * SPAN
     mesh[:, :2] += CENTRE
     return mesh.astype(np.float32)
+
+
+def _perform(
+    mesh: Floats, gape: float, smile: tuple[float, float], brows: tuple[float, float], frown: float
+) -> None:
+    lips = {*OUTER_LOWER, *INNER_LOWER} - {*OUTER_UPPER, *INNER_UPPER}
+    bow = 1 - np.clip(np.abs(mesh[:, 0]) / 0.25, 0, 1) ** 2
+    jaw = 0.85 * np.clip((mesh[:, 1] - 0.8) / 0.15, 0, 1) * np.clip(2.2 - 3 * np.abs(mesh[:, 0]), 0, 1)
+    drop = np.array([bow[k] if k in lips else jaw[k] for k in range(len(mesh))])
+    drop[[*OUTER_UPPER, *INNER_UPPER]] = 0
+    near = np.exp(-(((mesh[:, 1] - 0.72) / 0.3) ** 2))
+    side = np.clip(mesh[:, 0] / 0.27, -1, 1)
+    for sign, by in zip((1.0, -1.0), smile, strict=True):
+        share = by * near * np.clip(sign * side, 0, 1)
+        mesh[:, 0] += sign * share
+        mesh[:, 1] -= share
+    mesh[:, 1] += gape * drop
+    for ids, sign, up in zip(BROWS, (1.0, -1.0), brows, strict=True):
+        inner = np.tile(np.linspace(0, 1, 5), 2)
+        mesh[list(ids), 1] += frown * inner - up
+        mesh[list(ids), 0] -= sign * frown * inner
 
 
 def face_picture(mesh: Floats) -> NDArray[np.uint8]:

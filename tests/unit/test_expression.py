@@ -2,38 +2,103 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_face import face_mesh, face_motion
+from drawn_face import CENTRE, SPAN, face_mesh, face_motion
 
 from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.look import Look
+from understudy.engines.puppet.skin_points import BROWS, PLACE, places
+from understudy.engines.puppet.skin_signal import SkinSignal
 
 
 def test_a_still_clip_of_the_reference_leaves_the_face_alone():
     for gape in (0.0, 0.2):
         mesh = face_mesh(gape=gape)
         found = expressions(face_motion([mesh] * 30), mesh)
-        for name in ("mouth_open", "mouth_wide", "lids", "brows", "yaw_deg", "pitch_deg"):
+        for name in ("skin", "lids", "yaw_deg", "pitch_deg"):
             assert np.abs(getattr(found, name)).max() < 1e-4, name
+
+
+def gap(skin: np.ndarray) -> np.ndarray:
+    """How far the lips part in the middle, over the eyes' distance."""
+    return skin[:, PLACE[14], 1] - skin[:, PLACE[13], 1]
 
 
 def test_the_mouth_opens_with_the_performer_and_a_little_is_not_noise():
     gapes = np.r_[np.zeros(20), np.full(20, 0.1), np.full(20, 0.3)]
-    found = expressions(face_motion([face_mesh(gape=g) for g in gapes])).mouth_open
-    assert abs(found[5]) < 0.02
-    assert found[30] == pytest.approx(0.25, abs=0.04)
-    assert found[50] == pytest.approx(0.78, abs=0.08)
+    found = gap(expressions(face_motion([face_mesh(gape=g) for g in gapes]), face_mesh()).skin)
+    assert abs(found[5]) < 0.005
+    assert found[30] == pytest.approx(0.1, abs=0.02)
+    assert found[50] == pytest.approx(0.3, abs=0.05)
+
+
+@pytest.mark.parametrize("rate_hz", [2.0, 5.0, 8.0])
+def test_the_mouth_is_in_step_with_the_performer_and_fast_speech_is_not_blunted(rate_hz: float):
+    gapes = 0.12 * (1 - np.cos(2 * np.pi * rate_hz * np.arange(90) / 30))
+    found = gap(expressions(face_motion([face_mesh(gape=g) for g in gapes]), face_mesh()).skin)
+    assert np.corrcoef(found, gapes)[0, 1] > 0.99
+    assert np.ptp(found) > 0.9 * np.ptp(gapes)
 
 
 def test_a_reference_with_an_open_mouth_closes_it_with_the_performer():
     open_reference = face_mesh(gape=0.2)
-    found = expressions(face_motion([face_mesh()] * 30), open_reference).mouth_open
-    assert (found < -0.2).all()
+    found = expressions(face_motion([face_mesh()] * 30), open_reference).skin
+    assert (gap(found) < -0.12).all()
 
 
 def test_a_performer_who_never_closes_the_mouth_is_not_taken_for_neutral():
-    found = expressions(face_motion([face_mesh(gape=0.25)] * 30), face_mesh()).mouth_open
-    assert (found > 0.25).all()
+    found = expressions(face_motion([face_mesh(gape=0.25)] * 30), face_mesh()).skin
+    assert (gap(found) > 0.18).all()
+    assert (found[:, PLACE[152], 1] > 0.1).all()  # the chin goes with it
+
+
+def test_a_performer_who_never_stops_smiling_smiles():
+    found = expressions(face_motion([face_mesh(smile=(0.15, 0.15))] * 30), face_mesh()).skin
+    assert (found[:, PLACE[291], 0] - found[:, PLACE[61], 0] > 0.15).all()
+    assert (found[:, PLACE[291], 1] < -0.05).all()
+
+
+def test_one_corner_smiles_alone():
+    meshes = [face_mesh()] * 30 + [face_mesh(smile=(0.1, 0.0))] * 15
+    found = expressions(face_motion(meshes), face_mesh()).skin[40]
+    assert found[PLACE[291], 0] > 0.08
+    assert found[PLACE[291], 1] < -0.08
+    assert np.abs(found[PLACE[61]]).max() < 0.02
+
+
+def test_brows_rise_one_by_one_and_frown():
+    meshes = [face_mesh()] * 30 + [face_mesh(brows=(0.08, 0.0))] * 10 + [face_mesh(frown=0.05)] * 10
+    found = expressions(face_motion(meshes), face_mesh()).skin
+    left, right = (found[:, places(ids)] for ids in BROWS)
+    assert left[35, :, 1].mean() == pytest.approx(-0.08, abs=0.02)
+    assert np.abs(right[35]).max() < 0.01
+    for brow, inward in ((left, -1), (right, 1)):
+        assert brow[45, 4, 1] > 0.03
+        assert abs(brow[45, 0, 1]) < 0.02
+        assert inward * brow[45, 4, 0] > 0.01
+
+
+def test_a_turning_head_does_not_move_the_mouth():
+    turning = [face_mesh(yaw_deg=15 * np.sin(k / 5), pitch_deg=8 * np.cos(k / 7)) for k in range(60)]
+    found = expressions(face_motion(turning), face_mesh()).skin
+    assert np.abs(found).max() < 0.02
+
+
+def test_a_larger_jaw_moves_more():
+    meshes = [face_mesh()] * 30 + [face_mesh(gape=0.2)] * 10
+    long = face_mesh()
+    below = long[:, 1] > CENTRE[1] + 0.5 * SPAN
+    long[below, 1] += 0.2 * (long[below, 1] - CENTRE[1] - 0.5 * SPAN)
+    same, more = (gap(expressions(face_motion(meshes), mesh).skin)[35] for mesh in (face_mesh(), long))
+    assert 1.05 * same < more < 1.35 * same
+
+
+def test_a_single_frame_and_a_wild_mesh_are_calm():
+    wild = face_mesh()
+    wild[:, :] = 7.0
+    for meshes in ([face_mesh(gape=0.1)], [wild], [face_mesh()] * 5 + [wild]):
+        for reference in (None, face_mesh(), wild):
+            assert np.isfinite(SkinSignal.of(np.stack(meshes), reference).shifts).all()
 
 
 def test_a_blink_closes_and_lasts_as_long_as_the_performers():
@@ -91,5 +156,5 @@ def test_roll_does_not_change_a_measure():
     rolled = mesh.copy()
     rolled[:, :2] = mesh[:, :2] @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]], np.float32)
     one, other = measure(mesh[None]), measure(rolled[None])
-    for name in ("gape", "width", "lids", "brows", "yaw"):
+    for name in ("gape", "width", "lids", "yaw"):
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=0.02), name

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawn_face import CENTRE, SPAN, face_mesh, face_picture
+from drawn_face import CENTRE, SPAN, face_mesh, face_motion, face_picture
 
+from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.eyes import LOWER, UPPER, find_eyes
 from understudy.engines.puppet.face_rig import FaceRig
 from understudy.engines.puppet.lips import Lips
@@ -28,6 +29,12 @@ def rig(mesh, picture):
     return rig
 
 
+def opened(gape: float, own: float = 0.0) -> tuple[float, ...]:
+    """The skin of a performer who opens the mouth, on a character whose mouth is open by ``own``."""
+    meshes = [face_mesh()] * 20 + [face_mesh(gape=gape)] * 5
+    return expressions(face_motion(meshes), face_mesh(gape=own)).at(22).skin
+
+
 def at(rig: FaceRig, patch: np.ndarray, u: float, v: float) -> np.ndarray:
     """Colour at a place given in eye distances from the middle of the eyes."""
     x, y = round(CENTRE[0] + u * SPAN) - rig.box[0], round(CENTRE[1] + v * SPAN) - rig.box[1]
@@ -45,14 +52,14 @@ def test_at_rest_the_patch_is_the_texture_to_the_byte(rig, picture):
 
 def test_a_hair_of_expression_is_a_hair_of_change(rig):
     rest = rig.draw(Look()).astype(int)
-    little = rig.draw(Look(mouth_open=0.002, lids=(0.021, 0.021), yaw_deg=0.02))
+    little = rig.draw(Look(skin=tuple(0.01 * v for v in opened(0.2)), lids=(0.021, 0.021), yaw_deg=0.02))
     shown = (rest[..., 3] > 0) & (little[..., 3] > 0)
     assert np.abs(little.astype(int) - rest)[..., :3][shown].max() < 40
     assert np.abs(little.astype(int) - rest)[..., :3][shown].mean() < 0.5
 
 
 def test_the_mouth_opens_dark_between_lips_that_stay_lips(rig):
-    patch = rig.draw(Look(mouth_open=1.0))
+    patch = rig.draw(Look(skin=opened(0.4)))
     assert at(rig, patch, 0.0, 0.88)[:3].mean() < 110
     below = patch[:, round(CENTRE[0]) - rig.box[0], :3].astype(int)
     redness = below[:, 0] - below[:, 1]
@@ -65,14 +72,14 @@ def test_the_chin_drops_with_the_mouth(rig):
     def bottom(patch: np.ndarray) -> int:
         return int(np.flatnonzero(patch[:, round(CENTRE[0]) - rig.box[0], 3] > 127).max())
 
-    assert bottom(rig.draw(Look(mouth_open=1.0))) > bottom(rig.draw(Look())) + 10
+    assert bottom(rig.draw(Look(skin=opened(0.4)))) > bottom(rig.draw(Look())) + 10
 
 
 def test_an_open_mouth_closes():
     mesh = face_mesh(gape=0.15)
     rig = FaceRig.build(face_picture(mesh), mesh, None)
     assert rig is not None
-    closed = rig.draw(Look(mouth_open=-1.0))
+    closed = rig.draw(Look(skin=opened(0.0, own=0.15)))
     before = rig.draw(Look())
     column = round(CENTRE[0]) - rig.box[0]
     rows = slice(round(CENTRE[1] + 0.70 * SPAN) - rig.box[1], round(CENTRE[1] + 0.9 * SPAN) - rig.box[1])
@@ -103,7 +110,7 @@ def test_colours_under_clear_pixels_never_show(mesh, picture):
     dirty[picture[..., 3] == 0, :3] = (0, 255, 0)
     rig = FaceRig.build(dirty, mesh, None)
     assert rig is not None
-    patch = rig.draw(Look(yaw_deg=15, mouth_open=1.0)).astype(int)
+    patch = rig.draw(Look(yaw_deg=15, skin=opened(0.4))).astype(int)
     seen = patch[patch[..., 3] > 8]
     assert (seen[:, 1] - seen[:, 0]).max() < 30
 
@@ -124,7 +131,7 @@ def test_a_face_beyond_the_pictures_edge_is_cut_there(mesh, picture):
     x0, y0, x1, y1 = rig.box
     assert (x0, y0) >= (0, 0)
     assert (x1, y1) <= (cut.shape[1], cut.shape[0])
-    assert rig.draw(Look(mouth_open=1.0, yaw_deg=10, lids=(1.0, 1.0))).shape == (y1 - y0, x1 - x0, 4)
+    assert rig.draw(Look(skin=opened(0.4), yaw_deg=10, lids=(1.0, 1.0))).shape == (y1 - y0, x1 - x0, 4)
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.1])

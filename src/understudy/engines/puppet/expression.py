@@ -12,10 +12,9 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.gaze_signal import eye_width, gaze
 from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Expression
-from understudy.engines.puppet.mouth_signal import brows, mouth_open, mouth_wide
 from understudy.engines.puppet.skin_points import SKIN
 from understudy.engines.puppet.skin_signal import SkinSignal
-from understudy.engines.puppet.turn_signal import turns
+from understudy.engines.puppet.turn_signal import held, turns
 from understudy.tracking.motion import Floats, Motion
 
 Bools = NDArray[np.bool_]
@@ -31,8 +30,8 @@ def expressions(motion: Motion, reference: Floats | None = None, *, human: bool 
     ``reference`` is the character's own face mesh ``(468, 3)`` in the reference image. What it shows already is
     subtracted, so that the drawn face reaches the performer's state, and a still clip of the reference gives zeros.
     Where that is not ``human``, a template in a drawing's place, its facing says nothing and is kept as it is.
-    The neutral face is the clip's own: eyes by a high quantile of their opening, mouth by a low one, the rest by
-    the median.
+    The neutral face is the clip's own: eyes by a high quantile of their opening, mouth by its calm frames, the rest
+    by the median.
     """
     frames = len(motion)
     seen = np.isfinite(motion.face).all(axis=(1, 2)) & (motion.face_score >= LOST_SCORE)
@@ -42,7 +41,7 @@ def expressions(motion: Motion, reference: Floats | None = None, *, human: bool 
     if not seen.any():
         zero, pair = np.zeros(frames, np.float32), np.zeros((frames, 2), np.float32)
         none = np.zeros((frames, len(SKIN), 2), np.float32)
-        return Expression(zero, zero, pair, pair, pair, zero, zero, zero, none)
+        return Expression(lids=pair, gaze=pair, yaw_deg=zero, pitch_deg=zero, weight=zero, skin=none)
     m = measure(motion.face[seen])
     own = None
     if reference is not None and np.isfinite(reference).all():
@@ -65,14 +64,12 @@ def expressions(motion: Motion, reference: Floats | None = None, *, human: bool 
                 out[a:b] = gaussian_filter1d(out[a:b], smooth_s / step_s, mode="nearest")
         return out
 
+    turning = held(seen, step_s, edges)
     return Expression(
-        mouth_open=spread(mouth_open(m, own), 0.02),
-        mouth_wide=spread(mouth_wide(m, own), 0.04),
         lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),
-        brows=np.stack([spread(v, 0.06) for v in brows(m).T], axis=1),
         gaze=gaze(motion),
-        yaw_deg=spread(turned.yaw, 0.06),
-        pitch_deg=spread(turned.pitch, 0.06),
+        yaw_deg=turning * spread(turned.yaw, 0.06),
+        pitch_deg=turning * spread(turned.pitch, 0.06),
         weight=_weight(seen, step_s, edges),
         skin=_everywhere(
             SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen

@@ -16,7 +16,7 @@ def aligned(meshes: Floats) -> tuple[Floats, Floats]:
     Each mesh is moved by the similarity in space that fits best the points that no expression moves.
     """
     median = np.asarray(meshes[len(meshes) // 2], np.float64)
-    laid = np.asarray(meshes, np.float64)
+    laid: Floats = np.asarray(meshes, np.float64)
     for _ in range(ROUNDS):
         laid = laid_upon(meshes, meshes, median)
         median = np.median(laid, axis=0)

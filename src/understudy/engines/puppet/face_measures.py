@@ -8,8 +8,8 @@ import numpy as np
 
 from understudy.tracking.motion import Floats
 
-_LEFT = {"upper": (386, 385, 387), "lower": (374, 380, 373), "corners": (263, 362), "brow": (334, 296, 293)}
-_RIGHT = {"upper": (159, 158, 160), "lower": (145, 153, 144), "corners": (33, 133), "brow": (105, 66, 63)}
+_LEFT = {"upper": (386, 385, 387), "lower": (374, 380, 373), "corners": (263, 362)}
+_RIGHT = {"upper": (159, 158, 160), "lower": (145, 153, 144), "corners": (33, 133)}
 _ACROSS = ((263, 33), (454, 234), (356, 127), (362, 133), (323, 93))  # pairs, own left and own right
 _TOP, _BASE = (10, 151, 9), (2, 164, 94)  # forehead, and the nose's foot
 
@@ -21,7 +21,6 @@ class Measures:
     gape: Floats  # (T,)
     width: Floats  # (T,)
     lids: Floats  # (T, 2) opening over the eye's own width
-    brows: Floats  # (T, 2)
     yaw: Floats  # (T,)
     pitch: Floats  # (T,)
 
@@ -35,7 +34,6 @@ def measure(mesh: Floats) -> Measures:
 
     span = np.maximum(apart((33,), (263,)), 1e-3)
     eyes = [apart(e["upper"], e["lower"]) / np.maximum(apart(*_corners(e)), 1e-3) for e in (_LEFT, _RIGHT)]
-    brows = [apart(e["brow"], e["upper"]) / span for e in (_LEFT, _RIGHT)]
     across = np.sum([mesh[:, a] - mesh[:, b] for a, b in _ACROSS], axis=0)
     down = mesh[:, list(_BASE)].mean(axis=1) - mesh[:, list(_TOP)].mean(axis=1)
     # Roll must not leak into the angles: lengths in the picture plane, not x or y alone.
@@ -45,7 +43,6 @@ def measure(mesh: Floats) -> Measures:
         gape=apart((13, 82, 312), (14, 87, 317)) / span,
         width=apart((61,), (291,)) / span,
         lids=np.stack(eyes, axis=1),
-        brows=np.stack(brows, axis=1),
         yaw=yaw.astype(np.float32),
         pitch=pitch.astype(np.float32),
     )

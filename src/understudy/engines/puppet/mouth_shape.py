@@ -11,9 +11,11 @@ from understudy.engines.puppet.relief import smooth
 from understudy.engines.puppet.skin_points import MOUTH, places
 from understudy.tracking.motion import Floats
 
-CLOSED = 0.045  # gap of the inner lips that the mesh gives closed mouths, too
+# Gap of the inner lips that the mesh gives closed mouths, usually and at most, and one that is surely an open mouth.
+CLOSED, STILL_CLOSED, OPEN = 0.015, 0.035, 0.07
 USUAL_WIDTH = 0.53  # width of mouths at rest, measured on 20 reference images; build makes 0.48 to 0.60
 LEAST_WIDTH, MOST_WIDTH = 0.48, 0.60
+JAW_SHARE = 0.8  # of a gap that the jaw makes
 GRIN = 0.2  # a mouth so much wider than any at rest is all grin
 SCALES = (
     0.75,
@@ -50,7 +52,7 @@ class MouthShape:
     def jaw(self) -> float:
         """From the nose's foot to the chin, mouth closed."""
         foot, chin = self.points[places((2, 152)), 1]
-        return max(float(chin - foot) - self._opened(), 0.1)
+        return max(float(chin - foot) - JAW_SHARE * self._opened(), 0.1)
 
     def shown(self) -> Floats:
         """Shift ``(len(MOUTH), 2)`` of this shape from its own rest: an open mouth, a smile, a pucker."""
@@ -59,10 +61,11 @@ class MouthShape:
     def over(self, other: MouthShape) -> Floats:
         """(2,) this mouth's size over another's, across and down."""
         sizes = self.rest_width / other.rest_width, self.jaw / other.jaw
-        return np.clip(np.array(sizes), *SCALES)
+        return np.asarray(np.clip(np.array(sizes), *SCALES))
 
     def _opened(self) -> float:
-        return max(self.gap - CLOSED, 0.0)
+        surely = float(smooth((self.gap - STILL_CLOSED) / (OPEN - STILL_CLOSED)))
+        return surely * (self.gap - CLOSED)
 
     def _line(self, landmarks: tuple[int, ...]) -> Floats:
         return self.points[places(landmarks)]

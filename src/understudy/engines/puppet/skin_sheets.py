@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from understudy.engines.puppet.eyes import LOWER, UPPER
 from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, Lips
+from understudy.engines.puppet.plate import Plate
 from understudy.engines.puppet.relief import FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import (
     AROUND_LIPS,
@@ -24,7 +23,6 @@ from understudy.engines.puppet.skin_points import (
 )
 from understudy.tracking.motion import Floats
 
-STRETCH = 0.02  # resistance to stretching, where bending's is 1: it keeps what is far from any point at rest
 PULL, LIP_PULL = 2.0, 12.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
 HELD = 50.0  # of a node that does not move
 # Widths as near as this are the mesh's own mouth, whose lips part a little inside its corners.
@@ -43,9 +41,9 @@ Bools = NDArray[np.bool_]
 class SkinSheets:
     """Displacements of the lattice's nodes for shifts of the skin points, linear: one matrix for each sheet.
 
-    ``above`` and ``below`` are ``(rows * columns, len(SKIN))`` pixels per eye distance. The sheet is a thin plate
-    on the lattice's graph, whose edges across the lips are cut: lips part, and beyond the corners both sheets are
-    one. Each sheet goes on beyond the cut with the value at its edge.
+    ``above`` and ``below`` are ``(rows * columns, len(SKIN))`` pixels per eye distance, one elastic `Plate` cut
+    along the lips: they part, and beyond the corners both sheets are one. Each sheet goes on beyond the cut with the
+    value at its edge.
     """
 
     above: Floats
@@ -61,9 +59,10 @@ class SkinSheets:
     ) -> SkinSheets:
         """``margin`` ``(rows, columns)`` eases all movement to nothing where it is 0."""
         uv = frame.into(lattice.nodes()).reshape(-1, 2).astype(np.float64) / frame.span
-        at = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
+        at: Floats = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
         reach, used = 1.0, np.ones(len(SKIN), bool)
-        gaps, room = np.zeros(len(INNER_LINES[0])), np.ones(len(INNER_LINES[0]))
+        gaps: Floats = np.zeros(len(INNER_LINES[0]))
+        room: Floats = np.ones(len(gaps))
         if lips is None:
             used[: len(MOUTH)] = False
             side = np.zeros(len(uv), np.int8)
@@ -78,22 +77,19 @@ class SkinSheets:
             side = np.where(between, np.where(uv[:, 1] > line, 1, -1), 0).astype(np.int8)
         point_side = np.zeros(len(SKIN), np.int8)
         point_side[places(INNER_LINES[0])], point_side[places(INNER_LINES[1])] = -1, 1
-        grid = _Grid(lattice, side)
+        plate = Plate(lattice, side)
+        ties = plate.ties(frame.turn(*(at * frame.span).T) + frame.origin, point_side)
         pulls = np.where(np.isin(SKIN, LIPS), LIP_PULL, PULL) * used
-        ties = grid.ties((frame.turn(*(at * frame.span).T) + frame.origin), point_side)
-        held = HELD * _held(uv, mesh, frame, lips)
-        plate = grid.plate()
-        system = plate + ties.T @ sparse.diags(pulls) @ ties + sparse.diags(held)
-        solved = splu(sparse.csc_matrix(system)).solve(np.asarray((ties.T @ sparse.diags(pulls)).todense()))
+        solved = plate.pulled(ties, pulls, HELD * _held(uv, mesh, frame, lips))
         solved *= frame.span * margin.reshape(-1, 1)
         solved[:, : len(MOUTH)] *= reach
         above = below = solved
         if lips is not None:
-            line_at = np.stack([uv[:, 0], line], axis=-1) * frame.span
-            edge = frame.turn(*line_at.T) + frame.origin
-            under = uv[:, 1] > line
-            above = np.where(under[:, None], grid.ties(edge, np.where(side == 0, 0, -1)) @ solved, solved)
-            below = np.where(under[:, None], solved, grid.ties(edge, np.where(side == 0, 0, 1)) @ solved)
+            edge = frame.turn(*np.stack([uv[:, 0], line]) * frame.span) + frame.origin
+            under = (uv[:, 1] > line)[:, None]
+            cut = side != 0
+            above = np.where(under, plate.ties(edge, -cut.astype(np.int8)) @ solved, solved)
+            below = np.where(under, solved, plate.ties(edge, cut.astype(np.int8)) @ solved)
         return cls(
             np.ascontiguousarray(above, np.float32),
             np.ascontiguousarray(below, np.float32),
@@ -126,53 +122,6 @@ class SkinSheets:
         """Displacements ``(rows, columns, 2)`` of the two sheets, along the axes of the shifts, in pixels."""
         rows, columns = self.shape
         return (self.above @ skin).reshape(rows, columns, 2), (self.below @ skin).reshape(rows, columns, 2)
-
-
-class _Grid:
-    """The lattice's nodes as a graph whose edges across the lips are cut."""
-
-    def __init__(self, lattice: Lattice, side: NDArray[np.int8]) -> None:
-        self.lattice = lattice
-        self.side = side
-
-    def plate(self) -> sparse.csc_matrix:
-        """Energy of bending and stretching."""
-        number = np.arange(len(self.side)).reshape(self.lattice.rows, self.lattice.columns)
-        one = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-        other = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
-        whole = self.side[one] * self.side[other] >= 0
-        one, other = one[whole], other[whole]
-        ones, count = np.ones(len(one)), len(self.side)
-        links = sparse.coo_matrix((ones, (one, other)), (count, count))
-        links = links + links.T
-        laplacian = sparse.diags(np.asarray(links.sum(axis=1)).ravel()) - links
-        return sparse.csc_matrix(laplacian @ laplacian + STRETCH * laplacian)
-
-    def ties(self, points: Floats, side: NDArray[np.int8]) -> sparse.csr_matrix:
-        """(N, nodes) bilinear shares of the nodes at picture points ``(N, 2)``, of those on the points' own side.
-
-        A point of side 0 takes all nodes, one of side -1 or 1 none of the other.
-        """
-        lattice = self.lattice
-        x = np.clip((points[:, 0] + 0.5 - lattice.x0) / lattice.step - 0.5, 0, lattice.columns - 1.001)
-        y = np.clip((points[:, 1] + 0.5 - lattice.y0) / lattice.step - 0.5, 0, lattice.rows - 1.001)
-        x0, y0 = x.astype(int), y.astype(int)
-        columns, shares = [], []
-        # A second ring of nodes for points whose own cell lies wholly on the other side.
-        for dy in (-1, 0, 1, 2):
-            for dx in (0, 1):
-                node = np.clip(y0 + dy, 0, lattice.rows - 1) * lattice.columns + x0 + dx
-                share = np.abs(1 - dx - (x - x0)) * np.where(
-                    np.isin(dy, (0, 1)), np.abs(1 - dy - (y - y0)), 0.0
-                )
-                share = share + 1e-5
-                columns.append(node)
-                shares.append(np.where(self.side[node] * side < 0, 0.0, share))
-        share = np.stack(shares, axis=1)
-        share /= np.maximum(share.sum(axis=1, keepdims=True), 1e-9)
-        rows = np.repeat(np.arange(len(points)), share.shape[1])
-        where = (rows, np.stack(columns, axis=1).ravel())
-        return sparse.csr_matrix((share.ravel(), where), (len(points), len(self.side)))
 
 
 def _line(lips: Lips, u: Floats, span: float) -> Floats:

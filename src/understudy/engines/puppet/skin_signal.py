@@ -21,6 +21,7 @@ POSE_FRAMES = 30.0
 SAME, OTHER = 0.012, 0.018  # mean distance of two meshes over the eyes': the same face again; another face
 # The mesh understates: its corners stay short of those of a wide smile in the picture.
 GAIN = np.array([1.25, 1.1])  # across, down
+MOST = 0.6  # eye distances that any skin point moves
 NOISE, NOISE_PX = 0.004, 0.25  # of the lips' landmarks: over the eyes' distance, and in the video's pixels
 
 
@@ -45,8 +46,9 @@ class SkinSignal:
         own = np.asarray(median if reference is None else reference, np.float64)
         laid = laid_upon(laid, median[None], own)
         frame = FaceFrame.of(own.astype(np.float32))
-        points = frame.into(laid[:, list(SKIN)]) / frame.span
-        shown = frame.into(own[list(SKIN)]) / frame.span
+        span = max(frame.span, 1.0)
+        points = frame.into(laid[:, list(SKIN)]) / span
+        shown = frame.into(own[list(SKIN)]) / span
         points = without_pose(points, faces)
         gap = _gap(points)
         calm = gap <= np.quantile(gap, CLOSED_SHARE)
@@ -61,7 +63,8 @@ class SkinSignal:
         change = GAIN * _without_noise(change, NOISE + NOISE_PX / max(span_px, 1.0))
         brows = np.median(points[:, lips:], axis=0)
         brows = brow_shifts(points[:, lips:] - brows - same * (shown[lips:] - brows))
-        return cls(np.concatenate([change, brows], axis=1).astype(np.float32))
+        shifts = np.clip(np.concatenate([change, brows], axis=1), -MOST, MOST)
+        return cls(shifts.astype(np.float32))
 
 
 def without_pose(points: Floats, faces: Floats) -> Floats:
