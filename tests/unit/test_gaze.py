@@ -8,10 +8,12 @@ import pytest
 from drawn_face import SPAN, face_mesh, face_motion, face_picture
 
 from understudy.engines.puppet.expression import expressions
+from understudy.engines.puppet.eye_shape import drawn_eyes
 from understudy.engines.puppet.eyes import LOWER, UPPER
 from understudy.engines.puppet.face_rig import FaceRig
 from understudy.engines.puppet.gaze_signal import gaze
 from understudy.engines.puppet.look import Look
+from understudy.engines.puppet.relief import FaceFrame
 from understudy.tracking.iris import CORNERS, find_irises
 from understudy.tracking.motion import Motion
 
@@ -190,6 +192,26 @@ def test_eyes_without_white_keep_their_gaze():
     rig = FaceRig.build(picture, mesh, None)
     assert rig is not None
     assert rig.irises == (None, None)
+
+
+def test_drawn_eyes_that_are_larger_than_the_meshs_are_found_and_only_eyes():
+    mesh = face_mesh()
+    picture = face_picture(mesh)
+    for side in (0, 1):
+        x, y = mesh[list(UPPER[side] + LOWER[side]), :2].mean(axis=0).round().astype(int).tolist()
+        cv2.ellipse(picture, (x, y + 3), (21, 17), 0, 0, 360, (*DARK, 255), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, y + 4), (19, 14), 0, 0, 360, (*WHITE, 255), -1, cv2.LINE_AA)
+        cv2.ellipse(picture, (x, y + 4), (8, 13), 0, 0, 360, (30, 60, 140, 255), -1, cv2.LINE_AA)
+    frame = FaceFrame.of(mesh)
+    found = drawn_eyes(picture, mesh, frame)
+    assert found is not None
+    for eye in found:
+        assert 36 < eye.width < 52
+        assert 26 < eye.tall < 44
+    for side in (0, 1):
+        x, y = mesh[list(UPPER[side] + LOWER[side]), :2].mean(axis=0).round().astype(int).tolist()
+        picture[y - 24 : y + 28, x - 26 : x + 26, :3] = (38, 30, 34)
+    assert drawn_eyes(picture, mesh, frame) is None  # sunglasses
 
 
 def test_closed_lids_are_skin_without_the_iris(rig):

@@ -52,14 +52,11 @@ def find_eyes(
     lines are moved to where the picture has the eye's lower edge, its ends and the dark line of the lashes. Both eyes
     are asked together: one alone is easily led astray by a pupil, a fold or a strand of hair.
     """
-    lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5))
-    eyes = tuple(_from_mesh(mesh, side, frame) for side in (0, 1))
-    if min(e.width for e in eyes) < 5.0 or min(e.tall for e in eyes) < 1.2:
+    lab = softened(texture, frame)
+    eyes = tuple(from_mesh(mesh, side, frame) for side in (0, 1))
+    if covered(lab, eyes, frame):
         return None, None
     ranges = [_lightness_range(lab, e, frame) for e in eyes]
-    if sum(ranges) / 2 < COVERED or _in_the_dark(lab, eyes, frame):
-        return None, None
     grown = [_growth(lab, e, frame) for e in eyes]
     if all(g is not None for g in grown) and min(ranges) > 18.0:
         eyes = tuple(_grow(e, g) for e, g in zip(eyes, grown, strict=True) if g is not None)
@@ -77,7 +74,21 @@ def find_eyes(
     return moved[0], moved[1]
 
 
-def _from_mesh(mesh: Floats, side: int, frame: FaceFrame) -> Eye:
+def softened(texture: Bytes, frame: FaceFrame) -> Floats:
+    """(H, W, 3) the texture in Lab, without its grain."""
+    lab = cv2.cvtColor(texture[..., :3].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.GaussianBlur(lab, (0, 0), max(0.01 * frame.span, 0.5)), np.float32)
+
+
+def covered(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> bool:
+    """Whether the mesh's eyes are too small, or show nothing: shut, in deep shade, behind sunglasses."""
+    if min(e.width for e in eyes) < 5.0 or min(e.tall for e in eyes) < 1.2:
+        return True
+    return sum(_lightness_range(lab, e, frame) for e in eyes) / 2 < COVERED or _in_the_dark(lab, eyes, frame)
+
+
+def from_mesh(mesh: Floats, side: int, frame: FaceFrame) -> Eye:
+    """The own left (0) or right (1) eye as the mesh has it."""
     upper, lower = frame.into(mesh[list(UPPER[side])]), frame.into(mesh[list(LOWER[side])])
     u = np.linspace(upper[:, 0].min(), upper[:, 0].max(), 41).astype(np.float32)
     top = _line(upper, u)
@@ -85,7 +96,8 @@ def _from_mesh(mesh: Floats, side: int, frame: FaceFrame) -> Eye:
     return Eye(u, top, np.maximum(_line(lower, u), top), brow, (float(u[0]), float(u[-1])))
 
 
-def _look(picture: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
+def look(picture: Floats, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
+    """(rows, N, channels) the picture at places of the face's frame."""
     at = frame.turn(*np.broadcast_arrays(u[None], v)) + frame.origin
     return np.asarray(cv2.remap(picture, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
@@ -99,14 +111,15 @@ def _lightness_range(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
     core = _core(eye)
     top, tall = eye.upper[core], (eye.lower - eye.upper)[core]
     depth = np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
-    return float(np.ptp(_look(lab, frame, eye.u[core], top + depth * tall)[..., 0]))
+    return float(np.ptp(look(lab, frame, eye.u[core], top + depth * tall)[..., 0]))
 
 
-def _cheek(lab: Floats, eye: Eye, frame: FaceFrame) -> Floats:
+def cheek(lab: Floats, eye: Eye, frame: FaceFrame) -> Floats:
+    """(3,) the skin's colour some way below the eye."""
     core = _core(eye)
     centre = float((eye.upper + eye.lower)[core].mean()) / 2
     v = centre + np.linspace(0.30, 0.38, 7, dtype=np.float32)[:, None] * frame.span
-    seen = _look(lab, frame, eye.u[core], np.broadcast_to(v, (7, len(eye.u[core]))))
+    seen = look(lab, frame, eye.u[core], np.broadcast_to(v, (7, len(eye.u[core]))))
     return np.asarray(np.median(seen.reshape(-1, 3), axis=0), np.float32)
 
 
@@ -115,16 +128,16 @@ def _in_the_dark(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> bool:
     light = []
     for eye in eyes:
         core, depth = _core(eye), np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
-        inside = _look(lab, frame, eye.u[core], eye.upper[core] + depth * (eye.lower - eye.upper)[core])
+        inside = look(lab, frame, eye.u[core], eye.upper[core] + depth * (eye.lower - eye.upper)[core])
         light.append(float(np.quantile(inside[..., 0], 0.85)))
-    return sum(light) / 2 < DARK * max(float(_cheek(lab, eye, frame)[0]) for eye in eyes)
+    return sum(light) / 2 < DARK * max(float(cheek(lab, eye, frame)[0]) for eye in eyes)
 
 
 def _foreign_below(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
     """How foreign to the cheek's hue the strip just below the mesh's eye is: shade keeps the hue, an iris does not."""
     core = _core(eye)
     v = eye.lower[core] + np.linspace(0.15, 0.5, 6, dtype=np.float32)[:, None] * eye.tall
-    apart = (_look(lab, frame, eye.u[core], v) - _cheek(lab, eye, frame))[..., 1:]
+    apart = (look(lab, frame, eye.u[core], v) - cheek(lab, eye, frame))[..., 1:]
     return float(np.median(np.linalg.norm(apart, axis=-1)))
 
 
@@ -132,14 +145,14 @@ def _growth(lab: Floats, eye: Eye, frame: FaceFrame) -> tuple[float, float] | No
     """How far the eye goes on below and above the mesh's, in pixels, or None where it ends with the mesh's."""
     core = _core(eye)
     u, top, bottom, tall = eye.u[core], eye.upper[core], eye.lower[core], eye.tall
-    skin = _cheek(lab, eye, frame)
+    skin = cheek(lab, eye, frame)
     depth = np.linspace(0.1, 0.9, 9, dtype=np.float32)[:, None]
-    inside = np.linalg.norm(_look(lab, frame, u, top + depth * (bottom - top)) - skin, axis=-1)
+    inside = np.linalg.norm(look(lab, frame, u, top + depth * (bottom - top)) - skin, axis=-1)
     limit = max(10.0, 0.45 * float(np.median(inside)))
 
     def ends(start: Floats, way: float) -> tuple[Floats, Floats, Floats]:
         far = np.linspace(0.0, 0.30 * frame.span, 40, dtype=np.float32)
-        apart = np.linalg.norm(_look(lab, frame, u, start + way * far[:, None]) - skin, axis=-1)
+        apart = np.linalg.norm(look(lab, frame, u, start + way * far[:, None]) - skin, axis=-1)
         is_skin = apart <= limit
         end = np.where(is_skin.any(axis=0), is_skin.argmax(axis=0), len(far) - 1)
         return far[end], apart, far
@@ -179,7 +192,7 @@ def _lash_offset(light: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> floa
         bow = (1.0 - np.linspace(-1, 1, len(eye.u)) ** 2).astype(np.float32)
         core = slice(len(bow) // 8, len(bow) - len(bow) // 8)
         v = eye.upper[core] + (offsets * eye.tall)[:, None] * bow[core]
-        shade = _look(light, frame, eye.u[core], v).mean(axis=1)
+        shade = look(light, frame, eye.u[core], v).mean(axis=1)
         darker = shade[:-6] - shade[6:]  # from skin to lash, over 0.12 of the opening
         score = score + 0.5 * darker / max(float(np.ptp(shade)), 2.5)
     return float(offsets[3:-3][int(score.argmax())])
@@ -193,10 +206,8 @@ def _lower_offset(lab: Floats, eyes: tuple[Eye, ...], frame: FaceFrame) -> float
         core, bow = _core(eye), (1.0 - np.linspace(-1, 1, len(eye.u)) ** 2).astype(np.float32)
         u, low, bow = eye.u[core], eye.lower[core], bow[core]
         below = low + np.linspace(0.7, 1.0, 5, dtype=np.float32)[:, None] * eye.tall
-        skin = np.median(_look(lab, frame, u, below).reshape(-1, 3), axis=0)
-        apart = np.linalg.norm(
-            _look(lab, frame, u, low + (offsets * eye.tall)[:, None] * bow) - skin, axis=-1
-        )
+        skin = np.median(look(lab, frame, u, below).reshape(-1, 3), axis=0)
+        apart = np.linalg.norm(look(lab, frame, u, low + (offsets * eye.tall)[:, None] * bow) - skin, axis=-1)
         apart = apart.mean(axis=1)
         drop = apart[:-6] - apart[6:]
         score = score + 0.5 * drop / max(float(np.ptp(apart)), 6.0)
@@ -233,7 +244,7 @@ def _beyond(lab: Floats, eye: Eye, frame: FaceFrame, end: int, way: float) -> fl
     far = np.linspace(0.0, 0.35, 22, dtype=np.float32)
     rows = np.linspace(-0.1, 0.1, 3, dtype=np.float32)[:, None] * eye.tall
     reach = far * eye.width
-    seen = _look(lab, frame, eye.u[end] + way * reach, middle[end] + slope * reach + rows)
+    seen = look(lab, frame, eye.u[end] + way * reach, middle[end] + slope * reach + rows)
     skin = np.median(seen[:, -5:].reshape(-1, 3), axis=0)
     apart = np.linalg.norm(seen - skin, axis=-1).mean(axis=0)
     is_skin = apart < max(0.4 * float(apart.max()), 6.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from understudy.engines.puppet.eye_shape import drawn_eyes
 from understudy.engines.puppet.eyes import Eye
 from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
 from understudy.tracking.iris import CORNERS, RADIUS, find_irises
@@ -52,6 +53,8 @@ class Gaze:
 
         ``mesh`` and ``frame`` are in the texture's pixels.
         """
+        if eyes == (None, None):
+            eyes = drawn_eyes(texture, mesh, frame) or eyes
         found = [None if e is None else _stretch(texture, e, frame) for e in eyes]
         sizes = [
             (f[1] - f[0]) / e.width
