@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, grown_round, nearest
+from understudy.engines.puppet.finger_outline import even_finger
 from understudy.engines.puppet.hand_shape import palm_length
-from understudy.engines.puppet.hand_skin import foreign, like_bones
+from understudy.engines.puppet.hand_skin import foreign, like_bones, unlike_palm
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.warp import smoothstep
 from understudy.tracking.motion import Floats
@@ -48,8 +49,8 @@ SCRAPS = (
 )
 NEAR = 1.8  # half widths about a finger's bones that may be its own
 UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
-EVEN_PX = 7  # over which a finger's outline is evened
-EDGE_PX = 2  # that a finger takes along beyond its cut
+UNLIKE_PALM = 0.3  # of a finger's middle line that may have another colour than the palm
+EDGE_PX = 1  # that a finger takes along beyond its cut
 SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
 SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
 
@@ -120,19 +121,23 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
         return None
     use = [f for f in range(5) if _bends(inside, own, f, length)]
     use = [f for f in use if not _hidden(own, f, radii)]
+    unlike = unlike_palm(rgb[box], inside, own)
+    if unlike is not None:
+        use = [f for f in use if _on(unlike, chain(own, f)) < UNLIKE_PALM]
     if sum(f != THUMB for f in use) < LEAST_FINGERS:
         return None
     colours = rgb[box]
     lab = cv2.cvtColor(colours, cv2.COLOR_RGB2LAB).astype(np.float32)
     labels = _labels(colours, inside, own, use, radii)
     fingers = []
-    palm = inside & (labels == PALM_LABEL)
     alike = inside if other is None else inside & like_bones(colours, inside, own)
+    palm = inside & (labels == PALM_LABEL) | alike & _hull(inside.shape, own)
     for f in use:
-        area = cv2.medianBlur((alike & (labels == f)).astype(np.uint8), EVEN_PX) > 0
+        area = even_finger(alike & (labels == f), chain(own, f), radii[f]) & inside
         if int(area.sum()) < radii[f] ** 2:
             return None
-        layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, own, f, radii[f], inside)
+        sure = area & alike & (labels == f)
+        layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, sure, own, f, radii[f])
         fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f], _reach(area, own, f)))
         # The knuckle stays round where the finger bends away from it.
         palm |= alike & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
@@ -169,14 +174,19 @@ def _believable(inside: Mask, points: Floats, radii: list[float], other: Mask | 
     pixels = pixels[(pixels - points[0]) @ axis > 0.15 * float(axis @ axis)]
     if not len(pixels):
         return False
-    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2))
-    area = np.zeros(inside.shape, np.uint8)
-    cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
-    palm = grown_round(area > 0, max(round(HEEL * palm_length(points)), 1))
+    palm = grown_round(_hull(inside.shape, points), max(round(HEEL * palm_length(points)), 1))
     explained = palm[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
     for chain, radius in zip(CHAINS, radii, strict=True):
         explained |= distance_to_polyline(pixels, points[[0, *chain]]) < BESIDE * radius
     return float(explained.mean()) > EXPLAINED
+
+
+def _hull(shape: tuple[int, ...], points: Floats) -> Mask:
+    """(H, W) what lies between a palm's landmarks."""
+    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
+    area = np.zeros(shape[:2], np.uint8)
+    cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
+    return np.asarray(area > 0, np.bool_)
 
 
 def _bends(inside: Mask, points: Floats, finger: int, length: float) -> bool:
@@ -252,10 +262,18 @@ def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[
     return labels
 
 
+def _on(mask: Mask, line: Floats) -> float:
+    """Share of a line (M, 2) that lies in a mask."""
+    places = np.concatenate([line[:-1] + s * np.diff(line, axis=0) for s in np.linspace(0, 1, 6)])
+    return float(_at(mask, places).mean())
+
+
 def _finger_layer(
-    name: str, rgb: Rgb, alpha: Floats, area: Mask, points: Floats, finger: int, radius: float, inside: Mask
+    name: str, rgb: Rgb, alpha: Floats, area: Mask, sure: Mask, points: Floats, finger: int, radius: float
 ) -> Layer:
-    """A finger with soft edges and a root that fades into the palm below it."""
+    """A finger with soft edges and a root that fades into the palm below it; what of its ``area`` (H, W) is not
+    ``sure`` takes its colours from what is."""
+    inside = alpha > 0.5
     line = chain(points, finger)
     root, first = line[0], line[1] - line[0]
     length = max(float(np.hypot(*first)), 1e-3)
@@ -266,11 +284,11 @@ def _finger_layer(
     web = (THUMB_WEB if finger == THUMB else WEB) * length + EDGE_PX
     about = inside & (along > -1.2 * radius) & (along < max(web, radius)) & (across < 1.15 * radius)
     fade = smoothstep((along / radius + 0.9) / 1.0)
-    kernel = np.ones((3, 3), np.uint8)
-    sure = cv2.erode(area.astype(np.uint8), kernel) > 0
+    sure = cv2.erode(sure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     beside = grown(area, EDGE_PX) & inside & ~area & ~about
+    taken = (area | beside) & ~sure & ~about
     colours = rgb.copy()
-    colours[beside] = nearest(rgb, sure if sure.any() else area)[beside]
+    colours[taken] = nearest(rgb, sure if sure.any() else area)[taken]
     shape = soft(area | about | beside, 1.5) * np.where(area & (along > 0), 1.0, fade)
     return cropped(name, colours, (alpha * shape).astype(np.float32))
 

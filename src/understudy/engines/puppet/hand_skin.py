@@ -27,10 +27,11 @@ OFF_PALM, OFF_BONES = 0.15, 0.2
 ON_FINGER = 0.12  # of an island of another colour: more on a finger's middle line, and it is the finger's
 # How far off a finger's pixel is from its middle line's colour at most, light counted by a share: it is rounder.
 UNLIKE, LIGHT = 18.0, 0.5
+FREE = 0.4  # of a finger's first bone that lies in the palm, and beside a sleeve
 BONE = 0.1  # of the hand's length about the bones that are surely fingers
 
 
-def foreign(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None:
+def unlike_palm(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None:
     """(H, W) what of a hand's area ``inside`` (H, W) has not the colour of its palm; ``points`` (21, 2) are its
     landmarks. None where the palm's colour tells nothing.
 
@@ -55,9 +56,19 @@ def foreign(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None
     other = along < PALER[0] * strength * share - PALER[1]
     other |= across > OTHER_HUE[0] * np.maximum(along, 0) + OTHER_HUE[1]
     other |= share < LEAST_LIGHT
+    if float(other[palm].mean()) > OFF_PALM:
+        return None
+    return np.asarray(other & inside, np.bool_)
+
+
+def foreign(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None:
+    """`unlike_palm` without outlines, creases, nails and highlights."""
+    other = unlike_palm(rgb, inside, points)
+    if other is None:
+        return None
     length = float(np.hypot(*(points[9] - points[0])))
     known = _bones(inside, points)
-    if float(other[palm].mean()) > OFF_PALM or (known.any() and float(other[known].mean()) > OFF_BONES):
+    if known.any() and float(other[known].mean()) > OFF_BONES:
         return None
     # What lies on a finger is a nail or a highlight, also where it goes on beside it.
     _, islands = cv2.connectedComponents((other & inside).astype(np.uint8))
@@ -109,11 +120,12 @@ def own_colours(
 
 
 def between_fingers(shape: tuple[int, ...], points: Floats, reach: float) -> Mask:
-    """(H, W) what lies within ``reach`` pixels of the fingers and beyond their knuckles."""
+    """(H, W) what lies within ``reach`` pixels of the fingers where they are free."""
     ys, xs = np.indices(shape[:2], np.float32)
     pixels = np.stack([xs.ravel(), ys.ravel()], axis=1)
     near = np.zeros(len(pixels), np.bool_)
     for line in (points[5:9], points[9:13], points[13:17], points[17:21], points[2:5]):
-        beyond = (pixels - line[0]) @ (line[1] - line[0]) > 0
+        first = line[1] - line[0]
+        beyond = (pixels - line[0]) @ first > FREE * float(first @ first)
         near |= beyond & (distance_to_polyline(pixels, line) < reach)
     return np.asarray(near.reshape(shape[:2]), np.bool_)
