@@ -71,7 +71,7 @@ def test_hair_over_the_forehead_goes_with_it_and_the_crown_does_not(straight):
     fringe, crown = (shift(straight, 0.0, v, 14.0, 0.0)[0] for v in (-0.78, -1.05))
     forehead = shift(straight, 0.0, -0.5, 14.0, 0.0)[0]
     assert forehead > fringe > crown
-    assert fringe > 0.25 * forehead
+    assert fringe > 0.15 * forehead
 
 
 def test_the_chin_nods_over_a_neck_that_holds_on_to_the_shoulders(straight):
@@ -107,7 +107,7 @@ def test_the_inverse_takes_the_turn_back(straight):
         there = nodes + straight.displacement(*straight.eased(yaw, pitch))
         inside = (slice(4, -4), slice(4, -4))
         off = np.abs(turn.source(there) - nodes)[inside]
-        assert off.max() < 0.03 * SPAN
+        assert off.max() < 0.05 * SPAN
         assert off.mean() < 0.2
 
 

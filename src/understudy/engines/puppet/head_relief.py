@@ -17,10 +17,10 @@ from understudy.tracking.motion import Floats
 SMALLEST_PX = 10.0  # distance of the outer eye corners below which a turn would be lost in the pixels
 MOST_DEG = (25.0, 20.0)  # yaw and pitch as far as one picture of a head can be turned
 GUESSED_DEG = (15.0, 10.0)  # the same for a head whose shape is only guessed
-LEAST_AREA = 0.12  # what a pixel may shrink to, and
-MOST_STRETCH = 1.9  # grow to along one direction: beyond, the far side folds and the near one smears
+LEAST_AREA = 0.1  # what a pixel may shrink to, and
+MOST_STRETCH = 2.1  # grow to along one direction: beyond, the far side folds and the near one smears
 SHARES = np.linspace(1.0, 0.3, 15)  # of those angles that are tried
-STRAIGHT = 0.6  # of the room for a turn: so far it is drawn as wished
+STRAIGHT = 0.7  # of the room for a turn: so far it is drawn as wished
 ROUNDS = 3  # of Newton's method; a fourth changes no pixel by a tenth
 
 

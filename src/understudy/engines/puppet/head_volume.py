@@ -12,7 +12,7 @@ from understudy.engines.puppet.relief import Lattice
 from understudy.tracking.motion import Floats
 
 # Lengths over the distance of the outer eye corners
-NODES = 12  # of the lattice
+NODES = 16  # of the lattice
 NECK = 0.55  # below the chin: nothing turns any more
 BEYOND = (2.6, 3.4)  # to the sides and above the eyes: so far hair and hats belong to the head
 MARGIN = 0.5  # beside the head, where the turn eases to nothing
@@ -23,7 +23,7 @@ STEEP, STEEPEST = 1.3, 2.0  # slopes of depth over way: as they are up to the fi
 STIFF = 0.25  # of the plate
 RIM_HOLD = 0.05  # of the outline's depth
 STILL_HOLD, EDGE_HOLD = 1.0, 10.0  # of what stands still below the neck, and at the lattice's edges
-HOLD = 0.1  # of the landmarks themselves, where the slopes are eased
+HOLD = 0.2  # of the landmarks themselves, where the slopes are eased
 
 
 def lattice_about(solid: HeadSolid, alpha: Floats) -> Lattice | None:

@@ -23,6 +23,8 @@ EYES = (33, 133), (263, 362)
 MOST_DEG = (12.0, 8.0)  # yaw, pitch
 ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
 NOISE_DEG = 0.4
+# A nodding face is not as stiff as a skull: its nose goes farther than the parallax of all landmarks tells.
+NOD = 1.2
 HOLD_S, RELEASE_S = 0.6, 0.6  # how long a turn outlasts the face, and the ease back to rest
 
 
@@ -36,11 +38,11 @@ class Turns(NamedTuple):
 def turns(faces: Floats, reference: Floats | None) -> Turns:
     """The turn to draw on the character whose mesh is ``reference`` (468, 3), for the performer's (T, 468, 3)."""
     usual = _usual(faces)
-    seen = angles(faces, usual)
+    seen = _nodding(angles(faces, usual))
     middle = [float(np.median(v)) for v in seen]
     if reference is None:
         return Turns(*(without_noise(v - m, NOISE_DEG) for v, m in zip(seen, middle, strict=True)))
-    own = angles(reference[None], usual)
+    own = _nodding(angles(reference[None], usual))
     alike = _alike(faces, reference)
     found = []
     for values, neutral, mine, most in zip(seen, middle, own, MOST_DEG, strict=True):
@@ -89,6 +91,10 @@ def angles(faces: Floats, solid: Floats) -> Turns:
     pitch = np.arcsin(np.clip(down[:, 2] / size, -0.95, 0.95))
     yaw = np.arcsin(np.clip(right[:, 2] / size / np.cos(pitch), -0.95, 0.95))
     return Turns(np.degrees(yaw).astype(np.float32), np.degrees(pitch).astype(np.float32))
+
+
+def _nodding(turned: Turns) -> Turns:
+    return turned._replace(pitch=NOD * turned.pitch)
 
 
 def _usual(faces: Floats) -> Floats:
