@@ -16,9 +16,10 @@ from understudy.tracking.smoothing import Noise, calm
 SURE = 0.35  # score of an iris that counts
 USUAL = 0.5  # median score of an eye that is asked at all
 LEAST_SHARE = 0.15  # of the clip's frames in which irises must be sure
-SMALL_PX = (11.0, 16.0)  # width of the performer's eye: no gaze, the whole gaze
-NOISE = Noise(0.004, 0.03)  # of an eye's width
-RESTING = 0.012  # of an eye's width: what is below is the tracker's noise
+SMALL_PX = (13.0, 22.0)  # width of the performer's eye: no gaze, the whole gaze
+# Of an eye's width, aside and down: lids hide where an iris ends above and below.
+NOISE = (Noise(0.004, 0.03), Noise(0.01, 0.05))
+RESTING = (0.012, 0.02)  # what is below is the tracker's noise
 FARTHEST = (0.26, 0.16)  # of an eye's width, aside and down: where a gaze comes to a stop
 BRIDGED_S, EASE_S = 0.4, 0.1  # the longest gap over which a gaze is carried on; how it eases out beyond
 
@@ -45,7 +46,8 @@ def gaze(motion: Motion) -> Floats:
         out[start:stop] = _carried(way[start:stop], motion.fps)
     large = float(smooth((width - SMALL_PX[0]) / (SMALL_PX[1] - SMALL_PX[0])))
     most = np.array(FARTHEST, np.float32)
-    return np.asarray(large * most * np.tanh(without_noise(out, RESTING) / most), np.float32)
+    quiet = np.stack([without_noise(out[:, axis], RESTING[axis]) for axis in (0, 1)], axis=1)
+    return np.asarray(large * most * np.tanh(quiet / most), np.float32)
 
 
 def _offsets(motion: Motion) -> tuple[Floats, float]:
@@ -79,7 +81,9 @@ def _carried(way: Floats, fps: float) -> Floats:
     known = np.isfinite(way[:, 0])
     if not known.any():
         return np.zeros_like(way)
-    steady = calm(way[:, None], fps, NOISE)[:, 0]
+    steady = np.stack(
+        [calm(way[:, None, axis : axis + 1], fps, NOISE[axis])[:, 0, 0] for axis in (0, 1)], axis=1
+    )
     inside, at = np.flatnonzero(known), np.arange(len(way))
     filled = np.stack([np.interp(at, inside, steady[inside, axis]) for axis in (0, 1)], axis=1)
     near = maximum_filter1d(known.astype(np.float32), 2 * round(BRIDGED_S / 2 * fps) + 1)

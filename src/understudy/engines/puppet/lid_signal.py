@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import grey_closing
+from scipy.ndimage import gaussian_filter1d, grey_closing
 
 from understudy.engines.puppet.face_measures import Measures
 from understudy.engines.puppet.relief import smooth
@@ -21,6 +21,8 @@ BLINK_S = 0.5  # a dip that lasts longer is no blink
 OWN = 0.6  # an eye's own share in its opening, the rest is that of both
 MOST_WIDE = 0.3  # most by which an eye is drawn wider
 SMALL_PX = (4.0, 10.0)  # width of the performer's eye: the opening is noise, it is sure
+CLEAR_PX = (12.0, 24.0)  # width of the performer's eye: its iris has no word, its iris decides
+CALM_S = 0.06  # deviation of the average over time for eyes that are not clear at all
 SEEN = 0.6  # median score of irises that can tell a blink from a look down
 
 
@@ -38,8 +40,15 @@ def lids(
     size = float(smooth((eye_px - SMALL_PX[0]) / (SMALL_PX[1] - SMALL_PX[0])))
     opening = _shared(m.lids / usual, m.yaw, OWN * size)
     narrow = np.clip(NARROWING * (OPEN - opening), 0.0, HALF)
-    shut = _blinks(opening, fps, _hidden(iris_score, opening))
+    shut = _quick(opening, fps)
+    clear = float(smooth((eye_px - CLEAR_PX[0]) / (CLEAR_PX[1] - CLEAR_PX[0])))
+    hidden = _hidden(iris_score, opening)
+    if hidden is not None:
+        seen = smooth((hidden - 0.2) / 0.4) * smooth((OPEN - opening) / BLINK)
+        shut = shut + clear * (seen - shut)
     closing = narrow + (1.0 - narrow) * shut
+    if clear < 1.0:
+        closing = gaussian_filter1d(closing, CALM_S * (1.0 - clear) * fps, axis=0, mode="nearest")
     if own is not None:
         shown = np.clip(1.0 - own.lids[0] / float(np.quantile(m.lids, 0.85) + 1e-3) - 0.1, 0.0, 0.4)
         closing = np.clip((closing - shown) / (1.0 - shown), 0.0, 1.0)
@@ -68,10 +77,8 @@ def _hidden(score: Floats | None, opening: Floats) -> Floats | None:
     return np.asarray(wink * own + (1.0 - wink) * own.mean(axis=1, keepdims=True))
 
 
-def _blinks(opening: Floats, fps: float, hidden: Floats | None) -> Floats:
-    """(T, 2) 0..1: lids that meet."""
-    if hidden is not None:
-        return np.asarray(smooth((hidden - 0.2) / 0.4) * smooth((OPEN - opening) / BLINK))
+def _quick(opening: Floats, fps: float) -> Floats:
+    """(T, 2) 0..1: lids that meet for a moment, or that the mesh has shut, by the opening alone."""
     half = max(round(BLINK_S * fps / 2), 1)
     around = grey_closing(np.minimum(opening, 1.0), size=(2 * half + 1, 1), mode="nearest")
     quick = smooth((around - opening - DIP[0]) / (DIP[1] - DIP[0]))
