@@ -12,6 +12,7 @@ from understudy.tracking.motion import Floats
 
 # In lengths from ankle to toe's tip
 SEED = 0.14  # about a foot's bone: surely this foot
+CLOSER = 0.7  # and by so much nearer to it than to the other
 REACH = 0.9  # from a foot's bone: there lies the rest of it
 START, STOP = 0.15, 0.9  # of the bone that counts as a seed: the tip may lie before the other foot
 
@@ -54,7 +55,7 @@ def part_feet(
     for k, bone in enumerate(bones):
         middle = np.stack([bone[0] + t * (bone[1] - bone[0]) for t in (START, STOP)]).astype(np.float32)
         sure = distance_to_polyline(pixels, middle).reshape(mine.shape) < SEED * length
-        seeds[zone & sure & (away[k] < 0.7 * away[1 - k])] = numbers[k]
+        seeds[zone & sure & (away[k] < CLOSER * away[1 - k])] = numbers[k]
     if not all((seeds == number).any() for number in numbers):
         return labels
     legs_above = ~zone & core[box] & np.isin(mine, numbers)
