@@ -49,7 +49,9 @@ SCRAPS = (
 )
 NEAR = 1.8  # half widths about a finger's bones that may be its own
 UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
-UNLIKE_PALM = 0.3  # of a finger's middle line that may have another colour than the palm
+UNLIKE_PALM = (
+    0.2  # of a finger's middle line that may have another colour than the palm, and twice that of its end
+)
 EDGE_PX = 1  # that a finger takes along beyond its cut
 SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
 SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
@@ -123,7 +125,11 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     use = [f for f in use if not _hidden(own, f, radii)]
     unlike = unlike_palm(rgb[box], inside, own)
     if unlike is not None:
-        use = [f for f in use if _on(unlike, chain(own, f)) < UNLIKE_PALM]
+        use = [
+            f
+            for f in use
+            if max(_on(unlike, chain(own, f)), _on(unlike, chain(own, f)[2:]) / 2) < UNLIKE_PALM
+        ]
     if sum(f != THUMB for f in use) < LEAST_FINGERS:
         return None
     colours = rgb[box]
@@ -131,6 +137,8 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     labels = _labels(colours, inside, own, use, radii)
     fingers = []
     alike = inside if other is None else inside & like_bones(colours, inside, own)
+    if unlike is not None:
+        alike &= ~unlike
     palm = inside & (labels == PALM_LABEL) | alike & _hull(inside.shape, own)
     for f in use:
         area = even_finger(alike & (labels == f), chain(own, f), radii[f]) & inside

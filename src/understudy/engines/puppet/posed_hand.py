@@ -35,9 +35,12 @@ def palm_map(cut: CutHand, target: HandTarget, rigid: BoneMap, across: float) ->
     even = EVEN * float((own**2).sum())
     there = own.T @ own + even * np.eye(2)
     matrix = np.linalg.solve(there, own.T @ to + even * across * like.T).T
+    if np.linalg.det(matrix) <= 0:  # thinner than nothing: its direction is all that it tells
+        along = own_axis / max(float(np.hypot(*own_axis)), 1e-6)
+        both = np.outer(along, along)
+        length = float(np.hypot(*axis)) / max(float(np.hypot(*own_axis)), 1e-6)
+        matrix = like @ (length * both + THINNEST * across * (np.eye(2) - both))
     left, size, right = np.linalg.svd(matrix)
-    if np.linalg.det(left @ right) < 0:  # thinner than nothing
-        left = left * np.array([1.0, -1.0])
     size = 1 / np.clip(size, THINNEST * across, WIDEST * across)
     # The inverse: turned after it is stretched in the frame's axes.
     turn = wrapped(float(np.arctan2(*(right.T @ left.T)[[1, 0], 0])))
