@@ -23,6 +23,8 @@ from understudy.tracking.region import Region
 from understudy.tracking.tracker import Frame, Person
 
 LEAST_PX, LARGEST_PX = 16, 900  # sides of the head's surroundings; larger ones are made smaller
+# Eyes' distance over the picture's shorter side: a smaller face is seldom found rightly, and its life hardly seen.
+SMALLEST = 0.038
 SURE = 0.6  # a face score; masks and helmets score below
 SCALES = (1.0, 0.62, 1.65)  # of the head's window: heads of drawings are larger and smaller than a person's
 HEAD = 0.24  # half a head over its window
@@ -81,7 +83,12 @@ def find_face(
         tracker,
         None if hints is None else hints.within(corner, factor),
     )
-    return None if found is None else found.scaled(1 / factor).moved(corner)
+    if found is None:
+        return None
+    found = found.scaled(1 / factor).moved(corner)
+    eyes = np.linalg.norm(found.mesh[[33, 133], :2].mean(axis=0) - found.mesh[[263, 362], :2].mean(axis=0))
+    told = found.by in ("mesh", "joints_file")
+    return found if told or eyes >= SMALLEST * min(picture.width, picture.height) else None
 
 
 def _find(

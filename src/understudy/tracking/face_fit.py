@@ -36,8 +36,10 @@ OTHER_MOUTH, SAME_MOUTH = (
 SURER_MOUTH = -0.3  # a mark's score from which a mouth that the search found goes there
 BARE_MOUTH, BARE = -1.1, -2.5  # the same where the mesh has lips on bare skin, and what lies there at most
 COARSER = 0.5  # by how much a mark in a coarse window must be better than one in a fine window
-# Of drawn eyes: the ground's and the ring's variation (Lab), and their width over the eyes' distance.
-PLAIN, EVEN, SMALL = 12.0, 24.0, 0.36
+# Of drawn eyes: the ground's and the ring's variation (Lab), and their width over the eyes' distance. Dots and strokes
+# have nothing at all around them: there no network's mesh is better than what was found.
+PLAIN, EVEN, SMALL = 12.0, 12.0, 0.75
+DOT_PLAIN, DOT_EVEN = 8.0, 7.0
 NARROWEST = 0.62  # half the face's width over the eyes' distance, at least
 CHIN_LINE = 0.5  # of the mouth's contrast
 CHIN_FROM, CHIN_TO = 0.14, 0.8  # below the mouth, over the eyes' distance
@@ -55,12 +57,12 @@ def fitted(
     best = found[0]
     window = _fine(picture, silhouette, best.eyes)
     sizes = _sizes(found, best.eyes)
-    ground, drawn = _ground(window, best.eyes, sizes)
+    ground, drawn, dots = _ground(window, best.eyes, sizes)
     mark = _mouth(window, best.eyes, ground)
     coarse = best.pair.mouth
     if coarse is not None and coarse.score > (CLEAR_MOUTH if mark is None else mark.score + COARSER):
         mark = coarse
-    mesh = None if drawn else _agreeing(best, faces)
+    mesh = None if dots else _agreeing(best, faces)
     if mesh is not None:
         return FoundFace(refitted(picture, silhouette, mesh, trusted=False), "mesh_searched")
     features = _features(window, best.eyes, sizes, mark, ground)
@@ -81,7 +83,7 @@ def refitted(picture: Frame, silhouette: Floats, mesh: Floats, *, trusted: bool 
     window = _fine(picture, silhouette, eyes)
     sizes = np.array([[w, 0.6 * w] for w in wide], np.float32)
     features = Features(np.concatenate([eyes, sizes], axis=1).astype(np.float32))
-    ground, _ = _ground(window, eyes, sizes)
+    ground, _, _ = _ground(window, eyes, sizes)
     own = features.into(mesh[[61, 291, 0, 17, 152], :2]) / features.apart
     at = window.into(eyes)
     distance = float(np.linalg.norm(at[1] - at[0]))
@@ -117,7 +119,7 @@ def fitted_to(window: EyeWindow, found: list[FoundEyes], hints: FaceHints) -> Fo
     near = [f for f in found if f.away(eyes) < SAME]
     given = np.tile(np.array(GIVEN_EYE, np.float32) * np.float32(apart), (2, 1))
     sizes = near[0].sizes if near else given
-    ground, drawn = _ground(window, eyes, sizes)
+    ground, drawn, _ = _ground(window, eyes, sizes)
     mark = _mouth(window, eyes, ground)
     features = _features(window, eyes, sizes, mark, ground)
     if hints.mouth is not None:
@@ -157,8 +159,8 @@ def _sizes(found: list[FoundEyes], eyes: Floats) -> Floats:
     return max((best, *there), key=lambda f: float(f.sizes.prod())).sizes
 
 
-def _ground(window: EyeWindow, eyes: Floats, sizes: Floats) -> tuple[Floats, bool]:
-    """The colour (3,) around the eyes, Lab, and whether they are drawn spots on a plain ground."""
+def _ground(window: EyeWindow, eyes: Floats, sizes: Floats) -> tuple[Floats, bool, bool]:
+    """The colour (3,) around the eyes, Lab, whether they are spots on a plain ground, and mere dots."""
     coarse = window.region.size / SIDE
     boxes = np.concatenate([window.into(eyes), sizes / np.float32(coarse)], axis=1)
     spots = measured(window.lab, boxes)
@@ -171,7 +173,8 @@ def _ground(window: EyeWindow, eyes: Floats, sizes: Floats) -> tuple[Floats, boo
         and float(spots.uneven.max()) < EVEN
         and float(boxes[:, 2].max()) < SMALL * max(apart, 1.0)
     )
-    return ground, drawn
+    dots = drawn and plain < DOT_PLAIN and float(spots.uneven.max()) < DOT_EVEN
+    return ground, drawn, dots
 
 
 def _lab_at(window: EyeWindow, middle: Floats, boxes: Floats, steps: Floats) -> Floats:

@@ -78,6 +78,15 @@ def template() -> Floats:
     return np.asarray(face, np.float32)
 
 
+def at_rest(mesh: Floats) -> Floats:
+    """The unbent template (468, 3) where a bent one lies: what a person's face would be like at rest there."""
+    eyes = np.stack([mesh[[line[0], line[-1]], :2].mean(axis=0) for line in UPPER])
+    place = Features(np.concatenate([eyes, np.ones((2, 2), np.float32)], axis=1))
+    face = template() / APART * np.float32(place.apart)
+    at = place.middle + face[:, :1] * place.along + face[:, 1:2] * place.down
+    return np.concatenate([at, face[:, 2:]], axis=1).astype(np.float32)
+
+
 def bent(features: Features) -> Floats:
     """The template (468, 3) in pixels of the picture, bent to the features."""
     face = template() / APART  # over the distance between the eyes' middles

@@ -11,7 +11,10 @@ from understudy.engines.puppet.eyes import LOWER, UPPER
 from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
 from understudy.tracking.motion import Floats
 
-WIDER = 1.35  # the area that is pressed, over the eye's box: outlines and their soft edges are in it
+# The area that is pressed, over the eye's box, and beyond that over the eyes' distance: outlines and their soft edges
+# are in it. Within the first part of it all that differs from the ground is eye.
+WIDER, BEYOND = 1.12, 0.045
+CERTAIN = 0.6
 LINE = 0.16  # what is left of the height of a closed eye, and
 LINE_PX = 1.4  # at least so many pixels
 LOWER_SHARE = 0.65  # of the way down its height lies the line of a closed eye
@@ -50,7 +53,9 @@ class DrawnEye:
         if min(width, height) < SMALLEST_PX:
             return None
         middle = frame.turn(*((low + high) / 2)) + frame.origin
-        reach = WIDER * float(np.hypot(width, height)) / 2 + 3
+        half = np.array([width, height], np.float32) / 2
+        outer = WIDER * half + max(BEYOND * frame.span, 2.0)
+        reach = float(np.hypot(*outer)) + 3
         x0, y0 = (max(int(v), 0) for v in np.floor(middle - reach))
         x1, y1 = (int(v) + 1 for v in np.ceil(middle + reach))
         part = texture[y0:y1, x0:x1]
@@ -58,9 +63,9 @@ class DrawnEye:
             return None
         h, w = part.shape[:2]
         places = np.stack(np.meshgrid(np.arange(x0, x0 + w), np.arange(y0, y0 + h)), axis=-1)
-        uv = (frame.into(places.astype(np.float32)) - (low + high) / 2) / (np.array([width, height]) / 2)
-        away = np.hypot(uv[..., 0], uv[..., 1])
-        inside = away < WIDER
+        uv = frame.into(places.astype(np.float32)) - (low + high) / 2
+        away, apart = (np.hypot(uv[..., 0] / a[0], uv[..., 1] / a[1]) for a in (half, outer))
+        inside = apart < 1.0
         if not (~inside).any():
             return None
         rgb = np.ascontiguousarray(part[..., :3])
@@ -68,7 +73,7 @@ class DrawnEye:
         ground = cv2.inpaint(rgb, hole, 3, cv2.INPAINT_TELEA)
         ground = cv2.GaussianBlur(ground, (0, 0), max(0.08 * height, 0.8))
         off = np.abs(rgb.astype(np.float32) - ground).max(axis=-1)
-        share = np.clip(off / DIFFERENT - 0.5, 0.0, 1.0) * smooth((WIDER - away) / (0.5 * (WIDER - 1.0)))
+        share = np.clip(off / DIFFERENT - 0.5, 0.0, 1.0) * smooth((1.0 - apart) / (1.0 - CERTAIN) * 1.5)
         share = np.maximum(share, smooth((0.9 - away) / 0.2))
         return cls(
             x0,

@@ -28,8 +28,9 @@ from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.engines.puppet.toe import with_true_feet
 from understudy.media.picture import Picture, output_size
 from understudy.progress import Progress, silent
-from understudy.request import LeftOut, MotionRequest
+from understudy.request import LeftOut, MotionRequest, Orientation
 from understudy.tracking.character import Character
+from understudy.tracking.face_template import at_rest
 from understudy.tracking.finding import find_character
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 from understudy.tracking.motion import Floats, Motion
@@ -107,7 +108,7 @@ class PuppetEngine:
         limbs = tuple(limb.limb for limb in rig.limbs)
         order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
         living = puppet.face is not None or puppet.head is not None
-        looks = expressions(motion, _mesh(character), human=_human(character)) if living else None
+        looks = expressions(motion, _at_rest(character), human=_human(character)) if living else None
         frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
         return Performance(
             rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)
@@ -173,6 +174,12 @@ def _mesh(character: Character) -> Floats | None:
     return person.face if person.face_score >= SURE_FACE and np.isfinite(person.face).all() else None
 
 
+def _at_rest(character: Character) -> Floats | None:
+    """The mesh against which the performer's expression is measured: a template's mouth shows no expression."""
+    mesh = _mesh(character)
+    return mesh if mesh is None or _human(character) else at_rest(mesh)
+
+
 def _human(character: Character) -> bool:
     """Whether its face mesh, if there is one, is that of a person and no template."""
     return character.face is None or character.face.human
@@ -225,14 +232,31 @@ def _left_out(puppet: Puppet, motion: Motion, request: MotionRequest) -> tuple[L
         told.append(
             LeftOut("prompt", "The puppet engine moves the picture that it gets; it does not read prompts.")
         )
-    if puppet.face is None:
-        told.append(LeftOut("face", "No face that could move was found on the character; it stays as it is."))
+    still_face = _still_face(puppet)
+    if still_face:
+        told.append(LeftOut("face", still_face))
     still = [n for n in ("left arm", "right arm", "left leg", "right leg") if n not in _moving(puppet.rig)]
     if still:
         told.append(
             LeftOut("limbs", f"The picture does not show enough of these to move them: {', '.join(still)}.")
         )
     return tuple(told)
+
+
+def _still_face(puppet: Puppet) -> str:
+    """What of the face stays as it is, and why; nothing where all of it moves."""
+    face, found = puppet.face, puppet.character.face
+    if face is None:
+        return "No face that could move was found on the character; it stays as it is."
+    eyes, mouth = any(lid is not None for lid in face.lids), face.mouth is not None
+    if eyes and mouth:
+        return ""
+    how = "The face was found by its drawn eyes. " if found is not None and found.by == "features" else ""
+    if not eyes and not mouth:
+        return how + "Neither its eyes nor its mouth could be moved without harm; they stay as they are."
+    if not mouth:
+        return how + "Its mouth was not found and stays as it is."
+    return how + "Its eyes could not be closed without harm and stay open."
 
 
 def _moving(rig: Rig) -> set[str]:

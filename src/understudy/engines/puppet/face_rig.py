@@ -17,6 +17,7 @@ from understudy.engines.puppet.jaw import jaw_drop
 from understudy.engines.puppet.lids import Lid
 from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.look import Look
+from understudy.engines.puppet.marked_mouth import drawn_reach, inked, marked_lips
 from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import INNER_LINES, SKIN, places
@@ -75,8 +76,13 @@ class FaceRig:
         inner = FaceFrame(frame.origin - corner, frame.along, frame.span)
         local = _shifted(mesh, -corner)
         lips, lids, irises = _parts(texture, local, inner, found)
-        sheets = SkinSheets.build(lips, mesh, frame, lattice, margin)
-        mouth = None if lips is None else Mouth.build(lips, texture, mesh, frame, lattice)
+        drawn = found is not None and not found.human
+        reach = drawn_reach(lips, inner) if drawn and lips is not None else None
+        sheets = SkinSheets.build(lips, mesh, frame, lattice, margin, reach)
+        mouth = None
+        if lips is not None:
+            mouth = Mouth.build(lips, texture, mesh, frame, lattice)
+            mouth = inked(mouth, lips, texture, inner) if drawn else mouth
         return cls(
             box=box,
             rest=rest,
@@ -141,11 +147,9 @@ def _parts(
         eyes = find_eyes(texture, mesh, frame, trusted=lips is not None)
         lips = lips or find_drawn_mouth(texture, mesh, frame)
         return lips, Lid.pair(eyes, texture, frame), Gaze.pair(eyes, texture, mesh, frame)
-    lips = find_drawn_mouth(texture, mesh, frame) if found.mouth else None
+    lips = marked_lips(texture, mesh, frame) if found.mouth else None
     if not found.drawn:
-        eyes = find_eyes(texture, mesh, frame)
-        if eyes[0] is not None and eyes[1] is not None:
-            return lips, Lid.pair(eyes, texture, frame), Gaze.pair(eyes, texture, mesh, frame)
+        return lips, (None, None), (None, None)
     left, right = (DrawnEye.build(texture, mesh, frame, side) for side in (0, 1))
     return lips, (left, right), (None, None)
 

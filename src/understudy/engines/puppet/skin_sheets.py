@@ -55,9 +55,18 @@ class SkinSheets:
 
     @classmethod
     def build(
-        cls, lips: Lips | None, mesh: Floats, frame: FaceFrame, lattice: Lattice, margin: Floats
+        cls,
+        lips: Lips | None,
+        mesh: Floats,
+        frame: FaceFrame,
+        lattice: Lattice,
+        margin: Floats,
+        mouth_reach: float | None = None,
     ) -> SkinSheets:
-        """``margin`` ``(rows, columns)`` eases all movement to nothing where it is 0."""
+        """``margin`` ``(rows, columns)`` eases all movement to nothing where it is 0.
+
+        ``mouth_reach`` is told where the mesh has the picture's own mouth, which may be much smaller than a person's.
+        """
         uv = frame.into(lattice.nodes()).reshape(-1, 2).astype(np.float64) / frame.span
         at: Floats = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
         reach, used = 1.0, np.ones(len(SKIN), bool)
@@ -68,6 +77,7 @@ class SkinSheets:
             side = np.zeros(len(uv), np.int8)
         else:
             at, reach, used = _on_lips(at, lips, frame.span)
+            reach = reach if mouth_reach is None else mouth_reach
             upper, lower = (at[places(line)] for line in INNER_LINES)
             gaps = lower[:, 1] - upper[:, 1]
             across = lips.across(frame.span * (upper + lower)[:, 0] / 2)
