@@ -172,6 +172,12 @@ def test_the_characters_irises_move_with_the_gaze_and_stop_in_the_eye(rig):
     assert np.abs(far.astype(int) - farther).max() < 3
 
 
+def test_eyes_open_wide_where_they_look(rig):
+    aside = dark_middle(rig, Look(gaze=(0.12, 0.0)))[0] - dark_middle(rig, Look())[0]
+    wide = dark_middle(rig, Look(gaze=(0.12, 0.0), lids=(-0.2, -0.2)))[0]
+    assert wide - dark_middle(rig, Look(lids=(-0.2, -0.2)))[0] > 0.7 * aside
+
+
 def test_a_gaze_changes_nothing_outside_the_eyes(rig):
     rest, moved = rig.draw(Look()).astype(int), rig.draw(Look(gaze=(0.2, 0.1))).astype(int)
     x, y = np.array(rig.box[:2])

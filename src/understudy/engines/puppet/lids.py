@@ -136,11 +136,16 @@ class Lid:
             )
             low, on_lower = self._lower(v, top, opening, closing)
             on_lower *= shown
+            beneath = self._seen(texture, at, low)
         else:
             end = top + UNDER * opening
             share = np.clip((end - v) / np.maximum(end - reach, 0.5), 0.0, 1.0)
             low, on_lower = -share * fall, shown * (v < end)
-        part += (self._seen(texture, at, low) - part) * on_lower[..., None]
+            # From the patch: there the eye looks where it looks now.
+            h, w = low.shape
+            places = np.stack(np.meshgrid(np.arange(w), np.arange(h)), axis=-1).astype(np.float32)
+            beneath = self._seen(np.ascontiguousarray(patch[box]), places, low)
+        part += (beneath - part) * on_lower[..., None]
         part += (upper - part) * on_upper[..., None]
         patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
 
