@@ -9,6 +9,7 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.skin_points import BROWS, PLACE, places
 from understudy.engines.puppet.skin_signal import SkinSignal
+from understudy.engines.puppet.turn_signal import angles
 
 
 def test_a_still_clip_of_the_reference_leaves_the_face_alone():
@@ -158,3 +159,48 @@ def test_roll_does_not_change_a_measure():
     one, other = measure(mesh[None]), measure(rolled[None])
     for name in ("gape", "width", "lids", "yaw"):
         assert getattr(one, name) == pytest.approx(getattr(other, name), abs=0.02), name
+
+
+def seen_from(yaw: float, pitch: float = 0.0) -> np.ndarray:
+    return face_mesh(yaw_deg=yaw, pitch_deg=pitch)
+
+
+def test_a_performer_who_faces_as_the_character_does_is_followed_exactly():
+    found = expressions(face_motion([seen_from(yaw) for yaw in np.linspace(-14, 14, 57)]), seen_from(10))
+    assert found.yaw_deg[48] == pytest.approx(0.0, abs=0.6)
+    assert found.yaw_deg[8] == pytest.approx(-20.0, abs=2.5)
+
+
+def test_a_character_that_faces_elsewhere_comes_only_some_way():
+    clip = face_motion([seen_from(20.0)] * 30)
+    found = expressions(clip, seen_from(-20.0)).yaw_deg
+    assert (found > 8).all()
+    assert (found < 14).all()
+    assert np.abs(expressions(clip, seen_from(-20.0), facing=False).yaw_deg).max() < 0.5
+    assert np.abs(expressions(clip, seen_from(-20.0), human=False).yaw_deg).max() < 0.5
+
+
+def test_a_turn_is_measured_without_the_performers_own_depth():
+    flat = [seen_from(0.0)] * 40 + [seen_from(12.0)] * 20
+    for mesh in flat:
+        mesh[:, 2] = 0.0
+    assert angles(np.stack(flat), seen_from(0.0)).yaw[50] == pytest.approx(12.0, abs=1.0)
+
+
+def test_a_turn_of_three_degrees_is_seen_and_a_trembling_is_not():
+    still = np.random.default_rng(3).normal(0, 0.15, 60)
+    found = expressions(face_motion([seen_from(yaw) for yaw in still])).yaw_deg
+    assert np.abs(found).max() < 0.15
+    found = expressions(
+        face_motion([seen_from(yaw) for yaw in np.r_[np.zeros(40), np.full(20, 3.0)]])
+    ).yaw_deg
+    assert found[50] > 2.6
+
+
+def test_a_profile_stays_turned_and_a_long_loss_comes_to_rest():
+    yaws = np.r_[np.zeros(60), np.linspace(0, 50, 10), np.full(20, 75.0), np.full(110, np.nan)]
+    shown = [None if np.isnan(yaw) else seen_from(yaw) for yaw in yaws]
+    found = expressions(face_motion(shown)).yaw_deg
+    assert found[72] > 40
+    assert np.abs(found[180:]).max() < 1e-3
+    assert np.abs(np.diff(found)).max() < 8

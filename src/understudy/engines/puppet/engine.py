@@ -108,7 +108,10 @@ class PuppetEngine:
         limbs = tuple(limb.limb for limb in rig.limbs)
         order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
         living = puppet.face is not None or puppet.head is not None
-        looks = expressions(motion, _at_rest(character), human=_human(character)) if living else None
+        looks = None
+        if living:
+            facing = request.orientation is Orientation.VIDEO
+            looks = expressions(motion, _at_rest(character), human=_human(character), facing=facing)
         frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
         return Performance(
             rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)

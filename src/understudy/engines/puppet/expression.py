@@ -24,12 +24,15 @@ EASE_S = 0.2
 LOST_SCORE = 0.3
 
 
-def expressions(motion: Motion, reference: Floats | None = None, *, human: bool = True) -> Expression:
+def expressions(
+    motion: Motion, reference: Floats | None = None, *, human: bool = True, facing: bool = True
+) -> Expression:
     """The performer's expression over time, to be drawn on a character.
 
     ``reference`` is the character's own face mesh ``(468, 3)`` in the reference image. What it shows already is
     subtracted, so that the drawn face reaches the performer's state, and a still clip of the reference gives zeros.
     Where that is not ``human``, a template in a drawing's place, its facing says nothing and is kept as it is.
+    ``facing`` tells whether the character faces where the performer does, or as in its picture.
     The neutral face is the clip's own: eyes by a high quantile of their opening, mouth by its calm frames, the rest
     by the median.
     """
@@ -50,7 +53,7 @@ def expressions(motion: Motion, reference: Floats | None = None, *, human: bool 
     irises = None if motion.irises is None else motion.irises[seen, :, 2]
     closing = lids(m, own, motion.fps, irises, float(np.median(eye_width(motion.face[seen]))))
 
-    turned = turns(motion.face[seen], reference if own is not None and human else None)
+    turned = turns(motion.face[seen], reference if own is not None and human else None, facing)
     step_s = 1.0 / max(motion.fps, 1.0)
     edges = (0, *motion.cuts, frames)
 

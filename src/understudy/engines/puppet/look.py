@@ -29,7 +29,7 @@ class Expression:
     to the picture's right) and down, over the eye's width; ``yaw_deg``: above 0 turned to the picture's right;
     ``pitch_deg``: above 0 looking down. ``skin``: shifts of the skin points (mouth, jaw, cheeks, brows) in the
     reference's face frame, over the distance of its outer eye corners. ``weight`` eases to 0 where the face is lost
-    or turned away.
+    or turned away; a turn outlasts it a while, and eases by itself.
     """
 
     lids: Floats  # (T, 2)

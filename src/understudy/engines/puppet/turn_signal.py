@@ -35,8 +35,11 @@ class Turns(NamedTuple):
     pitch: Floats
 
 
-def turns(faces: Floats, reference: Floats | None) -> Turns:
-    """The turn to draw on the character whose mesh is ``reference`` (468, 3), for the performer's (T, 468, 3)."""
+def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns:
+    """The turn to draw on the character whose mesh is ``reference`` (468, 3), for the performer's (T, 468, 3).
+
+    Without ``facing`` the character keeps its own, unless the performer passes through it.
+    """
     usual = _usual(faces)
     seen = _nodding(angles(faces, usual))
     middle = [float(np.median(v)) for v in seen]
@@ -47,7 +50,8 @@ def turns(faces: Floats, reference: Floats | None) -> Turns:
     found = []
     for values, neutral, mine, most in zip(seen, middle, own, MOST_DEG, strict=True):
         apart = neutral - float(mine[0])
-        kept = alike * apart + (1 - alike) * most * np.tanh(apart / most)
+        near = most * np.tanh(apart / most) if facing else 0.0
+        kept = alike * apart + (1 - alike) * near
         found.append(without_noise(values - neutral + kept, NOISE_DEG))
     return Turns(*found)
 
