@@ -7,7 +7,7 @@ import pytest
 
 from understudy.tracking.hand_check import is_plausible, palm_span
 from understudy.tracking.hand_runs import drop_glimpses
-from understudy.tracking.hands import Hand, HandLandmarks, drop_double, region_from_forearm, uncrossed
+from understudy.tracking.hands import Hand, drop_double, region_from_forearm, uncrossed
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
 
@@ -84,18 +84,6 @@ def test_hands_that_changed_places_are_put_back() -> None:
     left, right = uncrossed(found(at_left, 0.9, (300, 400)), found(hand_at((0, 400)), 0.1, (0, 400)), apart)
     assert left is not None
     np.testing.assert_array_equal(left.landmarks, at_left)
-
-
-def test_a_moment_in_which_a_palm_is_read_as_a_back_does_not_count_and_a_lasting_one_does() -> None:
-    tracker = HandLandmarks.__new__(HandLandmarks)
-    tracker.restart()
-    seen = hand_at((300, 400))
-    for _ in range(20):
-        assert not tracker._misread(0, found(seen, 0.05, (300, 400)))
-    assert tracker._misread(0, found(seen, 0.97, (300, 400)))
-    for _ in range(8):
-        tracker._misread(0, found(seen, 0.97, (300, 400)))
-    assert not tracker._misread(0, found(seen, 0.97, (300, 400)))
 
 
 def test_the_forearm_leads_to_the_hand() -> None:

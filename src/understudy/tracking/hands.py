@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import atan2, hypot, pi
 
@@ -18,10 +19,10 @@ from understudy.tracking.tracker import Frame
 FROM_BODY = ((15, 17, 19), (16, 18, 20))
 PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 WRIST_SEEN = 0.3  # visibility of the wrist under which a hand is not looked for
-PRESENT, SURE = 0.5, 0.65  # score of a hand that was followed here, and of one that was not
-LOOK_TWICE = 2  # frames in a row that a lost hand is looked for in two places, after that in one
+PRESENT, SURE = 0.5, 0.6  # score of a hand that was followed here, and of one that was not
+LOOK_TWICE = 2  # frames in a row that a lost hand is looked for in the forearm's direction, too
 LOST_PATIENCE = 6  # frames in a row that it is looked for; after that
-LOST_EVERY = 3  # only in every so many frames, an odd number
+LOST_EVERY = 3  # only in every so many frames
 SMALLEST_PX = 20.0  # side of a hand's square under which fingers cannot be told apart
 Z_SCALE = 0.4  # the model's depth unit over its width unit
 OUTSIDE = 0.1  # sides that the square's centre may lie outside the picture
@@ -31,10 +32,8 @@ DRIFT = (0.5, 2.2, 1.3)
 REST = (0.03, 1.04, 0.04)
 SAME_CROP = 1.5  # mean difference of 8-bit crops under which a hand has not moved
 SAME_HAND = 0.35  # mean distance of landmarks in sides under which both hands are one
-# Which hand the network takes it for: surely the other one, where the frames before were this one's, is a palm read as
-# a back. Seen from its edge a hand is often taken for the other, for long: then it counts for nothing.
-OTHER_HAND, THIS_HAND = 0.12, 0.75
-SIDE_MEMORY = 8  # frames
+# Which hand the network takes it for counts only between two that lie close: seen from its edge a hand is often taken
+# for the other one, and found well all the same.
 BOTH_CONTRARY = 0.25  # of two hands close to each other: they have changed places
 CONTRARY_COST = 0.5  # sides by which a wrist counts as farther for the other side's hand
 # Where the body's own knuckles do not lead to the hand: a square that goes on in the forearm's direction.
@@ -71,7 +70,6 @@ class HandLandmarks:
     def restart(self) -> None:
         self._last: list[Hand | None] = [None, None]
         self._lost_for = [0, 0]
-        self._own = [0.5, 0.5]
 
     def look(self, frame: Frame, body: Floats, visibility: Floats) -> tuple[Floats, Floats]:
         """Landmarks (2, 21, 3) in pixels, NaN where lost, and scores (2,), 0 where lost."""
@@ -86,20 +84,10 @@ class HandLandmarks:
         landmarks = np.full((2, HAND, 3), np.nan, np.float32)
         scores = np.zeros(2, np.float32)
         for side, hand in enumerate(self._last):
-            if (
-                hand is not None
-                and not self._misread(side, hand)
-                and is_plausible(hand.landmarks, body, side)
-            ):
+            if hand is not None:
                 landmarks[side] = hand.landmarks
                 scores[side] = hand.score
         return landmarks, scores
-
-    def _misread(self, side: int, hand: Hand) -> bool:
-        """Whether it is surely taken for the other side's, after frames in which it was this one's."""
-        own, before = hand.own(side), self._own[side]
-        self._own[side] += (own - before) / SIDE_MEMORY
-        return own < OTHER_HAND and before > THIS_HAND
 
     def _is_due(self, side: int) -> bool:
         """A hand that stays lost is not looked for in every frame: most often it is hidden for a while."""
@@ -123,13 +111,20 @@ class HandLandmarks:
                 hand = self._seen(frame, region, wrist, last)
                 if hand is not None and is_plausible(hand.landmarks, body, side):
                     return hand
-        # A hand that was there a moment ago is looked for twice, one lost for longer in turns here and there.
-        for turn in (0, 1) if (lost := self._lost_for[side]) <= LOOK_TWICE else (lost % 2,):
-            region = region_from_forearm(body, side) if turn else self._refined(frame, rough)
+        for region in self._places(frame, side, rough, body):
             hand = self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
+            if hand is not None and hand.score < SURE:  # a better square may tell
+                hand = self._seen(frame, region_from_hand(hand.landmarks), wrist, None)
             if hand is not None and hand.score >= SURE and is_plausible(hand.landmarks, body, side):
                 return hand
         return None
+
+    def _places(self, frame: Frame, side: int, rough: Region, body: Floats) -> Iterator[Region]:
+        """Where to look for a hand that is not followed: most widely just after it was lost."""
+        lost = self._lost_for[side]
+        yield self._refined(frame, rough)
+        if lost <= LOOK_TWICE or lost % (2 * LOST_EVERY) == 0:
+            yield region_from_forearm(body, side)
 
     def _refined(self, frame: Frame, rough: Region) -> Region:
         """The square that the recrop network proposes inside the body's rough one."""
