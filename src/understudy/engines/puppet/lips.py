@@ -18,6 +18,8 @@ OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
 CORNERS = 0.03  # of the mouth's width: how far inside the mesh's corners the lips begin to part
+# Chroma of lips that can be told from teeth, and of teeth over it: on 34 pictures 0.2 to 0.5, closed lips from 0.63.
+COLOURED, TEETH = 18.0, 0.52
 PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
 
 
@@ -115,8 +117,10 @@ def _looks_open(
     """Whether what lies between two lines is no lip: dark, or teeth, which are much paler than lips."""
     between = np.stack([seen(top + k * (bottom - top)) for k in np.linspace(0.1, 0.9, 9)])
     apart = np.minimum(np.linalg.norm(between - low, axis=-1), np.linalg.norm(between - high, axis=-1))
-    paler = np.median(np.hypot(low[:, 1], low[:, 2])) - np.median(np.hypot(between[..., 1], between[..., 2]))
-    return bool((apart < 14.0).mean() < 0.45 or paler > 12.0)
+    tint = np.hypot(between[..., 1], between[..., 2])
+    lip = float(np.median(np.hypot(low[:, 1], low[:, 2])))
+    teeth = lip > COLOURED and float(np.median(tint, axis=1).min()) < TEETH * lip
+    return bool((apart < 14.0).mean() < 0.45 or lip - float(np.median(tint)) > 12.0 or teeth)
 
 
 def _darkest_path(light: Floats, u: Floats, guess: Floats, width: float, frame: FaceFrame) -> Floats:

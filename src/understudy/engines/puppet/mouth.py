@@ -16,7 +16,7 @@ UPPER_TEETH = 0.04  # of the mouth's width: how far the upper teeth reach below 
 LOWER_TEETH = 0.015  # of it: how far below the seam the lower teeth begin
 # Gap over the mouth's width: a narrower one is a dark line, a wider one is lit.
 DIM_GAPE, LIT_GAPE = 0.015, 0.07
-NARROW = 0.07  # gap of the reference over the mouth's width up to which its inside is too little
+NARROW = 0.045  # gap of the reference over the mouth's width up to which its inside is too little
 WIDENS = 0.08  # of the mouth's width
 SHADE = 0.45  # of the light: what the lips keep from what lies close behind them
 
@@ -105,8 +105,9 @@ class Mouth:
         right = round(float(np.clip(self.middle + self.reach, left + 1, width)))
         columns = slice(left, right)
         open_share = 1.0 - share_above[:, columns] - share_below[:, columns]
-        window = np.ascontiguousarray(over[rows, columns])
-        open_share *= _sample(self.between, window).astype(np.float32) / 255
+        # The lips of either side may end further out than those of the other.
+        ends = [_sample(self.between, np.ascontiguousarray(side[rows, columns])) for side in (over, under)]
+        open_share *= np.maximum(*ends).astype(np.float32) / 255
         # Beyond the lips both sides agree: what neither claims is the upper one's.
         drawn = upper + (lower - upper) * share_below[..., None]
         inside = self._inside(rows, columns, open_share, jaw, gape)
@@ -120,18 +121,18 @@ class Mouth:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         moved = cv2.warpAffine(self.jaw, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         light = float(smooth((gape / self.width - DIM_GAPE) / (LIT_GAPE - DIM_GAPE)))
-        layers = [(moved, light), (self.upper[rows, columns], light)]
+        # A narrow gap shows too little to go on with: as it widens, what was painted takes over.
+        wide = float(smooth((self.own_gap / self.width - NARROW) / NARROW))
+        wider = float(smooth((gape - self.own_gap) / (WIDENS * self.width)))
+        layers = [(moved, light), (self.upper[rows, columns], (1.0 - wide) * light)]
         if self.own is not None:
-            # A narrow gap shows too little to go on with: as it widens, what was painted takes over.
-            wide = smooth((self.own_gap / self.width - NARROW) / NARROW)
-            wider = smooth((gape - self.own_gap) / (WIDENS * self.width))
-            layers.append((self.own[rows, columns], float(1.0 - (1.0 - wide) * wider)))
+            layers.append((self.own[rows, columns], 1.0 - (1.0 - wide) * wider))
         seen = self.hollow[rows, columns].astype(np.float32)
         for layer, share in layers:
             seen += (layer[..., :3] - seen) * (layer[..., 3:].astype(np.float32) * (share / 255))
         # What lies close behind a lip lies in its shade.
         near = max(3, round(0.10 * self.width) | 1)
-        shade = SHADE * light * (1.0 if self.own is None else float(wider))
+        shade = SHADE * light * wider
         seen *= (1.0 - shade + shade * cv2.blur(open_share, (near, near)))[..., None]
         return seen
 
@@ -207,6 +208,8 @@ def _own(lips: Lips, texture: Bytes, frame: FaceFrame, uv: Floats, upper: Floats
     kept = np.clip((lower - v) / max(1.0, 0.02 * lips.width), 0.0, 1.0) * (
         np.abs(lips.across(uv[..., 0])) < 1.0
     )
+    # Towards the corners the gap is so narrow that it shows the lips themselves.
+    kept *= smooth((lower - upper) / (0.4 * lips.gap))
     return np.concatenate([seen.astype(np.float32), 255.0 * kept[..., None]], axis=-1)
 
 
