@@ -148,7 +148,7 @@ def _terms(spots: Spots, place: Place, side: int) -> tuple[dict[str, Floats], ND
         "apart": _bell(np.maximum(np.abs(np.log(apart / mean_size / 3.2)) - 0.45, 0.0), 0.6),
         "shape": _bell(np.maximum(tall / wide - 1.1, 0.0), 0.8)
         + _bell(np.maximum(wide / tall - 3.0, 0.0), 1.5),
-        "many": np.minimum(others[:, None] + others[None], 10).astype(np.float32),
+        "many": np.minimum(others[:, None] + others[None], 30).astype(np.float32),
         "aside": np.maximum(_bell((middle_x - place.x) / place.half, 0.55), -2.5),
         "down": np.maximum(_bell((middle_y - place.y) / place.half, 0.8), -2.5),
         "head": np.maximum(

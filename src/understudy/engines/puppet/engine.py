@@ -250,7 +250,8 @@ def _still_face(puppet: Puppet) -> str:
     """What of the face stays as it is, and why; nothing where all of it moves."""
     face, found = puppet.face, puppet.character.face
     if face is None:
-        return "No face that could move was found on the character; it stays as it is."
+        stays = "its head turns, its features stay as they are" if puppet.head is not None else "it stays as it is"
+        return f"No face that could move was found on the character; {stays}."
     eyes, mouth = any(lid is not None for lid in face.lids), face.mouth is not None
     if eyes and mouth:
         return ""
