@@ -18,7 +18,7 @@ from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
 from understudy.engines.puppet.paint import Box, Canvas, Field, Placed, around, common, empty
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
-from understudy.engines.puppet.posed_hand import WRIST, PosedHand, palm_map, reflection
+from understudy.engines.puppet.posed_hand import WRIST, HandPart, PosedHand, palm_map, reflection
 from understudy.engines.puppet.rig import Rig
 from understudy.engines.puppet.shoulder import quiet_armpit
 from understudy.engines.puppet.skirt import PosedSkirt, leg_lines
@@ -46,7 +46,6 @@ REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
 STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
 # A wrist bends by so much; by more in the picture where the forearm is shortened. Up to a share of it nothing holds it.
 WRIST_TURN, WRIST_LOOSE, WRIST_FREE = np.radians(78), np.radians(80), 0.75
-HAND_CELL = 2  # pixels between the nodes of a field of a hand in parts: it folds more sharply than a limb's
 FOOT_TURN = np.radians(75)  # how far a foot bends against its shin
 
 
@@ -124,10 +123,10 @@ class PosedLimb:
                 )
             )
 
-    def hand_parts(self) -> list[tuple[Layer, Field, Box]]:
+    def hand_parts(self) -> list[HandPart]:
         """What shows the hand, from back to front: palm and fingers or one rigid layer, and over it the picture's own
         while it lies as in the picture."""
-        limb, hand, where = self._limb, self.hand, (self.field(2), self.box(2))
+        limb, hand, where = self._limb, self.hand, (self.field(2), self.box(2), None)
         if limb.clean is None:
             return [(limb.layers[2], *where)]
         off, bent = 0.0, None
@@ -143,7 +142,7 @@ class PosedLimb:
             )
             off = 1.0 if hand.mirrored else bent.off
         rest = self._at_rest(off)
-        parts = [(limb.clean, *where)]
+        parts: list[HandPart] = [(limb.clean, *where)]
         if bent is not None and hand is not None and (hand.mirrored or bent.off > STILL):
             parts = bent.parts
         behind = self._at_rest(0.0) if limb.stub is not None else 0.0
@@ -371,12 +370,12 @@ class Painter:
         for limb in rig.limbs:
             own = limbs[limb.limb.name]
             if limb.limb.arm and limb.limb.name not in hands:
-                for each, field, where in own.hand_parts():
-                    place((limb.limb.name, 2), each, field, where)
+                for each, field, where, cell in own.hand_parts():
+                    place((limb.limb.name, 2), each, field, where, cell)
             for hand in hands.get(limb.limb.name, ()):
                 own = own if own.hand is hand else posed_limb(limb, hand)
-                for each, field, where in own.hand_parts():
-                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where, HAND_CELL)
+                for each, field, where, cell in own.hand_parts():
+                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where, cell)
         place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
             place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))

@@ -7,9 +7,12 @@ however short a bone is drawn, so that a finger is never a knife. Chaikin's corn
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 
-from understudy.engines.puppet.warp import smoothstep
+from understudy.engines.puppet.warp import smoothstep, wrapped
 from understudy.tracking.motion import Floats
 
 SHORTEST, LONGEST = (
@@ -20,7 +23,8 @@ SHORTEST, LONGEST = (
 # for so much of its part across the bone before that a finger bends to about 110 degrees in the picture.
 FOLD = 0.8
 NOWHERE = np.float32(-1e4)  # a place that no picture has
-BESIDE_PX = 4  # two nodes of the field: a finger's outermost ones lie so far beside it
+# Pixels between two nodes of a finger's field, which folds over where it is bent by so much in all, and where not.
+FINE, COARSE, SHARP = 2, 4, math.radians(60)
 ROOT = (0.4, 1.0)  # of the first of the rounded chain's pieces: beyond it lies no palm
 CORNER = 0.25  # share of a bone that a rounded joint takes (Chaikin 1974)
 
@@ -28,24 +32,24 @@ CORNER = 0.25  # share of a bone that a rounded joint takes (Chaikin 1974)
 def unfolded(vectors: Floats, lengths: Floats, before: Floats) -> Floats:
     """(K, 2) bones ``vectors`` (K, 2) that follow the direction ``before`` (2,), none drawn shorter than `SHORTEST` of
     its length at rest ``lengths`` (K,), longer than `LONGEST`, or folded back on the one before it."""
-    made = np.empty_like(vectors)
-    ahead = _unit(before)
-    for k, vector in enumerate(vectors):
-        full = max(float(lengths[k]), 1e-3)
-        aside = np.array([-ahead[1], ahead[0]], np.float32)
-        along, across = float(vector @ ahead), float(vector @ aside)
-        across = min(max(across, -full), full)
+    made = []
+    u, v = _unit(before).tolist()
+    for (e, f), length in zip(vectors.tolist(), lengths.tolist(), strict=True):
+        full = max(length, 1e-3)
+        along, across = e * u + f * v, min(max(f * u - e * v, -full), full)
         along = max(along, SHORTEST * full - FOLD * abs(across))
-        length = max(float(np.hypot(along, across)), 1e-6)
-        wanted = min(max(length, SHORTEST * full), LONGEST * full)
-        made[k] = (along * ahead + across * aside) * (wanted / length)
-        ahead = _unit(made[k])
-    return made
+        size = max(math.hypot(along, across), 1e-6)
+        share = min(max(size, SHORTEST * full), LONGEST * full) / size
+        x, y = (along * u - across * v) * share, (along * v + across * u) * share
+        made.append((x, y))
+        size = max(math.hypot(x, y), 1e-6)
+        u, v = x / size, y / size
+    return np.array(made, np.float32)
 
 
 def rounded(points: Floats) -> Floats:
     """(2 K - 2, 2) a chain of K ``points`` with its inner corners cut once."""
-    bones = np.diff(points, axis=0)
+    bones = points[1:] - points[:-1]
     cut = np.empty((2 * len(points) - 2, 2), np.float32)
     cut[0], cut[-1] = points[0], points[-1]
     cut[1:-1:2] = points[1:-1] - CORNER * bones[:-1]
@@ -63,11 +67,16 @@ class FingerChain:
         self._reach = reach
         self._rest, self._posed = rounded(rest), rounded(posed)
         self._across = across
-        self._bones, self._own = np.diff(self._posed, axis=0), np.diff(self._rest, axis=0)
-        turn = np.arctan2(self._own[:, 1], self._own[:, 0]) - np.arctan2(self._bones[:, 1], self._bones[:, 0])
-        turn = np.unwrap(turn)
-        inner = (turn[1:] + turn[:-1]) / 2
-        self._turns = np.concatenate([turn[:1], inner, turn[-1:]]).astype(np.float32)
+        self._bones = self._posed[1:] - self._posed[:-1]
+        angles, own = _angles(self._posed), _angles(self._rest)
+        turns = [own[0] - angles[0]]
+        bent = 0.0
+        for k in range(1, len(own)):
+            turns.append(turns[-1] + wrapped(own[k] - angles[k] - turns[-1]))
+            bent += abs(wrapped(angles[k] - angles[k - 1]))
+        inner = [(a + b) / 2 for a, b in pairwise(turns)]
+        self._turns = np.array([turns[0], *inner, turns[-1]], np.float32)
+        self.cell = FINE if bent > SHARP else COARSE
 
     def blend(self, field: Floats, grid: Floats, before: Floats, radius: float) -> None:
         """Lead the palm's ``field`` (..., 2) over the points ``grid`` (..., 2) of the frame into the finger's
@@ -91,7 +100,7 @@ class FingerChain:
             off_x, off_y = np.where(nearer, dx, off_x), np.where(nearer, dy, off_y)
         # On the two sides of a fold the sources are far apart, and between two nodes of a grid everything between them
         # would show as a thin line: what is off the finger comes from nowhere.
-        off = best > (self._reach * self._across + BESIDE_PX) ** 2
+        off = best > (self._reach * self._across + 2 * self.cell) ** 2
         stations = np.arange(len(self._turns), dtype=np.float32)
         turn = np.interp(place, stations, self._turns)
         cosine, sine = np.cos(turn) / self._across, np.sin(turn) / self._across
@@ -104,6 +113,11 @@ class FingerChain:
         off &= share > 0
         field[..., 0] = np.where(off, NOWHERE, field[..., 0] + share * (u - field[..., 0]))
         field[..., 1] = np.where(off, NOWHERE, field[..., 1] + share * (v - field[..., 1]))
+
+
+def _angles(points: Floats) -> list[float]:
+    """The directions of a chain's bones, radians."""
+    return [math.atan2(d - b, c - a) for (a, b), (c, d) in pairwise(points.tolist())]
 
 
 def _unit(vector: Floats) -> Floats:

@@ -66,6 +66,7 @@ class Finger:
     number: int
     radius: float
     reach: float
+    line: Floats  # (4, 2) its chain
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
             return None
         sure = area & alike & (labels == f)
         layer = _finger_layer(f"{name} {f}", colours, alpha[box], area, sure, own, f, radii[f])
-        fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f], _reach(area, own, f)))
+        fingers.append(Finger(_shifted(layer, x0, y0), f, radii[f], _reach(area, own, f), chain(points, f)))
         # The knuckle stays round where the finger bends away from it.
         palm |= alike & disc(inside.shape, chain(own, f)[0], 1.05 * radii[f])
     together = tuple(

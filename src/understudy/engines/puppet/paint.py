@@ -20,7 +20,7 @@ FINE_CELL = 4  # for small layers, whose joints are small
 FINE_AREA = 80 * 80  # pixels of a texture up to which the nodes lie fine
 BLOCK = 8  # pixels of a texture that are seen or not seen together
 MARGIN = 2  # blocks about what is seen that count as seen: so far a pixel's source may lie from its node's
-BAND = 14  # rows of nodes that are searched for what is seen in them, and painted, at once
+BAND = 14  # rows of usual nodes that are searched for what is seen in them, and painted, at once
 WORTH = 64 * 64  # a smaller box is not searched for what is seen in it
 LOOSE = 4  # nodes: of a large box every fourth tells first how little of it is worth a field
 LOOSE_MARGIN = 6  # blocks, for these
@@ -144,8 +144,9 @@ class Canvas:
         (x0, y0, *_), cell = placed.box, placed.cell
         left, right = 1 + (clip[0] - x0) // cell, 1 - (-(clip[2] - x0) // cell)
         end = 1 - (-(clip[3] - y0) // cell)
-        for top in range(1 + (clip[1] - y0) // cell, end, BAND):
-            bottom = min(top + BAND, end)
+        band = BAND * CELL // cell
+        for top in range(1 + (clip[1] - y0) // cell, end, band):
+            bottom = min(top + band, end)
             part = placed.seen[top:bottom, left:right]
             down, across = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
             if len(down):

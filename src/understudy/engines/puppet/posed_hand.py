@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.engines.puppet.finger_chain import FingerChain, unfolded
+from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
 from understudy.engines.puppet.hand_cut import KNUCKLES, THUMB, CutHand, Finger, chain
 from understudy.engines.puppet.hand_target import HandTarget
 from understudy.engines.puppet.joint import Bend, Joint
@@ -12,6 +12,10 @@ from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.paint import Box, Field
 from understudy.engines.puppet.warp import BoneMap, moved, rotation, wrapped
 from understudy.tracking.motion import Floats
+
+HandPart = tuple[
+    Layer, Field, Box, int | None
+]  # a layer, its field, where it can show, the distance of its nodes
 
 THINNEST, WIDEST = 0.6, 1.25  # of a palm in any direction: a thinner one looks like a knife
 EVEN = (
@@ -77,29 +81,31 @@ class PosedHand:
         self._wrist = None if target.mirrored else wrist
         self._mirror = reflection(cut.points) if target.mirrored else None
         self._across = across
-        own = cut.points if self._mirror is None else rest + (cut.points - rest) @ self._mirror.T
-        placed = posed + (own - rest) @ palm.forward.T
-        self._chains: list[tuple[FingerChain, Floats, Floats]] = []
-        lines = _posed_lines(cut, own, placed, target, across)
+        own = np.stack([finger.line for finger in cut.fingers])
+        wrist_at = cut.points[0]
+        if self._mirror is not None:
+            own, wrist_at = (rest + (p - rest) @ self._mirror.T for p in (own, wrist_at))
+        stiff = posed + (own - rest) @ palm.forward.T
+        from_wrist = stiff[:, 0] - (posed + palm.forward @ (wrist_at - rest))
+        lines = _posed_lines(cut, own, stiff, from_wrist, target, across)
         # How far the fingers are off the stiff hand, in their half widths.
         self.off = max(
-            float(np.abs(line - chain(placed, finger.number)).max()) / (finger.radius * across)
-            for finger, line in zip(cut.fingers, lines, strict=True)
+            float(np.abs(line - as_it_was).max()) / (finger.radius * across)
+            for finger, line, as_it_was in zip(cut.fingers, lines, stiff, strict=True)
         )
-        for finger, line in zip(cut.fingers, lines, strict=True):
-            before = line[0] - placed[0]
-            self._chains.append(
-                (FingerChain(chain(own, finger.number), line, across, finger.reach), line, before)
-            )
+        self._chains = [
+            (FingerChain(rest_line, line, across, finger.reach), line, before)
+            for finger, rest_line, line, before in zip(cut.fingers, own, lines, from_wrist, strict=True)
+        ]
 
     @property
-    def parts(self) -> list[tuple[Layer, Field, Box]]:
+    def parts(self) -> list[HandPart]:
         """The layers from back to front: the thumb lies on the side of the palm's inside."""
         fingers = [
-            (f.layer, self._finger_field(f, k), self._finger_box(f, k))
+            (f.layer, self._finger_field(f, k), self._finger_box(f, k), self._chains[k][0].cell)
             for k, f in enumerate(self._cut.fingers)
         ]
-        palm = (self._cut.palm, self._palm_field, self._palm_box)
+        palm = (self._cut.palm, self._palm_field, self._palm_box, None)
         thumbs = [p for f, p in zip(self._cut.fingers, fingers, strict=True) if f.number == THUMB]
         rest = [p for f, p in zip(self._cut.fingers, fingers, strict=True) if f.number != THUMB]
         inside = self._cut.shows_palm == (self._mirror is None)
@@ -131,7 +137,7 @@ class PosedHand:
 
     def _finger_box(self, finger: Finger, k: int) -> Box:
         line = self._chains[k][1]
-        reach = (finger.reach + finger.radius) * self._across
+        reach = finger.reach * self._across + 1
         low, high = line.min(axis=0) - reach, line.max(axis=0) + reach
         return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
 
@@ -150,34 +156,33 @@ class PosedHand:
 
 
 def _posed_lines(
-    cut: CutHand, own: Floats, placed: Floats, target: HandTarget, across: float
-) -> list[Floats]:
-    """Every finger's middle line (4, 2) in the frame: from its knuckle on the palm, its bones as asked for."""
-    bones = []
-    for finger in cut.fingers:
-        rest, stiff = chain(own, finger.number), np.diff(chain(placed, finger.number), axis=0)
-        wanted = np.diff(chain(target.points, finger.number), axis=0)
-        wanted = stiff + target.weight * (wanted - stiff)
-        lengths = across * np.hypot(*np.diff(rest, axis=0).T)
-        bones.append(unfolded(wanted, lengths, chain(placed, finger.number)[0] - placed[0]))
+    cut: CutHand, own: Floats, stiff: Floats, before: Floats, target: HandTarget, across: float
+) -> Floats:
+    """(F, 4, 2) every finger's middle line in the frame: from its knuckle on the palm, its bones as asked for.
+
+    ``own`` (F, 4, 2) are these lines at rest, ``stiff`` as the palm takes them along, ``before`` (F, 2) the directions
+    in which it comes to them.
+    """
+    wanted = np.stack([chain(target.points, finger.number) for finger in cut.fingers])
+    turned, wanted, rest = (lines[:, 1:] - lines[:, :-1] for lines in (stiff, wanted, own))
+    vectors = turned + target.weight * (wanted - turned)
+    lengths = across * np.hypot(rest[..., 0], rest[..., 1])
+    bones = np.stack([unfolded(*each) for each in zip(vectors, lengths, before, strict=True)])
     for one, other in cut.together:
-        turn, share = _common([bones[one], bones[other]], [cut.fingers[one], cut.fingers[other]], own, across)
+        turn, share = _common(bones[[one, other]], rest[[one, other]], across)
         for k in (one, other):
-            rest = np.diff(chain(own, cut.fingers[k].number), axis=0)
             bones[k] = np.stack(
-                [rotation(float(a)) @ v * s for a, v, s in zip(turn, rest, share, strict=True)]
+                [rotation(float(a)) @ v * s for a, v, s in zip(turn, rest[k], share, strict=True)]
             )
-    made = []
-    for finger, vectors in zip(cut.fingers, bones, strict=True):
-        start = chain(placed, finger.number)[:1]
-        made.append(np.concatenate([start, start + np.cumsum(vectors, axis=0)]).astype(np.float32))
+    made = np.empty_like(own)
+    made[:, 0] = stiff[:, 0]
+    made[:, 1:] = stiff[:, :1] + np.cumsum(bones, axis=1)
     return made
 
 
-def _common(bones: list[Floats], fingers: list[Finger], own: Floats, across: float) -> tuple[Floats, Floats]:
-    """The mean turn (3,) and stretch (3,) of two fingers' bones against the rest pose."""
-    total = np.zeros(3, np.complex128)
-    for vectors, finger in zip(bones, fingers, strict=True):
-        rest = np.diff(chain(own, finger.number), axis=0)
-        total += (vectors @ [1, 1j]) / (rest @ [1, 1j])
-    return np.angle(total).astype(np.float32), np.maximum(np.abs(total) / 2, 0.35 * across).astype(np.float32)
+def _common(bones: Floats, rest: Floats, across: float) -> tuple[Floats, Floats]:
+    """The mean turn (3,) and stretch (3,) of two fingers' bones (2, 3, 2) against those at rest."""
+    total = ((bones @ [1, 1j]) / (rest @ [1, 1j])).sum(axis=0)
+    return np.angle(total).astype(np.float32), np.maximum(np.abs(total) / 2, SHORTEST * across).astype(
+        np.float32
+    )
