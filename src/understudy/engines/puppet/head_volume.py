@@ -17,11 +17,13 @@ NECK = 0.55  # below the chin: nothing turns any more
 BEYOND = (2.6, 3.4)  # to the sides and above the eyes: so far hair and hats belong to the head
 MARGIN = 0.5  # beside the head, where the turn eases to nothing
 CROWN, SIDES = 0.1, -0.2  # depth of the outline: a little before the axis on top, behind it at the sides
+BESIDE = 0.3  # of the face: so far outside it the outline goes with the face
 STEPS_PX = (4, 16)  # least and largest steps of the lattice
 STEEP, STEEPEST = 1.3, 2.0  # slopes of depth over way: as they are up to the first, then eased to the second
 # Weights against the landmarks', per node
 STIFF = 0.25  # of the plate
 RIM_HOLD = 0.05  # of the outline's depth
+CALM = 1.0  # of evenness outside the figure
 STILL_HOLD, EDGE_HOLD = 1.0, 10.0  # of what stands still below the neck, and at the lattice's edges
 HOLD = 0.2  # of the landmarks themselves, where the slopes are eased
 
@@ -70,23 +72,27 @@ def volume_of(solid: HeadSolid, alpha: Floats, lattice: Lattice) -> Floats:
     up = np.clip(-offset[..., 1] / np.maximum(away, 1e-3), 0, 1)
     rim = span * (SIDES + (CROWN - SIDES) * up**2)
     pinned, values = np.zeros((rows, columns)), np.zeros((rows, columns, 3))
-    pinned[seen(alpha, lattice) < 0.1] = RIM_HOLD
+    shown = seen(alpha, lattice)
+    pinned[shown < 0.1] = RIM_HOLD
     values[..., 2] = rim
     below = nodes[..., 1] > solid.chin + NECK * span
     pinned[below] = STILL_HOLD
     values[below] = 0
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         pinned[edge], values[edge] = EDGE_HOLD, 0.0
-    # What lies on the face keeps the mesh's places.
+    # What lies on the face or beside it goes with the mesh.
     own = np.asarray(data.sum(axis=0)).reshape(rows, columns)
-    face = cv2.dilate((own > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    pinned[face] = 0
+    beside = cv2.distanceTransform((own == 0).astype(np.uint8), cv2.DIST_L2, 5) * lattice.step
+    pinned[(beside < BESIDE * span) & (pinned <= RIM_HOLD)] = 0
 
     fit, wanted = (data.T @ data) / per_node, (data.T @ solid.places) / per_node
     fit, wanted = fit + sparse.diags(pinned.ravel()), wanted + (pinned[..., None] * values).reshape(-1, 3)
     right, down = _differences(rows, columns)
     slopes = right.T @ right + down.T @ down
-    volume = splu((fit + STIFF * (slopes @ slopes)).tocsc()).solve(wanted)
+    # The figure's soft edge and what lies beyond it move as one, or the edge would be drawn out to a blur.
+    edge_on = sparse.diags(cv2.dilate((shown < 0.9).astype(np.float64), np.ones((3, 3))).ravel())
+    calm = right.T @ edge_on @ right + down.T @ edge_on @ down
+    volume = splu((fit + STIFF * (slopes @ slopes) + CALM * calm).tocsc()).solve(wanted)
 
     # Once more with the depth's slopes eased to what can be turned without folding.
     depth = volume[:, 2] / lattice.step
