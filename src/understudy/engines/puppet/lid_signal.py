@@ -12,6 +12,7 @@ from understudy.tracking.motion import Floats
 OPEN = 0.92  # of the usual opening: what is above is an open eye
 WIDE = 1.1  # of the usual opening: what is above is wide open
 NARROWING = 2.0  # the mesh narrows half as much as the eye that it follows
+TURNED = 0.8  # share of the narrowing that a turned head's mesh makes up
 HALF = 0.72  # closing of lids that only narrow, however far
 WINK = 0.3  # difference of the openings from which one eye may blink alone
 BLINK = 0.2  # of the usual opening: a dip of that depth, with the iris lost, is a blink
@@ -40,6 +41,7 @@ def lids(
     size = float(smooth((eye_px - SMALL_PX[0]) / (SMALL_PX[1] - SMALL_PX[0])))
     opening = _shared(m.lids / usual, m.yaw, OWN * size)
     narrow = np.clip(NARROWING * (OPEN - opening), 0.0, HALF)
+    narrow = narrow * (1.0 - TURNED * smooth((np.abs(m.yaw) - 8.0) / 14.0))[:, None]
     shut = _quick(opening, fps)
     clear = float(smooth((eye_px - CLEAR_PX[0]) / (CLEAR_PX[1] - CLEAR_PX[0])))
     hidden = _hidden(iris_score, opening)
