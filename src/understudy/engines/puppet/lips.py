@@ -20,6 +20,7 @@ OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 CORNERS = 0.03  # of the mouth's width: how far inside the mesh's corners the lips begin to part
 # Chroma of lips that can be told from teeth, and of teeth over it: on 34 pictures 0.2 to 0.5, closed lips from 0.63.
 COLOURED, TEETH = 18.0, 0.52
+LIT = 0.55  # lightness of teeth over that of lips, at least
 PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
 
 
@@ -119,7 +120,10 @@ def _looks_open(
     apart = np.minimum(np.linalg.norm(between - low, axis=-1), np.linalg.norm(between - high, axis=-1))
     tint = np.hypot(between[..., 1], between[..., 2])
     lip = float(np.median(np.hypot(low[:, 1], low[:, 2])))
-    teeth = lip > COLOURED and float(np.median(tint, axis=1).min()) < TEETH * lip
+    # The line between closed lips has little colour, too, but it is dark.
+    light = np.median(between[..., 0], axis=1) > LIT * float(np.median(low[:, 0]))
+    pale = light & (np.median(tint, axis=1) < TEETH * lip)
+    teeth = lip > COLOURED and bool(pale.any())
     return bool((apart < 14.0).mean() < 0.45 or lip - float(np.median(tint)) > 12.0 or teeth)
 
 

@@ -23,7 +23,8 @@ from understudy.engines.puppet.skin_points import (
 )
 from understudy.tracking.motion import Floats
 
-PULL, LIP_PULL = 2.0, 12.0  # of a skin point: cheeks and jaw may give way to the mesh's noise, lips may not
+# Of a skin point: cheeks and jaw may give way to the mesh's noise, lips and brows may not.
+PULL, LIP_PULL = 2.0, 12.0
 HELD = 50.0  # of a node that does not move
 # Widths as near as this are the mesh's own mouth, whose lips part a little inside its corners.
 SAME_MOUTH = 0.12
@@ -31,7 +32,8 @@ FOREIGN = 0.08  # eye distances between the mesh's mouth and the one found, abov
 HAIR = 0.010  # eye distances: a gap much smaller than this is the mesh's noise
 ROUND = 1.1  # gaps of an open mouth over those of an ellipse: the mesh parts the lips too much at the corners
 PRESSED = 0.02  # eye distances by which lips overlap at most
-LID = 0.03  # eye distances about an eye's opening that rest with it: the lids move by themselves
+BROW_EDGE = 0.025  # eye distances that brows go on below the mesh's lower line
+LID = 0.04  # eye distances about an eye's opening that rest with it: the lids move by themselves
 NECK = 0.55  # eye distances below the chin at which the skin rests
 
 Bools = NDArray[np.bool_]
@@ -69,6 +71,7 @@ class SkinSheets:
         """
         uv = frame.into(lattice.nodes()).reshape(-1, 2).astype(np.float64) / frame.span
         at: Floats = frame.into(mesh[list(SKIN)]).astype(np.float64) / frame.span
+        at[places(BROWS[0][:5] + BROWS[1][:5]), 1] += BROW_EDGE
         reach, used = 1.0, np.ones(len(SKIN), bool)
         gaps: Floats = np.zeros(len(INNER_LINES[0]))
         room: Floats = np.ones(len(gaps))
@@ -89,7 +92,7 @@ class SkinSheets:
         point_side[places(INNER_LINES[0])], point_side[places(INNER_LINES[1])] = -1, 1
         plate = Plate(lattice, side)
         ties = plate.ties(frame.turn(*(at * frame.span).T) + frame.origin, point_side)
-        pulls = np.where(np.isin(SKIN, LIPS), LIP_PULL, PULL) * used
+        pulls = np.where(np.isin(SKIN, LIPS + BROWS[0] + BROWS[1]), LIP_PULL, PULL) * used
         solved = plate.pulled(ties, pulls, HELD * _held(uv, mesh, frame, lips))
         solved *= frame.span * margin.reshape(-1, 1)
         solved[:, : len(MOUTH)] *= reach
