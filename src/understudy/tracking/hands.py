@@ -35,7 +35,7 @@ SAME_HAND = 0.35  # mean distance of landmarks in sides under which both hands a
 # Which hand the network takes it for counts only between two that lie close: seen from its edge a hand is often taken
 # for the other one, and found well all the same.
 BOTH_CONTRARY = 0.25  # of two hands close to each other: they have changed places
-CONTRARY_COST = 0.5  # sides by which a wrist counts as farther for the other side's hand
+CONTRARY_COST = 0.25  # sides by which a wrist counts as farther for the other side's hand
 # Where the body's own knuckles do not lead to the hand: a square that goes on in the forearm's direction.
 FOREARM_SQUARE, FOREARM_AHEAD = 0.48, 0.4  # its side in torso lengths; from the wrist to its centre in sides
 
@@ -84,7 +84,7 @@ class HandLandmarks:
         landmarks = np.full((2, HAND, 3), np.nan, np.float32)
         scores = np.zeros(2, np.float32)
         for side, hand in enumerate(self._last):
-            if hand is not None:
+            if hand is not None and is_plausible(hand.landmarks, body, side):
                 landmarks[side] = hand.landmarks
                 scores[side] = hand.score
         return landmarks, scores
