@@ -19,7 +19,7 @@ from understudy.tracking.spots import Spots, find_spots
 CLOSE, FAR = 1.15, 16.0  # distance of the eyes over their width, over their size
 LEAST, MOST = 0.045, 0.6  # distance of the eyes over the picture's side
 STEEPEST = 0.5  # rad
-LOOKED_AT, ASKED = 160, 24  # pairs whose ground is looked at, and of these whose mouth
+LOOKED_AT, ASKED = 120, 12  # pairs whose ground is looked at, and of these whose mouth
 NO_MOUTH = -1.4  # a mouth's score under which there is none
 
 WEIGHTS = {

@@ -24,6 +24,7 @@ LEVELS = (
 FAINTEST = 5.0  # difference in Lab from the skin
 GAP = 5  # samples up to which a thin line may be interrupted
 AROUND = 17  # samples: what a mouth that is a line stands out from
+HOPELESS = -4.0  # a score at which a mark is no mouth
 BESIDE = 9  # samples: so far beside a mark its ground is looked at
 OTHER_GROUND = 14.0  # difference in Lab from the eyes' ground, below which it is the same
 USUAL_WIDTH, USUAL_DOWN = 0.62, 0.78  # over the eyes' distance
@@ -74,6 +75,7 @@ def mouth_marks(
     if np.linalg.norm(usual - skin) > 14.0:
         usual = (usual + skin) / 2
     core = slice(COLUMNS // 3, -COLUMNS // 3)
+    foreign = np.linalg.norm((part - skin) * np.array([0.6, 1.0, 1.0], np.float32), axis=-1)
     found = []
     # A mouth stands out from the face, or, where hair and neck stand out far more, from what is just around it.
     for other in (usual, _around(part)):
@@ -90,9 +92,9 @@ def mouth_marks(
                 piece = labels[y : y + h, x : x + w] == i
                 contrast = float(away[y : y + h, x : x + w][piece].mean())
                 box = float(u[x]), float(u[x + w - 1]), float(v[y]), float(v[y + h - 1])
-                off = _other_ground(part, skin, x, y, w, h)
-                score = _likeness(*box, contrast, piece.astype(np.bool_), off)
-                if score is not None:
+                score = _likeness(*box, contrast, piece.astype(np.bool_))
+                if score > HOPELESS:
+                    score -= 0.5 * (max(_beside(foreign, x, y, w, h) / OTHER_GROUND - 1.0, 0.0)) ** 2
                     found.append(MouthMark(*box, contrast, score))
     return found
 
@@ -104,13 +106,11 @@ def _around(part: Floats) -> Floats:
     return np.asarray(median / [2.55, 1, 1] - [0.0, 128.0, 128.0], np.float32)
 
 
-def _likeness(
-    left: float, right: float, top: float, bottom: float, contrast: float, piece: Bools, off: float
-) -> float | None:
-    """How like a mouth a piece is: wide rather than tall, central, even on both sides, clear, on the eyes' ground."""
+def _likeness(left: float, right: float, top: float, bottom: float, contrast: float, piece: Bools) -> float:
+    """How like a mouth a piece is: wide rather than tall, central, even on both sides, clear."""
     wide, tall = right - left + 0.03, bottom - top + 0.03
     if wide < NARROWEST or wide < 0.75 * tall or tall > TALLEST:
-        return None
+        return HOPELESS
     same = float((piece & piece[:, ::-1]).sum()) / max(float((piece | piece[:, ::-1]).sum()), 1.0)
     aside, down = (left + right) / 2, (top + bottom) / 2
     lower = float(np.log(down / USUAL_DOWN))
@@ -120,23 +120,21 @@ def _likeness(
         - 0.5 * (aside / 0.16) ** 2
         - 0.5 * (max(abs(lower) - SPREAD, 0.0) / (LOW if lower > 0 else HIGH)) ** 2
         - 0.5 * (max(tall / wide - 0.45, 0.0) / 0.5) ** 2
-        - 0.5 * (max(off - OTHER_GROUND, 0.0) / OTHER_GROUND) ** 2
         + 0.6 * (min(2.0 * same, 1.0) - 0.7)
     )
 
 
-def _other_ground(part: Floats, skin: Floats, x: int, y: int, w: int, h: int) -> float:
-    """How different from the eyes' ground it is on the two sides, above and below a box: the mean of the four.
+def _beside(foreign: Floats, x: int, y: int, w: int, h: int) -> float:
+    """How foreign to the eyes' ground it is on the two sides, above and below a box: the mean of the four.
 
     Beside the mark of a collar, a neck or a panel's edge lies something else than the face.
     """
-    off = np.linalg.norm((part - skin) * np.array([0.6, 1.0, 1.0], np.float32), axis=-1)
     middle = slice(y + h // 3, y + h - h // 3 + 1)
     core = slice(x + w // 4, x + w - w // 4 + 1)
     places = (
-        off[middle, max(x - BESIDE, 0) : max(x - 2, 1)],
-        off[middle, x + w + 2 : x + w + BESIDE],
-        off[max(y - BESIDE, 0) : max(y - 2, 1), core],
-        off[y + h + 2 : y + h + BESIDE, core],
+        foreign[middle, max(x - BESIDE, 0) : max(x - 2, 1)],
+        foreign[middle, x + w + 2 : x + w + BESIDE],
+        foreign[max(y - BESIDE, 0) : max(y - 2, 1), core],
+        foreign[y + h + 2 : y + h + BESIDE, core],
     )
-    return float(np.mean([np.median(p) if p.size else 2 * OTHER_GROUND for p in places]))
+    return sum(float(np.median(p)) if p.size else 2 * OTHER_GROUND for p in places) / len(places)
