@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from understudy.errors import RequestError
-from understudy.tracking.joints import MOST_BYTES, read_joints
+from understudy.tracking.joints import MOST_BYTES, read_face_hints, read_joints
 from understudy.tracking.template import BONES, INDEX, LEFT_RIGHT, NAMES, complete, mirrored, world_from
 
 PLACES = {
@@ -48,6 +48,28 @@ def test_the_thirteen_are_enough(tmp_path: Path) -> None:
     assert at["left_foot_index"][1] > at["left_ankle"][1]
     assert at["left_index"][1] > at["left_wrist"][1]
     assert person.visibility[INDEX["nose"]] == 1 > person.visibility[INDEX["left_eye"]]
+
+
+def test_what_is_told_of_the_face_is_read_from_left_to_right(tmp_path: Path) -> None:
+    told = {
+        "left_eye": [220, 80], "right_eye": [180, 82], "mouth_left": [212, 110], "mouth_right": [190, 111],
+        "chin": [200, 130],
+    }  # fmt: skip
+    file = written(tmp_path, PLACES | told)
+    hints = read_face_hints(file)
+    assert hints.eyes is not None
+    assert hints.mouth is not None
+    assert hints.chin is not None
+    assert hints.eyes.tolist() == [[180, 82], [220, 80]]
+    assert hints.mouth.tolist() == [[190, 111], [212, 110]]
+    assert hints.chin.tolist() == [200, 130]
+    person = read_joints(file, 400, 600)
+    assert person.body[INDEX["left_eye"], :2].tolist() == [220, 80]
+
+
+def test_half_a_face_is_no_hint(tmp_path: Path) -> None:
+    hints = read_face_hints(written(tmp_path, PLACES | {"left_eye": [220, 80], "mouth_left": [212, 110]}))
+    assert (hints.eyes, hints.mouth, hints.chin) == (None, None, None)
 
 
 def test_optional_joints_are_kept_and_head_top_stands_for_the_nose(tmp_path: Path) -> None:
