@@ -17,9 +17,10 @@ from understudy.tracking.motion import Floats
 SMALLEST_PX = 10.0  # distance of the outer eye corners below which a turn would be lost in the pixels
 MOST_DEG = (25.0, 20.0)  # yaw and pitch as far as one picture of a head can be turned
 GUESSED_DEG = (15.0, 10.0)  # the same for a head whose shape is only guessed
-LEAST_AREA = 0.1  # what a pixel may shrink to, and
-MOST_STRETCH = 2.1  # grow to along one direction: beyond, the far side folds and the near one smears
-SHARES = np.linspace(1.0, 0.3, 15)  # of those angles that are tried
+LEAST_AREA = 0.06  # what a pixel may shrink to, and
+MOST_STRETCH = 2.2  # grow to along one direction: beyond, the far side folds and the near one smears
+SHARES = tuple(float(x) for x in np.linspace(1.0, 0.1, 19))  # of those angles that are tried
+ROUND = tuple((math.cos(x), math.sin(x)) for x in np.linspace(0, 2 * math.pi, 12, endpoint=False))
 STRAIGHT = 0.7  # of the room for a turn: so far it is drawn as wished
 ROUNDS = 3  # of Newton's method; a fourth changes no pixel by a tenth
 
@@ -84,7 +85,10 @@ class HeadRelief:
         shown = seen(alpha, lattice)[:-1, :-1] > 0
         ways = ((-yaw, 0.0), (yaw, 0.0), (0.0, -pitch), (0.0, pitch))
         left, right, up, down = (whole._room(shown, *way) for way in ways)
-        return replace(whole, room_deg=(left, right, up, down))
+        # Room to the sides and room to nod need not be room for both at once.
+        rooms = [(left * s, right * s, up * s, down * s) for s in SHARES]
+        reliefs = (replace(whole, room_deg=room) for room in rooms)
+        return next((r for r in reliefs if r._fits_all_round(shown)), replace(whole, room_deg=rooms[-1]))
 
     def turned(self, yaw_deg: float, pitch_deg: float) -> HeadTurn | None:
         """The head turned to the picture's right and down, as far as there is room; None where it is not turned."""
@@ -94,7 +98,7 @@ class HeadRelief:
         return HeadTurn(self.lattice, _undone(self.displacement(yaw, pitch), self.lattice))
 
     def eased(self, yaw_deg: float, pitch_deg: float) -> tuple[float, float]:
-        """The angles to draw: as wished up to 0.6 of the room there is, then easing to a stop at all of it."""
+        """The angles to draw: as wished up to `STRAIGHT` of the room there is, then easing to a stop at all of it."""
         left, right, up, down = self.room_deg
         yaw = yaw_deg / (right if yaw_deg > 0 else left)
         pitch = pitch_deg / (down if pitch_deg > 0 else up)
@@ -127,13 +131,20 @@ class HeadRelief:
         return area.astype(np.float32), widest.astype(np.float32)
 
     def _room(self, shown: NDArray[np.bool_], yaw_deg: float, pitch_deg: float) -> float:
-        """How much of a turn the picture can show without folding or smearing, in degrees."""
-        most = abs(yaw_deg) + abs(pitch_deg)
-        for share in SHARES:
-            area, widest = self.gauge(yaw_deg * share, pitch_deg * share)
-            if area.min() > LEAST_AREA and widest[shown].max(initial=1.0) < MOST_STRETCH:
-                return float(most * share)
-        return float(most * SHARES[-1])
+        """How much of a turn the picture can show, in degrees."""
+        fitting = (share for share in SHARES if self._fits(shown, yaw_deg * share, pitch_deg * share))
+        return (abs(yaw_deg) + abs(pitch_deg)) * next(fitting, SHARES[-1])
+
+    def _fits_all_round(self, shown: NDArray[np.bool_]) -> bool:
+        left, right, up, down = self.room_deg
+        return all(
+            self._fits(shown, (right if x > 0 else left) * x, (down if y > 0 else up) * y) for x, y in ROUND
+        )
+
+    def _fits(self, shown: NDArray[np.bool_], yaw_deg: float, pitch_deg: float) -> bool:
+        """Whether nothing folds, and nothing of what is ``shown`` smears."""
+        area, widest = self.gauge(yaw_deg, pitch_deg)
+        return bool(area.min() > LEAST_AREA and widest[shown].max(initial=1.0) < MOST_STRETCH)
 
 
 def _undone(forward: Floats, lattice: Lattice) -> Floats:
