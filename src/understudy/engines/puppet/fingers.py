@@ -29,18 +29,17 @@ _DIRECTED = (0.2, 0.5)
 # A performer's phalanx that points at the camera has no direction either: it goes on as the one before it.
 _SIDEWAYS = (0.12, 0.4)
 # What the reference and its own frame of a clip are apart is put right there, and less and less away from it.
-_PUT_RIGHT, _AWAY = np.radians(75), np.radians(120)
+_PUT_RIGHT = np.radians(75)
 
 
-def directions(vectors: Points, own: Points, at: Points | None) -> Points:
-    """Unit directions (T, N) of ``vectors``; equal to ``own`` (N,) where they are as ``at`` (N,), the anchor."""
+def directions(vectors: Points, own: Points, hand: PerformerHand, anchor: Anchor | None) -> Points:
+    """Unit directions (T, N) of the ``hand``'s ``vectors``; equal to ``own`` (N,) where it is as at the ``anchor``."""
     turned = unit(vectors)
-    if at is None:
+    if anchor is None:
         return turned
-    wrong = np.angle(unit(own) / unit(at))
+    wrong = np.angle(unit(own) / unit(anchor.weights @ vectors))
     wrong = np.where(np.abs(wrong) < _PUT_RIGHT, wrong, 0.0)
-    away = np.abs(np.angle(turned / unit(at)))
-    return np.asarray(turned * np.exp(1j * wrong * (1 - step(away, 0.0, _AWAY))))
+    return np.asarray(turned * np.exp(1j * wrong * hand.likeness(anchor)[:, None]))
 
 
 def fingers(hand: PerformerHand, own: Points, palm: Points, anchor: Anchor | None) -> Points:
@@ -54,7 +53,6 @@ def fingers(hand: PerformerHand, own: Points, palm: Points, anchor: Anchor | Non
     stiff = palm[:, ENDS] - palm[:, STARTS]
     if hand.seen.sum() < 3:
         return palm
-    at = anchor.weights @ seen if anchor is not None else None
 
     lengths = np.abs(seen)
     full = np.maximum(np.quantile(lengths[hand.seen], 0.9, axis=0), _USUAL_SHARE * _USUAL * hand.palm_m)
@@ -67,7 +65,7 @@ def fingers(hand: PerformerHand, own: Points, palm: Points, anchor: Anchor | Non
     weight = hand.weight[:, None]
     along = unit(stiff)
     follow = weight * step(shown, *_DIRECTED)
-    led = _ahead(directions(seen, rest, at), step(share, *_SIDEWAYS))
+    led = _ahead(directions(seen, rest, hand, anchor), step(share, *_SIDEWAYS))
     bones = unit((1 - follow) * along + follow * led, led) * np.abs(rest) * (1 + weight * (stretch - 1))
     whole = palm.copy()
     for k, chain in enumerate(CHAINS):

@@ -104,8 +104,7 @@ def _turn(
     stiff = unit(fill(stiff, trust, forearm * np.exp(1j * own_bend), fps), forearm)
 
     its_own = hand_anchor(performed, anchor)
-    at_anchor = np.array([its_own.point(performed.along)]) if its_own is not None else None
-    led = directions(performed.along[:, None], np.array([base]), at_anchor)[:, 0]
+    led = directions(performed.along[:, None], np.array([base]), performed, its_own)[:, 0]
     bend = wrists.limited(wrists.bend(led, forearm), own_bend, wrists.TRACKED, shown, fps)
     return wrists.between(wrists.bend(stiff, forearm), bend, weight, shown) * forearm / base
 

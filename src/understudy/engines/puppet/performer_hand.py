@@ -19,10 +19,11 @@ _GAP_S, _GLIMPSE_S = 0.3, 0.15
 # seen well.
 _SMALL_PX = (8.0, 22.0)
 # Palm lengths that a hand moves or changes its shape within 1/30 s: from the second on it is a blur.
-_FAST = (0.35, 1.0)
+_FAST = (0.5, 1.5)
 _BLURRED = 0.15  # what a blurred frame counts beside a sharp one
 _SEEN = 0.9  # weight from which a hand tells how the reference's own frame shows it
 _SAME = 0.06  # palm lengths within which a hand that is held still stays
+_ALIKE = (0.05, 0.5)  # palm lengths from the anchor's shape
 _SHARP_S, _BLURRED_S = 0.022, 0.09  # sigma over which a sharp and a blurred frame are averaged
 
 
@@ -42,6 +43,11 @@ class PerformerHand:
     def along(self) -> Points:
         """(T,) the wrist to the knuckles' middle."""
         return np.asarray(self.points[:, KNUCKLES].mean(axis=1))
+
+    def likeness(self, anchor: Anchor) -> Reals:
+        """(T,) 1 where the hand is as at the ``anchor``, 0 where it has moved by half a palm."""
+        there = anchor.weights @ self.points
+        return 1.0 - step(np.abs(self.points - there).mean(axis=1) / self.palm_m, *_ALIKE)
 
     @property
     def palm_m(self) -> float:

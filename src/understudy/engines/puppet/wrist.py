@@ -8,7 +8,7 @@ from understudy.engines.puppet.skeleton import Points, Reals, blur, smooth, step
 
 # In the picture: sideways a wrist bends by 35 degrees, and by 75 to palm or back; which of them is seen is not known
 # for a stiff hand. Tracked hands also lean on things.
-STIFF, TRACKED = np.radians(60), np.radians(110)
+STIFF, TRACKED = np.radians(60), np.radians(125)
 _EASE = 0.7  # share of a limit from which on it is approached ever more slowly
 _ROOM = np.radians(20)  # beyond what the reference itself shows
 _POINTING = (0.35, 0.65)  # share of its length at which a forearm points at the camera, and surely does not
