@@ -16,6 +16,7 @@ from understudy.engines.puppet.skin_points import MOUTH, SKIN, places
 from understudy.tracking.motion import Floats
 
 CLOSED_SHARE = 0.25  # share of the frames, those with the smallest gap, whose median is the mouth at rest
+FACING_DEG = 12.0  # a head that is turned less faces the camera
 POSE_PRIOR_DEG = 5.0  # a head that turns less than this tells nothing about how the mesh errs when it turns
 POSE_FRAMES = 30.0
 SAME, OTHER = 0.012, 0.018  # mean distance of two meshes over the eyes': the same face again; another face
@@ -50,9 +51,7 @@ class SkinSignal:
         points = frame.into(laid[:, list(SKIN)]) / span
         shown = frame.into(own[list(SKIN)]) / span
         points = without_pose(points, faces)
-        gap = _gap(points)
-        calm = gap <= np.quantile(gap, CLOSED_SHARE)
-        rest = np.median(points[calm], axis=0)
+        rest = _at_rest(points, faces)
         rest_shape, shown_shape = MouthShape.of(rest), MouthShape.of(shown)
         lips = len(MOUTH)
         change = points[:, :lips] - rest[:lips] + rest_shape.shown()
@@ -86,9 +85,13 @@ def without_pose(points: Floats, faces: Floats) -> Floats:
     return out
 
 
-def _gap(points: Floats) -> Floats:
+def _at_rest(points: Floats, faces: Floats) -> Floats:
+    """(N, 2) the points at rest: median of the frames with the smallest gap, of those that are turned least."""
+    turned = np.abs(measure(faces).yaw)
+    near = points[turned <= max(float(np.median(turned)), FACING_DEG)]
     upper, lower = places(INNER_UPPER)[3:8], places(INNER_LOWER)[3:8]
-    return np.asarray((points[:, lower, 1] - points[:, upper, 1]).mean(axis=1))
+    gap = (near[:, lower, 1] - near[:, upper, 1]).mean(axis=1)
+    return np.asarray(np.median(near[gap <= np.quantile(gap, CLOSED_SHARE)], axis=0))
 
 
 def _nearest(points: Floats, shown: Floats) -> float:
