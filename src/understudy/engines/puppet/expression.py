@@ -14,7 +14,7 @@ from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Expression
 from understudy.engines.puppet.skin_points import SKIN
 from understudy.engines.puppet.skin_signal import SkinSignal
-from understudy.engines.puppet.turn_signal import held, turns
+from understudy.engines.puppet.turn_signal import held, smoothing_s, turns
 from understudy.tracking.motion import Floats, Motion
 
 Bools = NDArray[np.bool_]
@@ -67,12 +67,12 @@ def expressions(
                 out[a:b] = gaussian_filter1d(out[a:b], smooth_s / step_s, mode="nearest")
         return out
 
-    turning = held(seen, step_s, edges)
+    turning, steady_s = held(seen, step_s, edges), smoothing_s(motion.face[seen])
     return Expression(
         lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),
         gaze=gaze(motion),
-        yaw_deg=turning * spread(turned.yaw, 0.06),
-        pitch_deg=turning * spread(turned.pitch, 0.06),
+        yaw_deg=turning * spread(turned.yaw, steady_s),
+        pitch_deg=turning * spread(turned.pitch, steady_s),
         weight=_weight(seen, step_s, edges),
         skin=_everywhere(
             SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen

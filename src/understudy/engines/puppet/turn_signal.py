@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from understudy.engines.puppet.face_measures import without_noise
 from understudy.engines.puppet.relief import FaceFrame, smooth
@@ -23,8 +24,12 @@ EYES = (33, 133), (263, 362)
 MOST_DEG = (12.0, 8.0)  # yaw, pitch
 ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
 NOISE_DEG = 0.4
+ODD_FRAMES = 3
 # A nodding face is not as stiff as a skull: its nose goes farther than the parallax of all landmarks tells.
 NOD = 1.2
+# Over so many seconds turns are smoothed (standard deviation), and the more the smaller the face is than so many
+# pixels between its outer eye corners, up to so many times: the mesh of a small face trembles.
+SMOOTH_S, LARGE_PX, MOST_SMOOTH = 0.06, 60.0, 2.5
 HOLD_S, RELEASE_S = 0.6, 0.6  # how long a turn outlasts the face, and the ease back to rest
 
 
@@ -41,7 +46,8 @@ def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns
     Without ``facing`` the character keeps its own, unless the performer passes through it.
     """
     usual = _usual(faces)
-    seen = _nodding(angles(faces, usual))
+    # A single odd frame is the tracker's, not the performer's.
+    seen = Turns(*(median_filter(v, ODD_FRAMES, mode="nearest") for v in _nodding(angles(faces, usual))))
     middle = [float(np.median(v)) for v in seen]
     if reference is None:
         return Turns(*(without_noise(v - m, NOISE_DEG) for v, m in zip(seen, middle, strict=True)))
@@ -54,6 +60,12 @@ def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns
         kept = alike * apart + (1 - alike) * near
         found.append(without_noise(values - neutral + kept, NOISE_DEG))
     return Turns(*found)
+
+
+def smoothing_s(faces: Floats) -> float:
+    """How long to smooth the turns of faces (T, 468, 3), in seconds."""
+    span = float(np.median(np.linalg.norm(faces[:, 263, :2] - faces[:, 33, :2], axis=1)))
+    return SMOOTH_S * float(np.clip(LARGE_PX / max(span, 1.0), 1.0, MOST_SMOOTH))
 
 
 def held(seen: NDArray[np.bool_], step_s: float, edges: tuple[int, ...]) -> Floats:
