@@ -73,13 +73,20 @@ def _side(across: Reals, hand: PerformerHand) -> Reals:
         if hand.seen[t] and value * now < -_FLIP_AT:
             now = -now
         state[t] = now
-    edges = (np.flatnonzero(np.diff(state)) + 1).tolist()
-    for start, stop in pairwise(edges):
-        if stop - start < _SHORTEST_S * hand.fps:
-            state[start:stop] = state[start - 1]
-    for edge in (np.flatnonzero(np.diff(state)) + 1).tolist():
+    shortest = _SHORTEST_S * hand.fps
+    _drop_short(state, shortest)
+    for edge in (np.flatnonzero(np.diff(state)) + 1).tolist():  # where the width passes through zero
         back = edge
         while back > 1 and signed[back - 1] * state[edge] > 0 and state[back - 1] != state[edge]:
             back -= 1
         state[back:edge] = state[edge]
+    _drop_short(state, shortest)
     return np.asarray(np.clip(blur(state, hand.fps, _FLIP_S), -1.0, 1.0))
+
+
+def _drop_short(state: Reals, shortest: float) -> None:
+    """Join runs shorter than ``shortest`` frames, inside the clip, with what precedes them."""
+    edges = (np.flatnonzero(np.diff(state)) + 1).tolist()
+    for start, stop in pairwise(edges):
+        if stop - start < shortest:
+            state[start:stop] = state[start - 1]
