@@ -68,6 +68,24 @@ def test_the_mouth_opens_dark_between_lips_that_stay_lips(rig):
     assert lip_rows.min() + rig.box[1] < CENTRE[1] + 0.72 * SPAN  # the upper one did not
 
 
+def test_the_drawn_mouth_is_in_step_with_the_performer(rig):
+    gapes = 0.12 * (1 - np.cos(2 * np.pi * 4 * np.arange(45) / 30))
+    looks = expressions(face_motion([face_mesh(gape=g) for g in gapes]), face_mesh())
+    column = round(CENTRE[0]) - rig.box[0]
+
+    def drawn(t: int) -> int:
+        """Rows of the inside between the lips."""
+        patch = rig.draw(looks.at(t))[:, column, :3].astype(int)
+        lip = np.flatnonzero(patch[:, 0] - patch[:, 1] > 75)
+        return int(np.diff(lip).max())
+
+    shown = np.array([drawn(t) for t in range(10, 40)])
+    scores = [np.corrcoef(shown, gapes[10 + lag : 40 + lag])[0, 1] for lag in (-1, 0, 1)]
+    assert int(np.argmax(scores)) == 1
+    assert scores[1] > 0.97
+    assert np.ptp(shown) > 0.8 * SPAN * np.ptp(gapes)
+
+
 def test_the_chin_drops_with_the_mouth(rig):
     def bottom(patch: np.ndarray) -> int:
         return int(np.flatnonzero(patch[:, round(CENTRE[0]) - rig.box[0], 3] > 127).max())
