@@ -248,7 +248,8 @@ def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[
     rows = np.arange(len(pixels))
     near, second = away[rows, order[:, 0]], away[rows, order[:, 1]]
     labels = np.full(inside.shape, PALM_LABEL, np.int8)
-    labels[ys, xs] = np.where(near < NEAR, order[:, 0], np.where(near < SCRAPS, NOBODY, PALM_LABEL))
+    beside = NOBODY if len(use) == len(CHAINS) else PALM_LABEL  # other fingers are the palm's
+    labels[ys, xs] = np.where(near < NEAR, order[:, 0], np.where(near < SCRAPS, beside, PALM_LABEL))
     unsure = np.zeros_like(inside)
     unsure[ys, xs] = (near < NEAR) & (near > UNSURE * second) & (second < 2 * NEAR)
     if unsure.any():

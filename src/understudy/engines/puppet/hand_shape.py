@@ -33,7 +33,7 @@ WRIST_ENDS = (
     -0.1,
 )  # of the palm's length along it, from the wrist: between them a hand fades into its forearm
 
-ABOUT = (0.28, 0.42)  # of the palm's length from palm and fingers, between which a forearm fades
+ABOUT = (0.22, 0.36)  # of the palm's length from palm and fingers, between which a forearm fades
 # Off a wrist's middle, at its edge, it ends so much sooner; and where the ball of the thumb begins.
 TAPER, BALL = 0.12, 0.25
 
@@ -55,8 +55,8 @@ def lies_in(mask: Mask, points: Floats) -> float:
 
 
 def with_hand(corridor: Corridor, rgb: NDArray[np.uint8], alpha: Floats, points: Floats) -> Corridor:
-    """An arm's corridor with all fingers of its hand, whose landmarks are ``points`` (21, 2), and without what shows
-    between them; as it was where the landmarks are another hand's."""
+    """An arm's corridor with all fingers of its hand, whose landmarks are ``points`` (21, 2); as it was where the
+    landmarks are another hand's."""
     inside = alpha > 0.5
     if not is_its_hand(corridor.mask & inside, corridor.polyline[2], points):
         return corridor
@@ -80,15 +80,14 @@ def with_hand(corridor: Corridor, rgb: NDArray[np.uint8], alpha: Floats, points:
     missing[ys[near], xs[near]] = True
     missing &= like_bones(rgb[box], figure, own)
     missing = cv2.morphologyEx(missing.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    about = between_fingers(figure.shape, own, BETWEEN * length)
-    strips = other & about
-    hand = (mask[box] | missing) & ~strips
     # What is mixed of hand and cloth is not the cloth's, or the hand's outline stays on it.
-    hand |= grown(hand & about, MIXED_PX) & figure & about
-    strips &= ~hand
-    mask[box] = hand
-    refused = np.zeros_like(mask) if corridor.refused is None else corridor.refused.copy()
-    refused[box] = (refused[box] & ~missing) | strips
+    about = between_fingers(figure.shape, own, BETWEEN * length)
+    missing |= grown((mask[box] | missing) & ~other & about, MIXED_PX) & figure & about
+    mask[box] |= missing
+    refused = corridor.refused
+    if refused is not None:
+        refused = refused.copy()
+        refused[box] &= ~missing
     return replace(corridor, mask=mask, refused=refused)
 
 

@@ -25,6 +25,7 @@ THIN = 0.012  # of the hand's length: thinner strips are outlines and creases, a
 # shade, a glove with a pattern, or fingers that lie elsewhere.
 OFF_PALM, OFF_BONES = 0.15, 0.2
 ON_FINGER = 0.12  # of an island of another colour: more on a finger's middle line, and it is the finger's
+BRIGHTER, ENCLOSED = 1.1, 0.9  # than the fingers, and the share of hand about it, of a highlight
 # How far off a finger's pixel is from its middle line's colour at most, light counted by a share: it is rounder.
 UNLIKE, LIGHT = 18.0, 0.5
 FREE = 0.4  # of a finger's first bone that lies in the palm, and beside a sleeve
@@ -73,7 +74,19 @@ def foreign(rgb: NDArray[np.uint8], inside: Mask, points: Floats) -> Mask | None
     # What lies on a finger is a nail or a highlight, also where it goes on beside it.
     _, islands = cv2.connectedComponents((other & inside).astype(np.uint8))
     on = np.bincount(islands[known], minlength=1 + int(islands.max()))
-    other &= (on <= ON_FINGER * np.bincount(islands.ravel()))[islands] & ~known
+    own = on > ON_FINGER * np.bincount(islands.ravel())
+    light = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    for k in np.flatnonzero(~own[1:]) + 1:
+        island = islands == k
+        about = grown(island, 2) & ~island
+        # Brighter than the skin all about it: a highlight. Clothes and background lie open to one side.
+        bright = (
+            float(np.median(light[island])) > BRIGHTER * float(np.median(light[known]))
+            if known.any()
+            else False
+        )
+        own[k] = bright and float((inside & ~other)[about].mean()) > ENCLOSED
+    other &= ~own[islands] & ~known
     half = max(round(THIN * length), 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * half + 1, 2 * half + 1))
     thick = cv2.morphologyEx((other & inside).astype(np.uint8), cv2.MORPH_OPEN, kernel)
