@@ -177,6 +177,19 @@ def test_drawn_eyes_close_to_a_line_on_their_ground(found: FoundFace) -> None:
     assert np.array_equal(rig.draw(Look()), rig.rest)
 
 
+def test_drawn_eyes_look_aside(found: FoundFace) -> None:
+    rig = FaceRig.build(rgba_of(), found.mesh, None, found)
+    assert rig is not None
+    x, y = EYES[0][0] - rig.box[0], EYES[0][1] - rig.box[1]
+
+    def middle(patch: np.ndarray) -> float:
+        ink = patch[y - 16 : y + 17, x - 18 : x + 19, 0] < 130
+        return float(np.argwhere(ink)[:, 1].mean())
+
+    there = middle(rig.draw(Look(gaze=(0.2, 0.0))))
+    assert 1.0 < there - middle(rig.rest) < 6.0
+
+
 def test_an_eye_without_room_is_left_alone(found: FoundFace) -> None:
     texture = rgba_of()
     frame = FaceFrame.of(found.mesh)

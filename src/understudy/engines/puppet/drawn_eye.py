@@ -20,6 +20,8 @@ LINE_PX = 1.4  # at least so many pixels
 LOWER_SHARE = 0.65  # of the way down its height lies the line of a closed eye
 DIFFERENT = 10.0  # of 255 in a channel: what differs so much from the ground is eye
 SMALLEST_PX = 2.5
+GAZE = 0.2  # of the eyes' distance: how far a drawn eye goes where a person's iris goes by its eye's width
+LEAST, LEAST_PX = 0.02, 0.3  # what is closed or moved less stays as it is
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class DrawnEye:
     down: Floats
     width: float
     height: float
+    apart: float  # the distance of the outer corners of both eyes, in pixels
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -85,18 +88,29 @@ class DrawnEye:
             frame.turn(0.0, 1.0),
             width,
             height,
+            frame.span,
         )
 
-    def draw(self, patch: Bytes, texture: Bytes, where: Floats, closing: float) -> None:
-        """Press the eye by ``closing`` (0 to 1) in ``patch``; ``where`` is the map of the face's box, source pixels."""
-        if closing <= 0:
+    def draw(
+        self, patch: Bytes, texture: Bytes, where: Floats, closing: float, gaze: tuple[float, float]
+    ) -> None:
+        """Press the eye by ``closing`` (0 to 1) in ``patch`` and move it by ``gaze``, aside and down (`Look`).
+
+        ``where`` is the map of the face's box, source pixels.
+        """
+        closing = min(max(closing, 0.0), 1.0)
+        aside, lower = (
+            float(np.clip(GAZE * self.apart * g, -most, most))
+            for g, most in zip(gaze, (0.4 * self.width, 0.3 * self.height), strict=True)
+        )
+        if closing < LEAST and float(np.hypot(aside, lower)) < LEAST_PX:
             return
         box = self.box
         at = np.ascontiguousarray(where[box])
         least = min(max(LINE, LINE_PX / self.height), 1.0)
-        tall = 1.0 - min(closing, 1.0) * (1.0 - least)
+        tall = 1.0 - closing * (1.0 - least)
         off = at - self.middle
-        u, v = off @ self.along, off @ self.down
+        u, v = off @ self.along - aside, off @ self.down - lower
         line = (LOWER_SHARE - 0.5) * self.height
         source = line + (v - line) / tall
         seen = self.middle + u[..., None] * self.along + source[..., None] * self.down

@@ -109,7 +109,9 @@ class FaceRig:
             if iris is not None and look.gaze != (0.0, 0.0):
                 iris.draw(patch, self.texture, over, look.gaze)
         for lid, closing in zip(self.lids, look.lids, strict=True):
-            if lid is not None and abs(closing) > 0.02:
+            if isinstance(lid, DrawnEye):
+                lid.draw(patch, self.texture, over, closing, look.gaze)
+            elif lid is not None and abs(closing) > 0.02:
                 lid.draw(patch, self.texture, over, min(closing, 1.0))
         if self.mouth is not None and skin is not None:
             under = self.identity + self.lattice.full(self.lattice.back(below))
