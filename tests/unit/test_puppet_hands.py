@@ -181,19 +181,21 @@ def test_a_short_gap_is_bridged_and_a_glimpse_is_not_followed() -> None:
     assert (glimpse.hand_weight == 0).all()
 
 
-def test_the_references_own_frame_gives_its_own_hand() -> None:
+@pytest.mark.parametrize("size", [PALM, 14.0])
+def test_the_references_own_frame_gives_its_own_hand(size: float) -> None:
+    """Also one so small that its fingers are followed in part only."""
     shapes = [hand_shape(curl=0.3 * np.sin(t / 7), spread=0.15) for t in range(FRAMES)]
     body = lifted()
-    motion = performed(shapes, body)
+    motion = performed([shape * size / PALM for shape in shapes], body)
     made = character_of(motion.body[0])
     hands = np.zeros((2, 21, 3), np.float32)
     hands[:] = motion.hands[0, 1]
-    hands[0, :, :2] = motion.body[0, 15, :2] + hand_shape() * (-PALM, PALM)
+    hands[0, :, :2] = motion.body[0, 15, :2] + hand_shape() * (-size, size)
     person = replace(made.person, world=body, hands=hands, hand_score=np.ones(2, np.float32))
     poses = posed(motion, replace(made, person=person))
     assert np.abs(poses.hands[0, 1] - motion.hands[0, 1, :, :2]).max() < 1.0
     off = apart(angles(poses.hands[:, 1]), angles(motion.hands[:, 1, :, :2]))
-    assert off.mean() < 2
+    assert off.mean() < (2 if size == PALM else 15)
 
 
 def test_a_stiff_wrist_stays_within_its_reach_and_does_not_twist() -> None:

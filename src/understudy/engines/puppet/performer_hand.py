@@ -21,7 +21,6 @@ _SMALL_PX = (8.0, 22.0)
 # Palm lengths that a hand moves or changes its shape within 1/30 s: from the second on it is a blur.
 _FAST = (0.5, 1.5)
 _BLURRED = 0.15  # what a blurred frame counts beside a sharp one
-_SEEN = 0.9  # weight from which a hand tells how the reference's own frame shows it
 _SAME = 0.06  # palm lengths within which a hand that is held still stays
 _ALIKE = (0.05, 0.5)  # palm lengths from the anchor's shape
 _SHARP_S, _BLURRED_S = 0.022, 0.09  # sigma over which a sharp and a blurred frame are averaged
@@ -59,10 +58,10 @@ class PerformerHand:
 def hand_anchor(hand: PerformerHand, anchor: Anchor | None) -> Anchor | None:
     """The anchor with those of its frames alone in which this hand is as in the best one, or None where it is not
     seen there: a body that stands still may talk with its hands."""
-    if anchor is None or hand.weight[anchor.frame] < _SEEN:
+    if anchor is None or not hand.seen[anchor.frame]:
         return None
     away = np.abs(hand.points - hand.points[anchor.frame]).mean(axis=1)
-    weights = anchor.weights * (away < _SAME * hand.palm_m) * (hand.weight > _SEEN)
+    weights = anchor.weights * (away < _SAME * hand.palm_m) * hand.seen
     weights[anchor.frame] = max(weights[anchor.frame], 1e-6)
     return replace(anchor, weights=weights / weights.sum())
 
