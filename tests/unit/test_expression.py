@@ -9,7 +9,7 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.skin_points import BROWS, PLACE, places
 from understudy.engines.puppet.skin_signal import SkinSignal
-from understudy.engines.puppet.turn_signal import angles
+from understudy.engines.puppet.turn_signal import NOD, angles
 
 
 def test_a_still_clip_of_the_reference_leaves_the_face_alone():
@@ -125,7 +125,7 @@ def test_turns_have_their_sign_and_size(yaw: float, pitch: float):
     still, turned = face_mesh(), face_mesh(yaw_deg=yaw, pitch_deg=pitch)
     found = expressions(face_motion([still] * 40 + [turned] * 20))
     assert found.yaw_deg[50] == pytest.approx(yaw, abs=2.0)
-    assert found.pitch_deg[50] == pytest.approx(pitch, abs=2.5)
+    assert found.pitch_deg[50] == pytest.approx(NOD * pitch, abs=2.5)
     assert np.sign(yaw) == np.sign(turned[1, 0] - still[1, 0]) or yaw == 0
 
 

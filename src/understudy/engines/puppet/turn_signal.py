@@ -26,7 +26,7 @@ ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one
 NOISE_DEG = 0.4
 ODD_FRAMES = 3
 # A nodding face is not as stiff as a skull: its nose goes farther than the parallax of all landmarks tells.
-NOD = 1.2
+NOD = 1.4
 # Over so many seconds turns are smoothed (standard deviation), and the more the smaller the face is than so many
 # pixels between its outer eye corners, up to so many times: the mesh of a small face trembles.
 SMOOTH_S, LARGE_PX, MOST_SMOOTH = 0.06, 60.0, 2.5
