@@ -21,6 +21,7 @@ CORNERS = 0.03  # of the mouth's width: how far inside the mesh's corners the li
 # Chroma of lips that can be told from teeth, and of teeth over it: on 34 pictures 0.2 to 0.5, closed lips from 0.63.
 COLOURED, TEETH = 18.0, 0.52
 LIT = 0.55  # lightness of teeth over that of lips, at least
+ENDING = 0.12  # share of half the mouth in which an open one comes to its end
 PARTED = 0.045  # gap over the mouth's width above which the reference's mouth is open
 
 
@@ -84,6 +85,10 @@ class Lips:
             bare = coloured < 5.0 and (near_chin or line < 6.0)
             if bare or (line < 0.5 and (near_chin or coloured < 8.0)) or (near_chin and step > 12.0):
                 return None
+        # Where the lips end they meet.
+        meeting = np.clip((1.0 - np.abs(np.linspace(-1, 1, len(u)))) / ENDING, 0.0, 1.0)
+        seam, half = (top + bottom) / 2, meeting * (bottom - top) / 2
+        top, bottom = (np.asarray(seam + side * half, np.float32) for side in (-1, 1))
         middle = float(frame.into(mesh[[13, 14]])[:, 0].mean())
         return cls.of(u, top, bottom, middle, mesh, frame)
 

@@ -16,7 +16,8 @@ UPPER_TEETH = 0.04  # of the mouth's width: how far the upper teeth reach below 
 LOWER_TEETH = 0.015  # of it: how far below the seam the lower teeth begin
 # Gap over the mouth's width: a narrower one is a dark line, a wider one is lit.
 DIM_GAPE, LIT_GAPE = 0.015, 0.07
-NARROW = 0.045  # gap of the reference over the mouth's width up to which its inside is too little
+# Gap of the reference over the mouth's width up to which its inside tells little, and how soon it tells all.
+NARROW, TELLING = 0.055, 0.02
 WIDENS = 0.08  # of the mouth's width
 SHADE = 0.45  # of the light: what the lips keep from what lies close behind them
 
@@ -122,9 +123,9 @@ class Mouth:
         moved = cv2.warpAffine(self.jaw, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         light = float(smooth((gape / self.width - DIM_GAPE) / (LIT_GAPE - DIM_GAPE)))
         # A narrow gap shows too little to go on with: as it widens, what was painted takes over.
-        wide = float(smooth((self.own_gap / self.width - NARROW) / NARROW))
+        wide = float(smooth((self.own_gap / self.width - NARROW) / TELLING))
         wider = float(smooth((gape - self.own_gap) / (WIDENS * self.width)))
-        layers = [(moved, light), (self.upper[rows, columns], (1.0 - wide) * light)]
+        layers = [(moved, light), (self.upper[rows, columns], light)]
         if self.own is not None:
             layers.append((self.own[rows, columns], 1.0 - (1.0 - wide) * wider))
         seen = self.hollow[rows, columns].astype(np.float32)
