@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.anchor import Anchor
-from understudy.engines.puppet.skeleton import Points, Reals, blur, plane, smooth, step
+from understudy.engines.puppet.skeleton import Points, Reals, blur, plane, smooth, step, unit
 from understudy.engines.puppet.stage import Stage
 
 KNUCKLES = (5, 9, 13, 17)
@@ -88,7 +88,10 @@ def performer_hand(stage: Stage, side: int) -> PerformerHand:
     speed = (moved + changed) * fps / 30 / hand.palm_m
     trust = np.maximum(1.0 - step(speed, *_FAST), _BLURRED) * seen
     small = step(blur(hand.palm_m * px_per_m, fps, 0.3), *_SMALL_PX)
-    return PerformerHand(sharpened(points, trust, fps), seen, _ramped(seen, fps) * small, trust, fps)
+    # The mean of a hand that turns quickly would be a small one: distances from the wrist are averaged apart.
+    far = sharpened(np.abs(points).astype(np.complex128), trust, fps).real
+    points = unit(sharpened(points, trust, fps), points) * far
+    return PerformerHand(points, seen, _ramped(seen, fps) * small, trust, fps)
 
 
 def sharpened(values: Points, trust: Reals, fps: float) -> Points:
