@@ -85,10 +85,11 @@ class PosedLimb:
             if hand is not None:
                 points = hand.points[0] + (hand.points - hand.points[0]) @ rotation(back).T
                 self._target = replace(hand, points=points)
+        self._forearm = posed[1]
         if limb.made:
             reach = posed[1]
             if limb.wrist is not None:
-                off = limb.wrist - rest[2]
+                off = (limb.wrist - rest[2]) * (1 - self._at_rest(0.0))
                 reach = reach + self.maps[2].forward @ (off if mirrored is None else mirrored @ off)
             self.maps[1] = bone_map(bones[1], reach, across, shortest=0.02)
         # A bone that may not get shorter carries what hangs on it outwards.
@@ -152,10 +153,14 @@ class PosedLimb:
             return [(limb.layers[2], *where)]
         return [*parts, (faded(limb.layers[2], rest), *where)] if rest > 0 else parts
 
+    def opacity(self, k: int) -> float:
+        """How much of layer ``k`` shows: a made forearm is not the picture's and comes as the arm leaves its place."""
+        return 1 - self._at_rest(0.0) if k == 1 and self._limb.made and self._limb.clean is not None else 1.0
+
     def _at_rest(self, bent: float) -> float:
         """1 where hand and forearm lie as in the reference image, falling to 0 as they leave that place, or the fingers
         do, which are ``bent`` by that share of a finger's half width."""
-        forearm = self.line[2] - self.line[1] - self._across * (self._limb.starts[2] - self._limb.starts[1])
+        forearm = self._forearm - self._across * (self._limb.starts[2] - self._limb.starts[1])
         moved = float(np.hypot(*forearm)) / (REST_OFF * joint_radius(self._limb.radii, 2) * self._across)
         off = max(moved, abs(self.maps[2].turn) / REST_TURN, bent / REST_BENT)
         return 1 - _eased((off - AS_IT_IS) / (1 - AS_IT_IS))
@@ -366,7 +371,7 @@ class Painter:
         arms = {limb.limb.name for limb in rig.limbs if limb.limb.arm}
         for name, posed in limbs.items():
             for k, each in enumerate(layers[name][: 2 if name in arms else 3]):
-                place((name, k), each, posed.field(k), posed.box(k))
+                place((name, k), faded(each, posed.opacity(k)), posed.field(k), posed.box(k))
         for limb in rig.limbs:
             own = limbs[limb.limb.name]
             if limb.limb.arm and limb.limb.name not in hands:
