@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from capsule_figure import draw, poses, standing
 from drawn_face import CENTRE, SPAN, face_mesh, face_picture
 
+from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.head_relief import HeadRelief
+from understudy.engines.puppet.order import drawing_order
+from understudy.engines.puppet.rig import build_rig
 
 YAWS, PITCHES = (-25, -12, 0, 12, 25), (-20, -8, 0, 8, 20)
 
@@ -177,3 +182,26 @@ def test_the_drawn_face_is_where_its_own_turned_mesh_is():
                 + shift(made, *((mesh[263, :2] - CENTRE) / SPAN), yaw, pitch)
             ) / 2
             assert shift(made, u, v, yaw, pitch) - eyes == pytest.approx(wanted - between, abs=0.035)
+
+
+def test_the_drawn_figure_turns_its_head_and_nothing_else():
+    made = draw(standing())
+    marked = made.foreground.copy()
+    cv2.circle(marked, (240, 125), 5, (250, 0, 0), -1)
+    rig = build_rig(made.alpha, marked, made.background, made.joints, made.shown)
+    performance = poses(rig.joints, rig.shown)
+    order = drawing_order(performance, tuple(limb.limb for limb in rig.limbs), rig.joints, 30.0)
+    painter = Painter(rig, performance, order)
+    head = HeadRelief.build(None, made.joints, made.alpha)
+    assert head is not None
+    rest, right = painter.frame(0), painter.frame(0, None, head.turned(12.0, 0.0))
+
+    def mark(frame: np.ndarray) -> float:
+        red = (frame[..., 0].astype(int) - frame[..., 1] > 150)[60:180]
+        return float(np.nonzero(red)[1].mean())
+
+    assert mark(right) > mark(rest) + 2.0
+    assert np.array_equal(painter.frame(0, None, head.turned(0.0, 0.0)), rest)
+    changed = np.abs(right.astype(int) - rest).max(axis=2) > 12
+    assert not changed[240:].any()
+    assert changed[60:200, 180:300].any()
