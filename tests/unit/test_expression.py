@@ -9,7 +9,7 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.skin_points import BROWS, PLACE, places
 from understudy.engines.puppet.skin_signal import SkinSignal
-from understudy.engines.puppet.turn_signal import NOD, angles
+from understudy.engines.puppet.turn_signal import NOD, angles, turns
 
 
 def test_a_still_clip_of_the_reference_leaves_the_face_alone():
@@ -204,3 +204,13 @@ def test_a_profile_stays_turned_and_a_long_loss_comes_to_rest():
     assert found[72] > 40
     assert np.abs(found[180:]).max() < 1e-3
     assert np.abs(np.diff(found)).max() < 8
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_odd_faces_give_calm_angles(frames: int):
+    for mesh in (np.zeros((468, 3), np.float32), np.full((468, 3), 7.0, np.float32)):
+        found = angles(np.stack([mesh] * frames), face_mesh())
+        assert np.isfinite(found.yaw).all()
+        assert np.isfinite(found.pitch).all()
+        assert np.isfinite(turns(np.stack([mesh] * frames), face_mesh()).yaw).all()
+        assert np.isfinite(turns(np.stack([face_mesh()] * frames), mesh).pitch).all()

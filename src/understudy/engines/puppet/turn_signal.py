@@ -115,10 +115,8 @@ def _nodding(turned: Turns) -> Turns:
 
 def _usual(faces: Floats) -> Floats:
     """The face (468, 3) that is turned as the performer mostly is."""
-    across = (faces[:, 263] - faces[:, 33]) / np.linalg.norm(
-        faces[:, 263] - faces[:, 33], axis=1, keepdims=True
-    )
-    down = faces[:, 2] - faces[:, 9]
+    across, down = faces[:, 263] - faces[:, 33], faces[:, 2] - faces[:, 9]
+    across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
     down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
     facing = np.stack([across[:, 2], down[:, 2]], axis=1)
     apart = np.abs(facing - np.median(facing, axis=0)).sum(axis=1)
