@@ -190,6 +190,12 @@ def test_drawn_eyes_look_aside(found: FoundFace) -> None:
     assert 1.0 < there - middle(rig.rest) < 6.0
 
 
+def test_eyes_of_which_one_is_hidden_both_rest(found: FoundFace) -> None:
+    texture = rgba_of()
+    texture[120:160, 225:265, :3] = (236, 200, 120)
+    assert DrawnEye.pair(texture, found.mesh, FaceFrame.of(found.mesh)) == (None, None)
+
+
 def test_an_eye_without_room_is_left_alone(found: FoundFace) -> None:
     texture = rgba_of()
     frame = FaceFrame.of(found.mesh)

@@ -20,6 +20,7 @@ LINE_PX = 1.4  # at least so many pixels
 LOWER_SHARE = 0.65  # of the way down its height lies the line of a closed eye
 DIFFERENT = 10.0  # of 255 in a channel: what differs so much from the ground is eye
 SMALLEST_PX = 2.5
+ALIKE = 0.5  # of the clearer eye's contrast: the other's at least
 GAZE = 0.2  # of the eyes' distance: how far a drawn eye goes where a person's iris goes by its eye's width
 LEAST, LEAST_PX = 0.02, 0.3  # what is closed or moved less stays as it is
 
@@ -38,11 +39,21 @@ class DrawnEye:
     width: float
     height: float
     apart: float  # the distance of the outer corners of both eyes, in pixels
+    contrast: float  # mean difference of the eye from its ground, of 255
 
     @property
     def box(self) -> tuple[slice, slice]:
         h, w = self.share.shape
         return slice(self.y0, self.y0 + h), slice(self.x0, self.x0 + w)
+
+    @classmethod
+    def pair(cls, texture: Bytes, mesh: Floats, frame: FaceFrame) -> tuple[DrawnEye | None, DrawnEye | None]:
+        """The own left and right eye; neither where one is hidden or lies on an arm: a wink would be left."""
+        left, right = (cls.build(texture, mesh, frame, side) for side in (0, 1))
+        if left is None or right is None:
+            return None, None
+        low, high = sorted((left.contrast, right.contrast))
+        return (left, right) if low > ALIKE * high else (None, None)
 
     @classmethod
     def build(cls, texture: Bytes, mesh: Floats, frame: FaceFrame, side: int) -> DrawnEye | None:
@@ -76,6 +87,9 @@ class DrawnEye:
         ground = cv2.inpaint(rgb, hole, 3, cv2.INPAINT_TELEA)
         ground = cv2.GaussianBlur(ground, (0, 0), max(0.08 * height, 0.8))
         off = np.abs(rgb.astype(np.float32) - ground).max(axis=-1)
+        contrast = float(off[away < 1.0].mean())
+        if contrast < DIFFERENT / 2:
+            return None
         share = np.clip(off / DIFFERENT - 0.5, 0.0, 1.0) * smooth((1.0 - apart) / (1.0 - CERTAIN) * 1.5)
         share = np.maximum(share, smooth((0.9 - away) / 0.2))
         return cls(
@@ -89,6 +103,7 @@ class DrawnEye:
             width,
             height,
             frame.span,
+            contrast,
         )
 
     def draw(

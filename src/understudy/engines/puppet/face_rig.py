@@ -152,8 +152,7 @@ def _parts(
     lips = marked_lips(texture, mesh, frame) if found.mouth else None
     if not found.drawn:
         return lips, (None, None), (None, None)
-    left, right = (DrawnEye.build(texture, mesh, frame, side) for side in (0, 1))
-    return lips, (left, right), (None, None)
+    return lips, DrawnEye.pair(texture, mesh, frame), (None, None)
 
 
 def _as_bytes(texture: NDArray[np.uint8] | Floats) -> Bytes:
