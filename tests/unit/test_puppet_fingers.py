@@ -6,12 +6,17 @@ import cv2
 import numpy as np
 import pytest
 
+from understudy.engines.puppet.draw import PosedLimb
 from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
 from understudy.engines.puppet.finger_outline import even_finger
 from understudy.engines.puppet.hand_cut import THUMB, CutHand, chain, cut_hand, palm_area
 from understudy.engines.puppet.hand_shape import at_wrist
 from understudy.engines.puppet.hand_skin import foreign
 from understudy.engines.puppet.hand_target import FLIP_FRAMES, HandTarget, HandTargets
+from understudy.engines.puppet.joint import HIP
+from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.limb_layers import RiggedLimb
+from understudy.engines.puppet.parts import LIMBS
 from understudy.engines.puppet.posed_hand import PosedHand, palm_map
 from understudy.engines.puppet.warp import BoneMap, rotation
 from understudy.tracking.motion import Floats
@@ -200,3 +205,17 @@ def test_a_hand_fades_into_its_forearm_behind_the_wrist() -> None:
     assert share[150, 130] > 0.99
     assert share[258, 130] < 0.01
     assert share[80, 122] > 0.99
+
+
+def test_a_wrist_bends_as_far_as_a_wrist_does() -> None:
+    starts = np.array([[0, 0], [0, 100], [0, 190]], np.float32)
+    bones = np.array([[0, 100], [0, 90], [0, 40]], np.float32)
+    layer = Layer("arm", np.zeros((1, 1, 4), np.uint8), (0, 0))
+    arm = RiggedLimb(LIMBS[0], (layer, layer, layer), starts, bones, np.array([20, 15, 12], np.float32))
+    bends = []
+    for degrees in (0, 40, 90, 150):
+        line = np.concatenate([starts, starts[2:] + bones[2] @ rotation(np.radians(degrees)).T])
+        posed = PosedLimb(arm, line, 1.0, None, np.array([0, 1], np.float32), 1.0, HIP)
+        bends.append(float(np.degrees(abs(posed.maps[2].turn))))
+    assert bends[:2] == pytest.approx([0, 40], abs=0.1)
+    assert 55 < bends[2] < bends[3] < 80
