@@ -18,7 +18,6 @@ RIGID = (
     33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 151, 9, 8, 127, 356, 234, 454, 54, 284, 103, 332,
     67, 297, 109, 338, 21, 251, 162, 389,
 )  # fmt: skip
-EYES = (33, 133), (263, 362)
 # The character keeps its own facing where the performer mostly faces elsewhere, but for so many degrees; where the
 # performer passes through the very facing of the reference, all of the difference counts.
 MOST_DEG = (12.0, 8.0)  # yaw, pitch
