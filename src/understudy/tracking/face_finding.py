@@ -111,7 +111,8 @@ def _find(
         own = [(person.face, person.face_score)]
         found = EyeWindow.of(picture, silhouette, head).pairs(middle, half, own)
         if not _refuted(found):
-            return FoundFace(refitted(picture, silhouette, person.face), "mesh")
+            mesh = refitted(picture, silhouette, person.face)
+            return FoundFace(mesh, "mesh", refitted=mesh is not person.face)
         return fitted(picture, silhouette, found, [])
     faces = _looks(picture, head, tracker) if isinstance(tracker, LooksAtFaces) else []
     found = []

@@ -64,7 +64,8 @@ def fitted(
         mark = coarse
     mesh = None if dots else _agreeing(best, faces)
     if mesh is not None:
-        return FoundFace(refitted(picture, silhouette, mesh, trusted=False), "mesh_searched")
+        fit = refitted(picture, silhouette, mesh, trusted=False)
+        return FoundFace(fit, "mesh_searched", refitted=fit is not mesh)
     features = _features(window, best.eyes, sizes, mark, ground)
     return FoundFace(bent(features), "features", mouth=mark is not None, drawn=drawn)
 

@@ -16,7 +16,9 @@ class FoundFace:
     ``mesh`` (468, 3) is in the published numbering of Face Mesh. ``eyes`` and ``mouth`` tell which of them were
     found; what was not found rests. ``by`` is a stable word: ``mesh`` (the network, where the body's head is),
     ``mesh_searched`` (the network, after a longer search), ``features`` (a template bent to eyes and mouth that were
-    found by their looks), ``joints_file``. ``human`` is False for a template: its lines are no person's.
+    found by their looks), ``joints_file``. ``drawn`` tells that the eyes are spots on plain ground, dots or strokes;
+    ``refitted`` that the network's mouth was moved to the picture's, so that its shape is no expression. ``human`` is
+    False for a template: its lines are no person's.
     """
 
     mesh: Floats
@@ -24,10 +26,16 @@ class FoundFace:
     eyes: bool = True
     mouth: bool = True
     drawn: bool = False
+    refitted: bool = False
 
     @property
     def human(self) -> bool:
         return self.by in ("mesh", "mesh_searched")
+
+    @property
+    def bent(self) -> bool:
+        """Whether the mouth's landmarks are laid upon a drawn one."""
+        return self.refitted or not self.human
 
     def scaled(self, factor: float) -> FoundFace:
         return replace(self, mesh=self.mesh * factor)

@@ -178,9 +178,9 @@ def _mesh(character: Character) -> Floats | None:
 
 
 def _at_rest(character: Character) -> Floats | None:
-    """The mesh against which the performer's expression is measured: a template's mouth shows no expression."""
-    mesh = _mesh(character)
-    return mesh if mesh is None or _human(character) else at_rest(mesh)
+    """The mesh against which the performer's expression is measured: a mouth that was bent shows no expression."""
+    mesh, face = _mesh(character), character.face
+    return at_rest(mesh) if mesh is not None and face is not None and face.bent else mesh
 
 
 def _human(character: Character) -> bool:
@@ -250,7 +250,11 @@ def _still_face(puppet: Puppet) -> str:
     """What of the face stays as it is, and why; nothing where all of it moves."""
     face, found = puppet.face, puppet.character.face
     if face is None:
-        stays = "its head turns, its features stay as they are" if puppet.head is not None else "it stays as it is"
+        stays = (
+            "its head turns, its features stay as they are"
+            if puppet.head is not None
+            else "it stays as it is"
+        )
         return f"No face that could move was found on the character; {stays}."
     eyes, mouth = any(lid is not None for lid in face.lids), face.mouth is not None
     if eyes and mouth:

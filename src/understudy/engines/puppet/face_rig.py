@@ -77,7 +77,8 @@ class FaceRig:
         local = _shifted(mesh, -corner)
         lips, lids, irises = _parts(texture, local, inner, found)
         drawn = found is not None and not found.human
-        reach = drawn_reach(lips, inner) if drawn and lips is not None else None
+        bent = found is not None and found.bent
+        reach = drawn_reach(lips, inner) if bent and lips is not None else None
         sheets = SkinSheets.build(lips, mesh, frame, lattice, margin, reach)
         mouth = None
         if lips is not None:
@@ -146,7 +147,8 @@ def _parts(
     """Lips, lids and irises of the face; ``mesh`` and ``frame`` are in the texture's own pixels."""
     if found is None or found.human:
         lips = Lips.find(texture, mesh, frame)
-        eyes = find_eyes(texture, mesh, frame, trusted=lips is not None)
+        trusted = lips is not None and not (found is not None and found.refitted)
+        eyes = find_eyes(texture, mesh, frame, trusted=trusted)
         lips = lips or find_drawn_mouth(texture, mesh, frame)
         return lips, Lid.pair(eyes, texture, frame), Gaze.pair(eyes, texture, mesh, frame)
     lips = marked_lips(texture, mesh, frame) if found.mouth else None
