@@ -44,6 +44,7 @@ EXPLAINED = 0.9  # of the hand beyond the wrist that has to lie there
 INSIDE_PX = 4  # pixels that a fingertip may lie beside the hand
 WEB, THUMB_WEB = 0.3, 0.1  # of the first bone, where the skin between two fingers ends
 PALM_LABEL, NOBODY = -1, -2
+SLIVER = 0.05  # of the palm's length: thinner on each side, it is what a finger has left behind
 SCRAPS = (
     3.5  # half widths beside a finger within which what is not its own would be left behind when it moves
 )
@@ -140,7 +141,7 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     alike = inside if other is None else inside & like_bones(colours, inside, own)
     if unlike is not None:
         alike &= ~unlike
-    palm = inside & (labels == PALM_LABEL) | alike & _hull(inside.shape, own)
+    palm = _solid(inside & (labels == PALM_LABEL), SLIVER * length) | alike & _hull(inside.shape, own)
     for f in use:
         area = even_finger(alike & (labels == f), chain(own, f), radii[f]) & inside
         if int(area.sum()) < radii[f] ** 2:
@@ -188,6 +189,17 @@ def _believable(inside: Mask, points: Floats, radii: list[float], other: Mask | 
     for chain, radius in zip(CHAINS, radii, strict=True):
         explained |= distance_to_polyline(pixels, points[[0, *chain]]) < BESIDE * radius
     return float(explained.mean()) > EXPLAINED
+
+
+def _solid(mask: Mask, half: float) -> Mask:
+    """(H, W) the largest piece of a mask without what is thinner on each side than ``half``."""
+    size = 2 * max(round(half), 1) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    thick = grown(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, kernel) > 0, 2) & mask
+    _, islands = cv2.connectedComponents(thick.astype(np.uint8), connectivity=4)
+    sizes = np.bincount(islands.ravel())
+    sizes[0] = 0
+    return np.asarray((islands == int(sizes.argmax())) & thick, np.bool_)
 
 
 def _hull(shape: tuple[int, ...], points: Floats) -> Mask:
