@@ -34,6 +34,7 @@ ROUND = 1.1  # gaps of an open mouth over those of an ellipse: the mesh parts th
 PRESSED = 0.02  # eye distances by which lips overlap at most
 BROW_EDGE = 0.025  # eye distances that brows go on below the mesh's lower line
 LID = 0.04  # eye distances about an eye's opening that rest with it: the lids move by themselves
+STEEPEST = 0.85  # of the skin's length that a movement may take away: at 1 it folds
 NECK = 0.55  # eye distances below the chin at which the skin rests
 
 Bools = NDArray[np.bool_]
@@ -53,7 +54,8 @@ class SkinSheets:
     gaps: Floats  # (9,) between the inner lips in the reference, corners left out, over the eyes' distance
     room: Floats  # (9,) largest gaps over the widest
     reach: float  # what the mouth's shifts are scaled by: below 1 in a mouth smaller than the mesh's
-    shape: tuple[int, int]  # rows, columns
+    under: Bools  # (rows, columns) which nodes show the lower sheet
+    step: int  # pixels between two nodes
 
     @classmethod
     def build(
@@ -97,19 +99,21 @@ class SkinSheets:
         solved *= frame.span * margin.reshape(-1, 1)
         solved[:, : len(MOUTH)] *= reach
         above = below = solved
+        under = np.zeros(len(uv), bool)
         if lips is not None:
             edge = frame.turn(*np.stack([uv[:, 0], line]) * frame.span) + frame.origin
-            under = (uv[:, 1] > line)[:, None]
+            under = uv[:, 1] > line
             cut = side != 0
-            above = np.where(under, plate.ties(edge, -cut.astype(np.int8)) @ solved, solved)
-            below = np.where(under, solved, plate.ties(edge, cut.astype(np.int8)) @ solved)
+            above = np.where(under[:, None], plate.ties(edge, -cut.astype(np.int8)) @ solved, solved)
+            below = np.where(under[:, None], solved, plate.ties(edge, cut.astype(np.int8)) @ solved)
         return cls(
             np.ascontiguousarray(above, np.float32),
             np.ascontiguousarray(below, np.float32),
             gaps.astype(np.float32),
             np.asarray(room, np.float32),
             reach,
-            (lattice.rows, lattice.columns),
+            under.reshape(lattice.rows, lattice.columns),
+            lattice.step,
         )
 
     def parted(self, skin: Floats) -> Floats:
@@ -132,9 +136,20 @@ class SkinSheets:
         return np.asarray(self.gaps + self.reach * (skin[lower, 1] - skin[upper, 1]), np.float32)
 
     def moved(self, skin: Floats) -> tuple[Floats, Floats]:
-        """Displacements ``(rows, columns, 2)`` of the two sheets, along the axes of the shifts, in pixels."""
-        rows, columns = self.shape
-        return (self.above @ skin).reshape(rows, columns, 2), (self.below @ skin).reshape(rows, columns, 2)
+        """Displacements ``(rows, columns, 2)`` of the two sheets, along the axes of the shifts, in pixels.
+
+        Where skin would be pressed together until it folds, all of it moves less.
+        """
+        rows, columns = self.under.shape
+        above, below = ((side @ skin).reshape(rows, columns, 2) for side in (self.above, self.below))
+        shown = np.where(self.under[..., None], below, above)
+        pressed = 0.0
+        for axis in (0, 1):
+            closer = np.diff(shown[..., 1 - axis], axis=axis)
+            closer[np.diff(self.under, axis=axis)] = 0.0  # lips may close
+            pressed = max(pressed, -float(closer.min()) / self.step)
+        share = np.float32(STEEPEST / max(pressed, STEEPEST))
+        return share * above, share * below
 
 
 def _line(lips: Lips, u: Floats, span: float) -> Floats:
