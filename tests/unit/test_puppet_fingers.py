@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 
-from understudy.engines.puppet.draw import PosedLimb
 from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
 from understudy.engines.puppet.finger_outline import even_finger
 from understudy.engines.puppet.hand_cut import THUMB, CutHand, chain, cut_hand, palm_area
@@ -18,6 +17,7 @@ from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.parts import LIMBS
 from understudy.engines.puppet.posed_hand import PosedHand, palm_map
+from understudy.engines.puppet.posed_limb import PosedLimb
 from understudy.engines.puppet.warp import BoneMap, rotation
 from understudy.tracking.motion import Floats
 

@@ -1,0 +1,206 @@
+"""A limb in one frame: where its segments come from, and the hand or foot at its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from understudy.engines.puppet.hand_target import HandTarget
+from understudy.engines.puppet.joint import LIMB, Bend, Joint, segment_field
+from understudy.engines.puppet.layer import faded
+from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
+from understudy.engines.puppet.paint import Box, Field
+from understudy.engines.puppet.posed_hand import WRIST, HandPart, PosedHand, palm_map, reflection
+from understudy.engines.puppet.warp import (
+    MAX_FORESHORTENED_STRETCH,
+    MAX_STRETCH,
+    BoneMap,
+    bone_map,
+    limited_turn,
+    rotation,
+    turned,
+    wrapped,
+)
+from understudy.tracking.motion import Floats
+
+DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
+# What the reference image shows about a hand (a forearm that points at the camera, clothes between its fingers) is
+# seen no more when the hand has turned so far, the forearm has moved by so many half widths of the wrist, or a finger
+# by so many of its own. Up to a share of that the hand is as it is.
+REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
+STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
+# A wrist bends by so much; by more in the picture where the forearm is shortened. Up to a share of it nothing holds it.
+WRIST_TURN, WRIST_LOOSE, WRIST_FREE = np.radians(78), np.radians(80), 0.75
+FOOT_TURN = np.radians(75)  # how far a foot bends against its shin
+
+
+class PosedLimb:
+    """One limb in one frame: the maps of its bones and the joints between them."""
+
+    def __init__(
+        self,
+        limb: RiggedLimb,
+        line: Floats,
+        across: float,
+        trunk: BoneMap | None,
+        towards: Floats,
+        strength: float,
+        bend: Bend,
+        hand: HandTarget | None = None,
+    ) -> None:
+        rest, bones = limb.starts, limb.bones
+        self._limb, self._across = limb, across
+        posed = np.diff(line, axis=0)
+        lengths = np.hypot(bones[:, 0], bones[:, 1])
+        self.maps = [
+            bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
+        ]
+        if not limb.limb.arm:
+            back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN)
+            if back:
+                self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
+        self.hand = self._target = hand
+        if limb.hand is not None and hand is not None:
+            self.maps[2] = palm_map(limb.hand, hand, self.maps[2], across)
+        mirrored = reflection(limb.hand.points) if limb.hand and hand and hand.mirrored else None
+        last = bones[2] if mirrored is None else mirrored @ bones[2]
+        if limb.limb.arm:
+            back = _wrist_back(limb, posed[1], self.maps[2].forward @ last, across)
+            self.maps[2] = turned(self.maps[2], back)
+            if hand is not None:
+                points = hand.points[0] + (hand.points - hand.points[0]) @ rotation(back).T
+                self._target = replace(hand, points=points)
+        self._forearm = posed[1]
+        if limb.made:
+            reach = posed[1]
+            if limb.wrist is not None:
+                off = (limb.wrist - rest[2]) * (1 - self._at_rest(0.0))
+                reach = reach + self.maps[2].forward @ (off if mirrored is None else mirrored @ off)
+            self.maps[1] = bone_map(bones[1], reach, across, shortest=0.02)
+        # A bone that may not get shorter carries what hangs on it outwards.
+        self.line = line.copy()
+        for k in range(3):
+            bone = last if k == 2 else bones[k]
+            drawn = posed[1] if limb.made and k == 1 else self.maps[k].forward @ bone
+            self.line[k + 1] = self.line[k] + drawn
+        posed = np.diff(self.line, axis=0)
+        self.joints: list[Joint | None] = [None]
+        if trunk is not None:
+            wide = joint_radius(limb.radii, 0) * across
+            self.joints[0] = Joint.between(
+                rest[0], self.line[0], towards, posed[0], wide, trunk, self.maps[0], bend, strength
+            )
+        for k in (1, 2):
+            wide = joint_radius(limb.radii, k) * across
+            # Layers that show different things do not bend into each other.
+            if limb.made or (k == 2 and mirrored is not None):
+                self.joints.append(None)
+                continue
+            self.joints.append(
+                Joint.between(
+                    rest[k],
+                    self.line[k],
+                    posed[k - 1],
+                    posed[k],
+                    wide,
+                    self.maps[k - 1],
+                    self.maps[k],
+                    WRIST if k == 2 and limb.hand is not None else LIMB,
+                )
+            )
+
+    def hand_parts(self) -> list[HandPart]:
+        """What shows the hand, from back to front: palm and fingers or one rigid layer, and over it the picture's own
+        while it lies as in the picture."""
+        limb, hand, where = self._limb, self.hand, (self.field(2), self.box(2), None)
+        if limb.clean is None:
+            return [(limb.layers[2], *where)]
+        off, bent = 0.0, None
+        if limb.hand is not None and self._target is not None and hand is not None:
+            bent = PosedHand(
+                limb.hand,
+                self._target,
+                limb.starts[2],
+                self.line[2],
+                self.maps[2],
+                self.joints[2],
+                self._across,
+            )
+            off = 1.0 if hand.mirrored else bent.off
+        rest = self._at_rest(off)
+        parts: list[HandPart] = [(limb.clean, *where)]
+        if bent is not None and hand is not None and (hand.mirrored or bent.off > STILL):
+            parts = bent.parts
+        behind = self._at_rest(0.0) if limb.stub is not None else 0.0
+        if limb.stub is not None and behind > 0:
+            parts = [(faded(limb.stub, behind), *where), *parts]
+        if rest >= 1:
+            return [(limb.layers[2], *where)]
+        return [*parts, (faded(limb.layers[2], rest), *where)] if rest > 0 else parts
+
+    def opacity(self, k: int) -> float:
+        """How much of layer ``k`` shows: a made forearm is not the picture's and comes as the arm leaves its place."""
+        return 1 - self._at_rest(0.0) if k == 1 and self._limb.made and self._limb.clean is not None else 1.0
+
+    def _at_rest(self, bent: float) -> float:
+        """1 where hand and forearm lie as in the reference image, falling to 0 as they leave that place, or the fingers
+        do, which are ``bent`` by that share of a finger's half width."""
+        forearm = self._forearm - self._across * (self._limb.starts[2] - self._limb.starts[1])
+        moved = float(np.hypot(*forearm)) / (REST_OFF * joint_radius(self._limb.radii, 2) * self._across)
+        off = max(moved, abs(self.maps[2].turn) / REST_TURN, bent / REST_BENT)
+        return 1 - _eased((off - AS_IT_IS) / (1 - AS_IT_IS))
+
+    def field(self, k: int) -> Field:
+        joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
+        rest, posed, own = self._limb.starts[k], self.line[k], self.maps[k]
+        return lambda grid: segment_field(grid, rest, posed, own, joints)
+
+    def box(self, k: int) -> Box:
+        """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
+        layer, rest, (start, end) = self._limb.layers[k], self._limb.starts[k], self.line[k : k + 2]
+        (a, b), (c, e) = self.maps[k].forward.tolist()
+        rest_x, rest_y, x, y, end_x, end_y = (float(v) for v in (*rest, *start, *end))
+        left, top = layer.origin[0] - rest_x, layer.origin[1] - rest_y
+        right, bottom = left + layer.texture.shape[1], top + layer.texture.shape[0]
+        corners = ((left, top), (right, top), (left, bottom), (right, bottom))
+        xs = [x + a * u + b * v for u, v in corners]
+        ys = [y + c * u + e * v for u, v in corners]
+        radius = DISC * float(self._limb.radii.max()) * self._across
+        xs += [x - radius, x + radius, end_x - radius, end_x + radius]
+        ys += [y - radius, y + radius, end_y - radius, end_y + radius]
+        return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
+
+
+def _wrist_back(limb: RiggedLimb, forearm: Floats, hand: Floats, across: float) -> float:
+    """Radians to turn a hand back by, so that it bends against its forearm as far as a wrist does, eased.
+
+    ``forearm`` (2,) and ``hand`` (2,) are their directions in the frame. A forearm that points at the camera tells
+    little, and as far as in the reference image a hand bends anyhow.
+    """
+    shown = float(np.hypot(*forearm)) / max(across * float(np.hypot(*limb.bones[1])), 1.0)
+    own = _between(limb.starts[2] - limb.starts[1], limb.bones[2])
+    limit = WRIST_TURN + (1 - min(shown, 1.0)) * WRIST_LOOSE
+    limit = max(limit, abs(own) / WRIST_FREE)
+    angle = _between(forearm, hand)
+    free = WRIST_FREE * limit
+    if abs(angle) <= free:
+        return 0.0
+    eased = free + (limit - free) * float(np.tanh((abs(angle) - free) / (limit - free)))
+    return float(np.copysign(eased, angle)) - angle
+
+
+def _between(one: Floats, other: Floats) -> float:
+    """Radians from a direction (2,) to another."""
+    return wrapped(float(np.arctan2(other[1], other[0]) - np.arctan2(one[1], one[0])))
+
+
+def _eased(x: float) -> float:
+    x = min(max(x, 0.0), 1.0)
+    return x * x * (3 - 2 * x)
+
+
+def _longest(lengths: Floats, k: int) -> float:
+    """How far bone ``k`` may stretch: up to its neighbour's length if it is much shorter, since both are alike."""
+    alike = 0.9 * float(lengths[1 - k] / max(float(lengths[k]), 1.0)) if k < 2 else 0.0
+    return float(np.clip(alike, MAX_STRETCH, MAX_FORESHORTENED_STRETCH))
