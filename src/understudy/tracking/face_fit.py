@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from understudy.tracking.eye_window import SIDE, EyeWindow, FoundEyes
-from understudy.tracking.face_template import APART, Features, bent, moved_to, template
+from understudy.tracking.face_template import APART, Features, bent, moved_to, template, with_eyes
 from understudy.tracking.found_face import FaceHints, FoundFace
 from understudy.tracking.motion import Floats
 from understudy.tracking.mouth_mark import MouthMark, find_mouth_mark, mouth_marks
@@ -27,6 +27,8 @@ AGREES = 0.12  # of the eyes' distance: so near the network's eyes are these eye
 SURE = 0.6  # of the network's score
 CLEAR_MOUTH = -0.9  # a mouth mark's score from which there is a mouth
 EYE_CORNERS = ((33, 133), (362, 263))
+EYE_HEIGHTS = ((159, 145), (386, 374))
+ROUNDER = 1.4  # how much taller than the mesh's the eyes must be to be taken for its own
 SMALLEST_PX = 8.0  # eyes' distance under which a mouth is not looked for again
 ABOVE_CHIN = 0.1  # eyes' distances above the mesh's chin, down to which it is looked for
 OTHER_MOUTH, SAME_MOUTH = (
@@ -65,7 +67,10 @@ def fitted(
     mesh = None if dots else _agreeing(best, faces)
     if mesh is not None:
         fit = refitted(picture, silhouette, mesh, trusted=False)
-        return FoundFace(fit, "mesh_searched", refitted=fit is not mesh)
+        tall = np.mean([np.linalg.norm(mesh[a, :2] - mesh[b, :2]) for a, b in EYE_HEIGHTS])
+        larger = float(best.sizes[:, 1].mean()) > ROUNDER * tall
+        eyes = np.concatenate([best.eyes, best.sizes], axis=1)
+        return FoundFace(with_eyes(fit, eyes) if larger else fit, "mesh_searched", refitted=fit is not mesh)
     features = _features(window, best.eyes, sizes, mark, ground)
     return FoundFace(bent(features), "features", mouth=mark is not None, drawn=drawn)
 

@@ -25,6 +25,7 @@ OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 NOSE, CHIN, CROWN, SIDES = 1, 152, 10, (234, 454)
 APART = 0.695  # between the eyes' middles, over the distance of their outer corners
 FLAT = 0.8  # of a human face's depth: what is drawn is flatter, or hides it
+ROUND = 0.7  # of the eyes' outlines: 0.5 is an ellipse, 1 a lens
 LIP = 0.12  # of the mouth's width: the least height of both lips together
 
 
@@ -127,6 +128,17 @@ def moved_to(mesh: Floats, features: Features, *, closed: bool = False) -> Float
     return out
 
 
+def with_eyes(mesh: Floats, eyes: Floats) -> Floats:
+    """A mesh (468, 3) whose eyes' lines fill boxes (2, 4), as in `Features`."""
+    features = Features(eyes)
+    flat = features.into(mesh[:, :2])
+    _put_eyes(flat, template(), features)
+    lines = list(dict.fromkeys(i for line in (*UPPER, *LOWER) for i in line))
+    out = mesh.copy()
+    out[lines, :2] = features.middle + flat[lines, :1] * features.along + flat[lines, 1:] * features.down
+    return out
+
+
 def _control(face: Floats, features: Features) -> tuple[Floats, Floats]:
     """Places in the template and where they belong, (N, 2) each, over the eyes' distance."""
     apart = features.apart
@@ -165,7 +177,7 @@ def _control(face: Floats, features: Features) -> tuple[Floats, Floats]:
 
 
 def _put_eyes(flat: Floats, face: Floats, features: Features) -> None:
-    """Lay the eyes' lines on ellipses, over what the spline made of them."""
+    """Lay the eyes' lines on rounded lenses, over what the spline made of them."""
     for side, sign in ((0, -0.5), (1, 0.5)):
         w, h = (float(x) / 2 for x in features.eyes[side, 2:])
         middle = sign * features.apart
@@ -173,7 +185,7 @@ def _put_eyes(flat: Floats, face: Floats, features: Features) -> None:
             at = face[list(line), 0]
             t = np.clip(2 * (at - at[0]) / (at[-1] - at[0]) - 1, -1, 1)
             flat[list(line), 0] = middle + t * w
-            flat[list(line), 1] = way * h * np.sqrt(1 - t * t)
+            flat[list(line), 1] = way * h * (1 - t * t) ** ROUND
 
 
 def _put_mouth(flat: Floats, mouth: Floats) -> None:
