@@ -8,7 +8,8 @@ import pytest
 
 from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
 from understudy.engines.puppet.finger_outline import even_finger
-from understudy.engines.puppet.hand_cut import THUMB, CutHand, chain, cut_hand, palm_area
+from understudy.engines.puppet.hand_cut import CutHand, cut_hand
+from understudy.engines.puppet.hand_points import THUMB, chain, palm_area
 from understudy.engines.puppet.hand_shape import at_wrist
 from understudy.engines.puppet.hand_skin import foreign
 from understudy.engines.puppet.hand_target import FLIP_FRAMES, HandTarget, HandTargets

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, grown_round, nearest
+from understudy.engines.puppet.areas import disc, distance_to_polyline, grown, nearest
 from understudy.engines.puppet.finger_outline import even_finger
+from understudy.engines.puppet.hand_belief import believable, open_fingers
+from understudy.engines.puppet.hand_points import CHAINS, THUMB, chain, palm_area, palm_hull
 from understudy.engines.puppet.hand_shape import palm_length
 from understudy.engines.puppet.hand_skin import foreign, like_bones, unlike_palm
 from understudy.engines.puppet.layer import Layer, cropped, soft
@@ -21,27 +22,11 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 Rgb = NDArray[np.uint8]
 
-# Landmarks of thumb and fingers from the root to the tip, MediaPipe's numbers.
-CHAINS: Final = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 11, 12), (13, 14, 15, 16), (17, 18, 19, 20))
-THUMB = 0
-THUMB_ROOT = 0.5  # of its first bone, which lies in the palm: from there on it is free
-KNUCKLES: Final = (5, 9, 13, 17)
-PALM: Final = (0, 1, 5, 9, 13, 17)
-
 LEAST_PX = 60.0  # a smaller hand stays whole: its fingers are a few pixels wide
 WIDTH = 0.095  # half a finger's width over the palm's length, wrist to knuckles: adults' hands
 THUMB_WIDTH = 1.2  # ... of the thumb, in fingers
 WRIST_OFF = 0.7  # of the palm's length: farther from the body's wrist, the hand is somebody else's or wrong
-LEAST_SEEN = (
-    0.5  # of the palm's length that a finger is long at least in the picture, or it points at the camera
-)
 LEAST_FINGERS = 2  # without the thumb
-MOST_BENT = np.radians(70)  # at a joint: more, and its end lies over its root
-NARROW = 0.8  # half widths between the middle lines of two fingers: nearer, and they lie over each other
-BESIDE = 2.2  # half widths about the bones within which all of a hand lies
-HEEL = 0.25  # of the palm's length by which the palm reaches beyond its landmarks
-EXPLAINED = 0.9  # of the hand beyond the wrist that has to lie there
-INSIDE_PX = 4  # pixels that a fingertip may lie beside the hand
 WEB, THUMB_WEB = 0.3, 0.1  # of the first bone, where the skin between two fingers ends
 PALM_LABEL, NOBODY = -1, -2
 SLIVER = 0.05  # of the palm's length: thinner on each side, it is what a finger has left behind
@@ -50,9 +35,6 @@ SCRAPS = (
 )
 NEAR = 1.8  # half widths about a finger's bones that may be its own
 UNSURE = 0.55  # share of the distances to two fingers up to which the nearer one is sure of a pixel
-UNLIKE_PALM = (
-    0.2  # of a finger's middle line that may have another colour than the palm, and twice that of its end
-)
 EDGE_PX = 1  # that a finger takes along beyond its cut
 SEAM_LIGHT = 5.0  # Lab units by which the seam between two fingers is darker than they are
 SEAM_SHARE = 0.4  # of the seam that has to be, or the two move together
@@ -87,20 +69,6 @@ class CutHand:
         return bool((palm_area(self.points) > 0) == (self.side == 0))
 
 
-def chain(points: Floats, finger: int) -> Floats:
-    """(4, 2) a finger's middle line in the hand's ``points`` (21, 2), from its knuckle to its tip."""
-    line = points[[*CHAINS[finger]]].astype(np.float32)
-    if finger == THUMB:
-        line[0] += THUMB_ROOT * (line[1] - line[0])
-    return line
-
-
-def palm_area(points: Floats) -> float:
-    """Twice the signed area of wrist, index knuckle and little finger's knuckle."""
-    (ax, ay), (bx, by) = (points[5] - points[0]).tolist(), (points[17] - points[0]).tolist()
-    return float(ax * by - ay * bx)
-
-
 def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wrist: Floats) -> CutHand | None:
     """Cut the hand with ``alpha`` (H, W) 0..1 in the picture ``rgb`` along its landmarks ``points`` (21, 2).
 
@@ -121,17 +89,10 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
         return None
     radii = [WIDTH * length * (THUMB_WIDTH if f == THUMB else 1.0) for f in range(5)]
     other = foreign(rgb[box], inside, own)
-    if not _believable(inside, own, radii, other):
+    if not believable(inside, own, radii, other):
         return None
-    use = [f for f in range(5) if _bends(inside, own, f, length)]
-    use = [f for f in use if not _hidden(own, f, radii)]
     unlike = unlike_palm(rgb[box], inside, own)
-    if unlike is not None:
-        use = [
-            f
-            for f in use
-            if max(_on(unlike, chain(own, f)), _on(unlike, chain(own, f)[2:]) / 2) < UNLIKE_PALM
-        ]
+    use = open_fingers(inside, own, radii, unlike)
     if sum(f != THUMB for f in use) < LEAST_FINGERS:
         return None
     colours = rgb[box]
@@ -141,7 +102,7 @@ def cut_hand(name: str, side: int, rgb: Rgb, alpha: Floats, points: Floats, wris
     alike = inside if other is None else inside & like_bones(colours, inside, own)
     if unlike is not None:
         alike &= ~unlike
-    palm = _solid(inside & (labels == PALM_LABEL), SLIVER * length) | alike & _hull(inside.shape, own)
+    palm = _solid(inside & (labels == PALM_LABEL), SLIVER * length) | alike & palm_hull(inside.shape, own)
     for f in use:
         area = even_finger(alike & (labels == f), chain(own, f), radii[f]) & inside
         if int(area.sum()) < radii[f] ** 2:
@@ -164,33 +125,6 @@ def _shifted(layer: Layer, x: int, y: int) -> Layer:
     return Layer(layer.name, layer.texture, (layer.origin[0] + x, layer.origin[1] + y))
 
 
-def _at(mask: Mask, points: Floats) -> Mask:
-    """(N,) whether points lie in the mask; beside the picture they do not."""
-    at = np.rint(points).astype(int)
-    h, w = mask.shape
-    there = (at >= 0).all(axis=1) & (at[:, 0] < w) & (at[:, 1] < h)
-    there[there] = mask[at[there, 1], at[there, 0]]
-    return np.asarray(there, np.bool_)
-
-
-def _believable(inside: Mask, points: Floats, radii: list[float], other: Mask | None) -> bool:
-    """Whether the landmarks lie in the hand ``inside`` (H, W) and the hand about them, but for ``other`` things."""
-    near = grown(inside, INSIDE_PX)
-    if _at(near, points).mean() < 0.95 or not _at(near, points[[4, 8, 12, 16, 20]]).all():
-        return False
-    axis = points[[*KNUCKLES]].mean(axis=0) - points[0]
-    ys, xs = np.nonzero(inside if other is None else inside & ~other)
-    pixels = np.stack([xs, ys], axis=1).astype(np.float32)
-    pixels = pixels[(pixels - points[0]) @ axis > 0.15 * float(axis @ axis)]
-    if not len(pixels):
-        return False
-    palm = grown_round(_hull(inside.shape, points), max(round(HEEL * palm_length(points)), 1))
-    explained = palm[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
-    for chain, radius in zip(CHAINS, radii, strict=True):
-        explained |= distance_to_polyline(pixels, points[[0, *chain]]) < BESIDE * radius
-    return float(explained.mean()) > EXPLAINED
-
-
 def _solid(mask: Mask, half: float) -> Mask:
     """(H, W) the largest piece of a mask without what is thinner on each side than ``half``."""
     size = 2 * max(round(half), 1) + 1
@@ -200,42 +134,6 @@ def _solid(mask: Mask, half: float) -> Mask:
     sizes = np.bincount(islands.ravel())
     sizes[0] = 0
     return np.asarray((islands == int(sizes.argmax())) & thick, np.bool_)
-
-
-def _hull(shape: tuple[int, ...], points: Floats) -> Mask:
-    """(H, W) what lies between a palm's landmarks."""
-    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
-    area = np.zeros(shape[:2], np.uint8)
-    cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
-    return np.asarray(area > 0, np.bool_)
-
-
-def _bends(inside: Mask, points: Floats, finger: int, length: float) -> bool:
-    """Whether a finger lies open in the picture: long enough, hardly bent, and on the hand."""
-    bones = np.diff(points[[*CHAINS[finger]]], axis=0)
-    lengths = np.hypot(bones[:, 0], bones[:, 1])
-    if float(lengths.sum()) < LEAST_SEEN * length or float(lengths.min()) < 0.06 * length:
-        return False
-    turns = np.diff(np.unwrap(np.arctan2(bones[:, 1], bones[:, 0])))
-    if float(np.abs(turns).max()) > MOST_BENT:
-        return False
-    line = chain(points, finger)
-    bones = np.diff(line, axis=0)
-    along = np.concatenate([line[:-1] + s * bones for s in (0.0, 0.5)] + [line[-1:]])
-    return bool(_at(grown(inside, INSIDE_PX), along).all())
-
-
-def _hidden(points: Floats, finger: int, radii: list[float]) -> bool:
-    """Whether a finger lies over another one or over the palm, or under it."""
-    line = chain(points, finger)
-    for other in range(5):
-        if other != finger:
-            away = distance_to_polyline(line[1:], chain(points, other)[1:])
-            if float(away.min()) < NARROW * radii[finger]:
-                return True
-    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
-    tip = line[-1].tolist()
-    return cv2.pointPolygonTest(hull, (float(tip[0]), float(tip[1])), False) > 0
 
 
 def _web(points: Floats, finger: int) -> Floats:
@@ -282,12 +180,6 @@ def _labels(rgb: Rgb, inside: Mask, points: Floats, use: list[int], radii: list[
         sizes[0] = 0
         labels[(labels == f) & (islands != int(sizes.argmax()))] = NOBODY
     return labels
-
-
-def _on(mask: Mask, line: Floats) -> float:
-    """Share of a line (M, 2) that lies in a mask."""
-    places = np.concatenate([line[:-1] + s * np.diff(line, axis=0) for s in np.linspace(0, 1, 6)])
-    return float(_at(mask, places).mean())
 
 
 def _finger_layer(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.hand_cut import CutHand, palm_area
+from understudy.engines.puppet.hand_cut import CutHand
+from understudy.engines.puppet.hand_points import palm_area
 from understudy.tracking.motion import Floats
 
 FLIPPED = 0.12  # of the palm's area at rest, on the other side of nothing: the hand has turned over

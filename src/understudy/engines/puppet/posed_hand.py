@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
-from understudy.engines.puppet.hand_cut import KNUCKLES, THUMB, CutHand, Finger, chain
+from understudy.engines.puppet.hand_cut import CutHand, Finger
+from understudy.engines.puppet.hand_points import KNUCKLES, THUMB, chain
 from understudy.engines.puppet.hand_target import HandTarget
 from understudy.engines.puppet.joint import Bend, Joint
 from understudy.engines.puppet.layer import Layer
