@@ -31,9 +31,8 @@ def rgba_of() -> np.ndarray:
 
 
 def test_a_cartoon_is_found_by_its_eyes_and_mouth(found: FoundFace) -> None:
-    assert (found.by, found.eyes, found.mouth, found.drawn, found.human) == (
+    assert (found.by, found.mouth, found.drawn, found.human) == (
         "features",
-        True,
         True,
         True,
         False,
