@@ -13,8 +13,8 @@ from understudy.tracking.motion import Floats
 class FoundFace:
     """A face in pixels of its picture.
 
-    ``mesh`` (468, 3) is in the published numbering of Face Mesh. Its eyes were seen;
-    ``mouth`` tells whether its mouth was, which rests otherwise. ``by`` is a stable word: ``mesh`` (the network, where the body's head is),
+    ``mesh`` (468, 3) is in the published numbering of Face Mesh. Its eyes were seen; ``mouth`` tells whether its mouth
+    was, which rests otherwise. ``by`` is a stable word: ``mesh`` (the network, where the body's head is),
     ``mesh_searched`` (the network, after a longer search), ``features`` (a template bent to eyes and mouth that were
     found by their looks), ``joints_file``. ``drawn`` tells that the eyes are spots on plain ground, dots or strokes;
     ``refitted`` that the network's mouth was moved to the picture's, so that its shape is no expression. ``human`` is
