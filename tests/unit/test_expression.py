@@ -7,7 +7,7 @@ from drawn_face import CENTRE, SPAN, face_mesh, face_motion
 from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.look import Look
-from understudy.engines.puppet.skin_points import BROWS, PLACE, places
+from understudy.engines.puppet.skin_points import BROWS, LIPS, MOUTH, PLACE, places
 from understudy.engines.puppet.skin_signal import SkinSignal
 from understudy.engines.puppet.turn_signal import NOD, angles, turns
 
@@ -83,6 +83,18 @@ def test_a_turning_head_does_not_move_the_mouth():
     turning = [face_mesh(yaw_deg=15 * np.sin(k / 5), pitch_deg=8 * np.cos(k / 7)) for k in range(60)]
     found = expressions(face_motion(turning), face_mesh()).skin
     assert np.abs(found).max() < 0.02
+
+
+def test_a_mesh_whose_lower_face_slides_with_the_nose_does_not_move_the_mouth():
+    def slid(by: float) -> np.ndarray:
+        mesh = face_mesh()
+        low = np.clip((mesh[:, 1] - CENTRE[1] + 0.1 * SPAN) / (0.4 * SPAN), 0.0, 1.0)
+        mesh[list(MOUTH), 1] += (by * SPAN * low)[list(MOUTH)]
+        return mesh
+
+    meshes = [face_mesh()] * 20 + [slid(0.03 * k) for k in (-3, -2, -1, 1, 2, 3)]
+    found = expressions(face_motion(meshes), face_mesh()).skin
+    assert np.abs(found[:, places(LIPS)]).max() < 0.04
 
 
 def test_a_larger_jaw_moves_more():
