@@ -20,7 +20,7 @@ from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.marked_mouth import drawn_reach, inked, marked_lips
 from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice
-from understudy.engines.puppet.skin_points import INNER_LINES, SKIN, places
+from understudy.engines.puppet.skin_points import INNER_LINES, PLACE, SKIN, places
 from understudy.engines.puppet.skin_sheets import SkinSheets
 from understudy.tracking.found_face import FoundFace
 from understudy.tracking.motion import Floats
@@ -127,6 +127,7 @@ class FaceRig:
                 jaw=self.frame.turn(0.0, size * jaw_drop(skin, gap)),
                 gape=self.frame.span * gap,
                 drop=size * lower,
+                wider=size * float(skin[PLACE[291], 0] - skin[PLACE[61], 0]),
             )
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]

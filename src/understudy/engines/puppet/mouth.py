@@ -19,7 +19,17 @@ DIM_GAPE, LIT_GAPE = 0.015, 0.07
 # Gap of the reference over the mouth's width up to which its inside tells little, and how soon it tells all.
 NARROW, TELLING = 0.055, 0.02
 WIDENS = 0.08  # of the mouth's width
-SHADE = 0.45  # of the light: what the lips keep from what lies close behind them
+# How much wider the row of teeth shows for a mouth that is wider by 1, within limits; teeth reach further down in a
+# grin, whose lip rises from them, and less far in a mouth drawn narrow.
+SPREAD, SPREADS = 0.8, (0.9, 1.5)
+GRIN, BARED, HIDDEN = (0.1, 0.6), 0.11, 0.10
+OWN_LIGHT, LEAST_LIGHT = (
+    1.15,
+    0.85,
+)  # teeth are about as light as the lightest that the reference's own mouth shows
+CHEEKS = ((117, 118, 101, 36, 205, 187), (346, 347, 330, 266, 425, 411))
+TOOTH_EDGES, GROOVE = (0.0, 0.15, 0.27, 0.37, 0.46), 0.08  # from the middle, over the mouth's width; how dark
+SHADE = 0.35  # of the light: what the lips keep from what lies close behind them
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ class Mouth:
     middle: int  # column of the lips' middle
     reach: int  # columns to either side of it that the hollow may take
     width: float  # of the mouth, in pixels
+    centre: Floats  # (2,) of the mouth
+    along: Floats  # (2,) unit vector from corner to corner
     own: Bytes | None  # (H, W, 4)
     own_gap: float  # pixels of gap in the reference
 
@@ -70,6 +82,8 @@ class Mouth:
             middle=round(float(centre[0]) - lattice.x0),
             reach=math.ceil(0.75 * lips.width + 0.15 * frame.span),
             width=lips.width,
+            centre=np.asarray(centre - corner, np.float32),
+            along=np.asarray(frame.turn(1.0, 0.0), np.float32),
             own=_to_bytes(_own(lips, texture, frame, uv, upper, lower)) if lips.gap > 0 else None,
             own_gap=lips.gap,
         )
@@ -84,11 +98,13 @@ class Mouth:
         jaw: Floats,
         gape: float,
         drop: float,
+        wider: float,
     ) -> None:
         """Draw the mouth and all below it into ``patch``, which holds what ``over`` shows.
 
         ``over`` and ``under`` are the box's maps for both sides of the cut; ``jaw`` is the jaw's shift
-        ``(2,)``, ``gape`` the widest gap and ``drop`` how far the lower lip goes down at most, all in pixels.
+        ``(2,)``, ``gape`` the widest gap, ``drop`` how far the lower lip goes down at most and ``wider`` by how much
+        the mouth is wider than in the reference, all in pixels.
         """
         height, width = patch.shape[:2]
         slack = 0.15 * self.width + 3.0
@@ -111,23 +127,39 @@ class Mouth:
         open_share *= np.maximum(*ends).astype(np.float32) / 255
         # Beyond the lips both sides agree: what neither claims is the upper one's.
         drawn = upper + (lower - upper) * share_below[..., None]
-        inside = self._inside(rows, columns, open_share, jaw, gape)
+        inside = self._inside(rows, columns, open_share, jaw, gape, wider / self.width)
         drawn[:, columns, :3] += (inside - upper[:, columns, :3]) * open_share[..., None]
         drawn[:, columns, 3] += (255.0 - upper[:, columns, 3]) * open_share
         patch[rows] = _to_bytes(drawn)
 
-    def _inside(self, rows: slice, columns: slice, open_share: Floats, jaw: Floats, gape: float) -> Floats:
-        matrix = np.array([[1, 0, columns.start - jaw[0]], [0, 1, rows.start - jaw[1]]], np.float32)
+    def _inside(
+        self, rows: slice, columns: slice, open_share: Floats, jaw: Floats, gape: float, grin: float
+    ) -> Floats:
+        """(h, w, 3) what is seen between the lips; ``grin`` is how much wider the mouth is, over its width."""
+        corner = np.array([columns.start, rows.start], np.float32)
         size = (columns.stop - columns.start, rows.stop - rows.start)
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(self.jaw, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        squeeze = 1.0 / float(np.clip(1.0 + SPREAD * grin, *SPREADS)) - 1.0
+        spread = np.eye(2, dtype=np.float32) + squeeze * np.outer(self.along, self.along)
+
+        def moved(layer: Bytes, by: Floats) -> Bytes:
+            matrix = np.column_stack([spread, spread @ (corner - self.centre - by) + self.centre])
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return np.asarray(
+                cv2.warpAffine(layer, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+            )
+
+        grins = float(smooth((grin - GRIN[0]) / (GRIN[1] - GRIN[0])))
+        bared = BARED * grins + HIDDEN * float(np.clip(grin, -0.2, 0.0))
+        still = np.zeros(2, np.float32)
+        down = bared * self.width * np.array([-self.along[1], self.along[0]], np.float32)
         light = float(smooth((gape / self.width - DIM_GAPE) / (LIT_GAPE - DIM_GAPE)))
         # A narrow gap shows too little to go on with: as it widens, what was painted takes over.
         wide = float(smooth((self.own_gap / self.width - NARROW) / TELLING))
         wider = float(smooth((gape - self.own_gap) / (WIDENS * self.width)))
-        layers = [(moved, light), (self.upper[rows, columns], light)]
+        layers = [(moved(self.jaw, jaw), light), (moved(self.upper, down), light)]
         if self.own is not None:
-            layers.append((self.own[rows, columns], 1.0 - (1.0 - wide) * wider))
+            # What was between lips that hardly part does not show a grin's teeth.
+            layers.append((moved(self.own, still), (1.0 - (1.0 - wide) * wider) * (1.0 - grins)))
         seen = self.hollow[rows, columns].astype(np.float32)
         for layer, share in layers:
             seen += (layer[..., :3] - seen) * (layer[..., 3:].astype(np.float32) * (share / 255))
@@ -159,13 +191,23 @@ class _Paint:
         lower: Floats,
     ) -> _Paint:
         lip = _pixels_inside(texture, mesh[list(OUTER_LOWER + INNER_LOWER[::-1]), :2] - corner).mean(axis=0)
-        cheek = _pixels_inside(texture, mesh[[117, 118, 101, 36, 205, 187], :2] - corner)
-        skin = np.quantile(cheek, 0.7, axis=0)
+        # The lit cheek: the other may lie in the shade, or behind the face.
+        sides = [
+            np.quantile(_pixels_inside(texture, mesh[list(c), :2] - corner), 0.7, axis=0) for c in CHEEKS
+        ]
+        skin = max(sides, key=lambda side: float(side.mean()))
+        bright = 1.0
         if lips.gap > 0:
             v = uv[..., 1]
             own = (v > upper + 0.2 * (lower - upper)) & (v < lower) & (np.abs(lips.across(uv[..., 0])) < 0.9)
             if own.sum() > 8:
-                lip = 0.5 * lip + 0.5 * texture[..., :3][own].astype(np.float32).mean(axis=0)
+                inside = texture[..., :3][own].astype(np.float32)
+                lip = 0.5 * lip + 0.5 * inside.mean(axis=0)
+                if lips.gap > NARROW * lips.width:
+                    lightest = OWN_LIGHT * float(np.quantile(inside.mean(axis=1), 0.9))
+                    bright = float(
+                        np.clip(lightest / (1.12 * max(float(skin.mean()), 1.0)), LEAST_LIGHT, 1.0)
+                    )
         grey = float(lip.mean())
         warm = lip - grey
         # Where the lips have no colour of their own, as in drawings, the inside is red in the measure of the skin's.
@@ -176,7 +218,7 @@ class _Paint:
             dark=np.clip(0.24 * grey + 0.38 * warm, 0, 255),
             back=np.clip(0.38 * grey + 0.52 * warm, 0, 255),
             flesh=np.clip(0.68 * grey + 0.95 * warm, 0, 255),
-            tooth=np.clip(1.12 * float(skin.mean()) + 0.45 * (skin - skin.mean()), 0, 242),
+            tooth=np.clip(bright * (1.12 * float(skin.mean()) + 0.40 * (skin - skin.mean())), 0, 242),
         )
 
 
@@ -192,8 +234,9 @@ def _teeth(paint: _Paint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
     t = lips.across(uv[..., 0])
     shade = shade - 0.55 * np.clip(t, -1, 1) ** 2
     if lips.width > 45:
-        phase = ((uv[..., 0] - lips.middle) / (0.125 * lips.width)) % 1.0 - 0.5
-        shade = shade - 0.06 * np.exp(-((phase / 0.10) ** 2))
+        edges = np.array(TOOTH_EDGES, np.float32)
+        between = np.abs(np.abs(uv[..., 0] - lips.middle)[..., None] / lips.width - edges).min(axis=-1)
+        shade = shade - GROOVE * np.exp(-((between / 0.012) ** 2))
     return np.asarray(paint.tooth * np.maximum(shade, 0.1)[..., None], np.float32)
 
 
