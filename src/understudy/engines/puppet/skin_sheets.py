@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from understudy.engines.puppet.eyes import LOWER, UPPER
 from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, Lips
@@ -42,15 +43,16 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SkinSheets:
-    """Displacements of the lattice's nodes for shifts of the skin points, linear: one matrix for each sheet.
+    """Displacements of the lattice's nodes for shifts of the skin points, linear.
 
-    ``above`` and ``below`` are ``(rows * columns, len(SKIN))`` pixels per eye distance, one elastic `Plate` cut
-    along the lips: they part, and beyond the corners both sheets are one. Each sheet goes on beyond the cut with the
-    value at its edge.
+    ``nodes`` is ``(rows * columns, len(SKIN))`` pixels per eye distance, one elastic `Plate` cut along the lips: they
+    part, and beyond the corners both sheets are one. Each sheet goes on beyond the cut with the value at its edge:
+    ``beyond`` holds the shares ``(n, rows * columns)`` of the nodes in it, for the upper sheet's nodes below the cut
+    and the lower one's above it; None where there is no cut.
     """
 
-    above: Floats
-    below: Floats
+    nodes: Floats
+    beyond: tuple[sparse.csr_matrix, sparse.csr_matrix] | None
     gaps: Floats  # (9,) between the inner lips in the reference, corners left out, over the eyes' distance
     room: Floats  # (9,) largest gaps over the widest
     reach: float  # what the mouth's shifts are scaled by: below 1 in a mouth smaller than the mesh's
@@ -98,17 +100,20 @@ class SkinSheets:
         solved = plate.pulled(ties, pulls, HELD * _held(uv, mesh, frame, lips))
         solved *= frame.span * margin.reshape(-1, 1)
         solved[:, : len(MOUTH)] *= reach
-        above = below = solved
+        beyond = None
         under = np.zeros(len(uv), bool)
         if lips is not None:
             edge = frame.turn(*np.stack([uv[:, 0], line]) * frame.span) + frame.origin
             under = uv[:, 1] > line
-            cut = side != 0
-            above = np.where(under[:, None], plate.ties(edge, -cut.astype(np.int8)) @ solved, solved)
-            below = np.where(under[:, None], solved, plate.ties(edge, cut.astype(np.int8)) @ solved)
+            cut = (side != 0).astype(np.int8)
+            over, beneath = (
+                sparse.csr_matrix(plate.ties(edge[there], own[there]), dtype=np.float32)
+                for there, own in ((under, -cut), (~under, cut))
+            )
+            beyond = over, beneath
         return cls(
-            np.ascontiguousarray(above, np.float32),
-            np.ascontiguousarray(below, np.float32),
+            np.ascontiguousarray(solved, np.float32),
+            beyond,
             gaps.astype(np.float32),
             np.asarray(room, np.float32),
             reach,
@@ -141,15 +146,19 @@ class SkinSheets:
         Where skin would be pressed together until it folds, all of it moves less.
         """
         rows, columns = self.under.shape
-        above, below = ((side @ skin).reshape(rows, columns, 2) for side in (self.above, self.below))
-        shown = np.where(self.under[..., None], below, above)
+        shown = np.asarray(self.nodes @ skin, np.float32).reshape(rows, columns, 2)
         pressed = 0.0
         for axis in (0, 1):
             closer = np.diff(shown[..., 1 - axis], axis=axis)
             closer[np.diff(self.under, axis=axis)] = 0.0  # lips may close
             pressed = max(pressed, -float(closer.min()) / self.step)
-        share = np.float32(STEEPEST / max(pressed, STEEPEST))
-        return share * above, share * below
+        shown *= np.float32(STEEPEST / max(pressed, STEEPEST))
+        if self.beyond is None:
+            return shown, shown
+        above, below = shown.copy(), shown.copy()
+        flat = shown.reshape(-1, 2)
+        above[self.under], below[~self.under] = (shares @ flat for shares in self.beyond)
+        return above, below
 
 
 def _line(lips: Lips, u: Floats, span: float) -> Floats:
