@@ -5,7 +5,8 @@ import pytest
 from drawn_face import CENTRE, SPAN, face_mesh, face_motion
 
 from understudy.engines.puppet.expression import expressions
-from understudy.engines.puppet.face_measures import measure
+from understudy.engines.puppet.face_measures import Measures, measure
+from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Look
 from understudy.engines.puppet.skin_points import BROWS, LIPS, MOUTH, PLACE, places
 from understudy.engines.puppet.skin_signal import SkinSignal
@@ -226,3 +227,19 @@ def test_odd_faces_give_calm_angles(frames: int):
         assert np.isfinite(found.pitch).all()
         assert np.isfinite(turns(np.stack([mesh] * frames), face_mesh()).yaw).all()
         assert np.isfinite(turns(np.stack([face_mesh()] * frames), mesh).pitch).all()
+
+
+def test_a_turned_head_does_not_wink_and_small_eyes_are_rather_open():
+    frames = 200
+    opening = np.full((frames, 2), 0.3, np.float32)
+    opening[20:30, 0] = 0.12
+    opening[60:100] = 0.21
+    still = np.zeros(frames, np.float32)
+    irises = np.where(opening < 0.15, 0.1, 0.9).astype(np.float32)
+
+    def closing(yaw: float, eye_px: float) -> np.ndarray:
+        return lids(Measures(still, still, opening, still + yaw, still), None, 30.0, irises, eye_px)
+
+    assert np.ptp(closing(0.0, 60.0)[25]) > 0.5
+    assert np.ptp(closing(20.0, 60.0)[25]) < 0.05
+    assert closing(0.0, 8.0)[80].max() < 0.5 * closing(0.0, 60.0)[80].max()

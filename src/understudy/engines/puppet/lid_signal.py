@@ -24,6 +24,9 @@ MOST_WIDE = 0.3  # most by which an eye is drawn wider
 SMALL_PX = (4.0, 10.0)  # width of the performer's eye: the opening is noise, it is sure
 CLEAR_PX = (12.0, 24.0)  # width of the performer's eye: its iris has no word, its iris decides
 CALM_S = 0.06  # deviation of the average over time for eyes that are not clear at all
+FINE_PX = (6.0, 16.0)  # width of the performer's eye: how far it narrows is hardly seen, it is seen
+NARROWED = 0.3  # share of the narrowing that is drawn then: eyes rather open than half asleep
+WINK_DEG = (8.0, 16.0)  # a head turned so far shows its eyes unlike each other, and none winks
 SEEN = 0.6  # median score of irises that can tell a blink from a look down
 
 
@@ -42,6 +45,8 @@ def lids(
     opening = _shared(m.lids / usual, m.yaw, OWN * size)
     narrow = np.clip(NARROWING * (OPEN - opening), 0.0, HALF)
     narrow = narrow * (1.0 - TURNED * smooth((np.abs(m.yaw) - 8.0) / 14.0))[:, None]
+    fine = NARROWED + (1.0 - NARROWED) * float(smooth((eye_px - FINE_PX[0]) / (FINE_PX[1] - FINE_PX[0])))
+    narrow = fine * narrow
     shut = _quick(opening, fps)
     clear = float(smooth((eye_px - CLEAR_PX[0]) / (CLEAR_PX[1] - CLEAR_PX[0])))
     hidden = _hidden(iris_score, opening)
@@ -49,6 +54,11 @@ def lids(
         seen = smooth((hidden - 0.2) / 0.4) * smooth((OPEN - opening) / BLINK)
         shut = shut + clear * (seen - shut)
     closing = narrow + (1.0 - narrow) * shut
+    # One eye alone closes only where a clear pair of irises, seen from the front, says so.
+    facing = 1.0 - smooth((np.abs(m.yaw) - WINK_DEG[0]) / (WINK_DEG[1] - WINK_DEG[0]))
+    alone = (clear * facing if hidden is not None else 0.0 * facing)[:, None]
+    both = closing.mean(axis=1, keepdims=True)
+    closing = both + alone * (closing - both)
     if clear < 1.0:
         closing = gaussian_filter1d(closing, CALM_S * (1.0 - clear) * fps, axis=0, mode="nearest")
     if own is not None:
