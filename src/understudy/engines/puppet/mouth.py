@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.lips import INNER_LOWER, OUTER_LOWER, Lips
+from understudy.engines.puppet.lips import Lips
+from understudy.engines.puppet.mouth_paint import NARROW, MouthPaint
 from understudy.engines.puppet.relief import Bytes, FaceFrame, Lattice, smooth
 from understudy.tracking.motion import Floats
 
@@ -16,18 +17,12 @@ UPPER_TEETH = 0.04  # of the mouth's width: how far the upper teeth reach below 
 LOWER_TEETH = 0.015  # of it: how far below the seam the lower teeth begin
 # Gap over the mouth's width: a narrower one is a dark line, a wider one is lit.
 DIM_GAPE, LIT_GAPE = 0.015, 0.07
-# Gap of the reference over the mouth's width up to which its inside tells little, and how soon it tells all.
-NARROW, TELLING = 0.055, 0.02
+TELLING = 0.02  # of the mouth's width, from NARROW on: how soon the inside of the reference's tells all
 WIDENS = 0.08  # of the mouth's width
 # How much wider the row of teeth shows for a mouth that is wider by 1, within limits; teeth reach further down in a
 # grin, whose lip rises from them, and less far in a mouth drawn narrow.
 SPREAD, SPREADS = 0.8, (0.9, 1.5)
-GRIN, BARED, HIDDEN = (0.1, 0.6), 0.11, 0.10
-OWN_LIGHT, LEAST_LIGHT = (
-    1.15,
-    0.85,
-)  # teeth are about as light as the lightest that the reference's own mouth shows
-CHEEKS = ((117, 118, 101, 36, 205, 187), (346, 347, 330, 266, 425, 411))
+GRIN, BARED, HIDDEN = (0.05, 0.45), 0.11, 0.10
 TOOTH_EDGES, GROOVE = (0.0, 0.15, 0.27, 0.37, 0.46), 0.08  # from the middle, over the mouth's width; how dark
 SHADE = 0.35  # of the light: what the lips keep from what lies close behind them
 
@@ -70,7 +65,7 @@ class Mouth:
         line = (v > upper - 2.0) & (v < lower + 2.0) & (np.abs(u - lips.middle) < 0.85 * frame.span)
         rows = np.flatnonzero(line.any(axis=1))
         centre = frame.turn(lips.middle, float(lips.upper.mean())) + frame.origin
-        paint = _Paint.mixed(lips, texture, mesh, corner, uv, upper, lower)
+        paint = MouthPaint.mixed(lips, texture, mesh, corner, uv, upper, lower)
         return cls(
             above=_to_bytes(255 * above),
             below=_to_bytes(255 * below),
@@ -170,66 +165,14 @@ class Mouth:
         return seen
 
 
-@dataclass(frozen=True)
-class _Paint:
-    """Colours (3,) of the mouth's inside, mixed from the lips' and the skin's own."""
-
-    dark: Floats
-    back: Floats
-    flesh: Floats
-    tooth: Floats
-
-    @classmethod
-    def mixed(
-        cls,
-        lips: Lips,
-        texture: Bytes,
-        mesh: Floats,
-        corner: Floats,
-        uv: Floats,
-        upper: Floats,
-        lower: Floats,
-    ) -> _Paint:
-        lip = _pixels_inside(texture, mesh[list(OUTER_LOWER + INNER_LOWER[::-1]), :2] - corner).mean(axis=0)
-        # The lit cheek: the other may lie in the shade, or behind the face.
-        sides = [
-            np.quantile(_pixels_inside(texture, mesh[list(c), :2] - corner), 0.7, axis=0) for c in CHEEKS
-        ]
-        skin = max(sides, key=lambda side: float(side.mean()))
-        bright = 1.0
-        if lips.gap > 0:
-            v = uv[..., 1]
-            own = (v > upper + 0.2 * (lower - upper)) & (v < lower) & (np.abs(lips.across(uv[..., 0])) < 0.9)
-            if own.sum() > 8:
-                inside = texture[..., :3][own].astype(np.float32)
-                lip = 0.5 * lip + 0.5 * inside.mean(axis=0)
-                if lips.gap > NARROW * lips.width:
-                    lightest = OWN_LIGHT * float(np.quantile(inside.mean(axis=1), 0.9))
-                    bright = float(
-                        np.clip(lightest / (1.12 * max(float(skin.mean()), 1.0)), LEAST_LIGHT, 1.0)
-                    )
-        grey = float(lip.mean())
-        warm = lip - grey
-        # Where the lips have no colour of their own, as in drawings, the inside is red in the measure of the skin's.
-        tinted = min(1.0, float(np.ptp(skin)) / max(0.15 * float(skin.mean()), 1.0))
-        pale = max(0.0, 1.0 - float(np.ptp(warm)) / max(0.45 * grey, 1.0))
-        warm = warm + pale * tinted * 0.45 * grey * np.array([1.0, -0.5, -0.5], np.float32)
-        return cls(
-            dark=np.clip(0.24 * grey + 0.38 * warm, 0, 255),
-            back=np.clip(0.38 * grey + 0.52 * warm, 0, 255),
-            flesh=np.clip(0.68 * grey + 0.95 * warm, 0, 255),
-            tooth=np.clip(bright * (1.12 * float(skin.mean()) + 0.40 * (skin - skin.mean())), 0, 242),
-        )
-
-
-def _hollow(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
+def _hollow(paint: MouthPaint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
     """(H, W, 3) dark under the upper lip, a little lighter in the depth."""
     t = lips.across(uv[..., 0])
     depth = smooth((uv[..., 1] - upper) / (1.1 * max(lips.gape, 1.0))) * (1 - np.clip(t * t, 0, 1))
     return np.asarray(paint.dark + (paint.back - paint.dark) * depth[..., None], np.float32)
 
 
-def _teeth(paint: _Paint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
+def _teeth(paint: MouthPaint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
     """(H, W, 3) a row of teeth: darker to the sides, with faint gaps where there is room for them."""
     t = lips.across(uv[..., 0])
     shade = shade - 0.55 * np.clip(t, -1, 1) ** 2
@@ -257,7 +200,7 @@ def _own(lips: Lips, texture: Bytes, frame: FaceFrame, uv: Floats, upper: Floats
     return np.concatenate([seen.astype(np.float32), 255.0 * kept[..., None]], axis=-1)
 
 
-def _upper(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
+def _upper(paint: MouthPaint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
     """(H, W, 4) the upper teeth."""
     u, v = uv[..., 0], uv[..., 1]
     t, width = lips.across(u), lips.width
@@ -271,7 +214,7 @@ def _upper(paint: _Paint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
     return np.concatenate([_teeth(paint, lips, uv, shade), (242.0 * edge * sides)[..., None]], axis=-1)
 
 
-def _jaw(paint: _Paint, lips: Lips, uv: Floats, lower: Floats) -> Floats:
+def _jaw(paint: MouthPaint, lips: Lips, uv: Floats, lower: Floats) -> Floats:
     """(H, W, 4) tongue and, before it, the lower teeth."""
     u, v = uv[..., 0], uv[..., 1]
     t, width = lips.across(u), lips.width
@@ -298,10 +241,3 @@ def _sample(picture: Bytes, where: Floats) -> Bytes:
     return np.asarray(
         cv2.remap(picture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
     )
-
-
-def _pixels_inside(texture: Bytes, outline: Floats) -> Floats:
-    mask = np.zeros(texture.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 255)
-    found = texture[..., :3][mask > 0].astype(np.float32)
-    return found if len(found) else np.full((1, 3), 128.0, np.float32)
