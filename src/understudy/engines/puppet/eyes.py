@@ -16,6 +16,7 @@ LOWER = ((263, 249, 390, 373, 374, 380, 381, 382, 362), (33, 7, 163, 144, 145, 1
 BROW = ((276, 283, 282, 295, 285), (46, 53, 52, 65, 55))
 
 FOREIGN = 14.0  # difference in hue (a, b of Lab) to the cheek, below an eye, at which it is still the eye
+LEFT = 19.0  # difference (Lab) of what would be left below closed lids to the skin under it: the eye goes on there
 LONGER = 0.22  # of the eye's width: how far beyond the mesh's corners an eye may go on
 SHOWN = 0.3  # of that length: eyeball, the rest is lids
 DARK = 0.3  # lightness of an eye over that of the cheeks
@@ -65,6 +66,8 @@ def find_eyes(
     else:
         deeper = _lower_offset(lab, eyes, frame)
         eyes = _lengthened(lab, tuple(_deepened(e, deeper) for e in eyes), frame)
+        if sum(_left_below(lab, e, frame) for e in eyes) / 2 > LEFT:
+            return None, None
     offset = _lash_offset(lab[..., 0], eyes, frame)
     moved = []
     for eye, light in zip(eyes, ranges, strict=True):
@@ -139,6 +142,18 @@ def _foreign_below(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
     v = eye.lower[core] + np.linspace(0.15, 0.5, 6, dtype=np.float32)[:, None] * eye.tall
     apart = (look(lab, frame, eye.u[core], v) - cheek(lab, eye, frame))[..., 1:]
     return float(np.median(np.linalg.norm(apart, axis=-1)))
+
+
+def _left_below(lab: Floats, eye: Eye, frame: FaceFrame) -> float:
+    """How foreign the strip just below the eye's lower line is to the skin further down."""
+    core = _core(eye)
+    u, low = eye.u[core], eye.lower[core]
+    below, strip = (
+        look(lab, frame, u, low + np.linspace(*reach, 8, dtype=np.float32)[:, None] * eye.tall)
+        for reach in ((0.6, 1.0), (0.12, 0.4))
+    )
+    skin = np.median(below.reshape(-1, 3), axis=0)
+    return float(np.median(np.linalg.norm(strip - skin, axis=-1)))
 
 
 def _growth(lab: Floats, eye: Eye, frame: FaceFrame) -> tuple[float, float] | None:

@@ -18,6 +18,8 @@ FORWARD = 0.25  # share of the skin under the eye: a closed lid comes out of the
 FOREIGN = 22.0  # difference (Lab) to the lid's own colour that is a brow, a frame of glasses, hair
 COMMON = 0.35  # share of the lid's mean colour in each of its columns
 SPREAD = 0.12  # of the eye's width, over which the colour may change
+FUR = (9.0, 14.0)  # deviation of lightness (of 255) from its surroundings that skin has at most, that fur has
+MOST_FUR = 40.0  # of 255: what differs more is no fur
 THINNEST, USUAL, THICKEST = 0.11, 0.12, 0.22  # of the opening: the line of the lashes
 RISEN = 0.35  # share of the way from the lashes' darkness to the white of the eye at which they end
 
@@ -47,6 +49,27 @@ def lid_colours(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     blurred = blurred / gaussian_filter1d(share, step, mode="nearest")[:, None]
     plain = COMMON * whole + (1.0 - COMMON) * blurred
     return np.asarray(plain + FORWARD * (skin_below(texture, eye, frame) - plain), np.float32)
+
+
+def fur(texture: Bytes, eye: Eye, frame: FaceFrame, u: Floats, v: Floats) -> Floats:
+    """(h, w, 3) what hairs add to the plain colour at places of the face's frame; nothing where there is bare skin.
+
+    On the closed lid lies the fur from above it, mirrored at its line.
+    """
+    rgb = texture[..., :3].astype(np.float32)
+    fine = rgb - cv2.GaussianBlur(rgb, (0, 0), max(0.12 * eye.tall, 0.8))
+    below = eye.lower + np.linspace(0.6, 1.4, ROWS)[:, None] * eye.tall
+    n = len(eye.u)
+    core = slice(n // 5, n - n // 5)
+    deviation = float(_look(fine, frame, eye.u[core], below[:, core]).mean(axis=-1).std())
+    share = min(max((deviation - FUR[0]) / (FUR[1] - FUR[0]), 0.0), 1.0)
+    if share == 0.0:
+        return np.zeros((*u.shape, 3), np.float32)
+    top = np.interp(u, eye.u, eye.upper)
+    mirrored = np.minimum(v, top - np.abs(v - top) - LASHES * eye.tall)
+    at = (frame.turn(u, mirrored) + frame.origin).astype(np.float32)
+    hairs = cv2.remap(fine, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(share * np.clip(hairs, -MOST_FUR, MOST_FUR), np.float32)
 
 
 def skin_below(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
