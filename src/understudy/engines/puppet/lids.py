@@ -22,6 +22,7 @@ FOLD_SINKS = 0.14  # how far the crease above it comes down
 WIDER = 0.3  # how far lids that open wider rise, for a closing of -1
 UNDER = 0.6  # down to where the eye below them is stretched then
 CREASED = 0.35  # closing by which the unrolled skin has lost its crease
+INNER = 0.3  # closing from which the line of the lashes is drawn plainly
 PLAIN = 0.85  # share of the unrolled skin that is plain
 BULGE, OVERHANG, CORNERS = (
     0.05,
@@ -116,44 +117,43 @@ class Lid:
         ``where`` is the map of the face's box, source pixels.
         """
         box = self.box
-        at = np.ascontiguousarray(where[box])
-        here = at - np.array([self.x0, self.y0], np.float32)
-        found = cv2.remap(self.lines, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        v, top, opening, fold = (found[..., i] for i in range(4))
+        x, y = _planes(where[box])
+        here = x - np.float32(self.x0), y - np.float32(self.y0)
+        lines = cv2.remap(self.lines, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        v, top, opening, fold = _planes(lines)
         fall = (closing * (1.0 + MEETS - self.thick) if closing > 0 else closing * WIDER) * opening
         edge = top + fall  # of the upper lid, now
         reach = edge + self.thick * opening  # of its lashes
         shown = np.clip(opening / 1.5, 0.0, 1.0) * (opening > 0.3)
         on_upper = np.clip((reach - v) / self.soft + 0.5, 0.0, 1.0) * shown
         shift, unrolled = self._upper(v, top, opening, fold, fall, closing)
-        upper = self._seen(texture, at, shift)
-        part = patch[box].astype(np.float32)
+        upper = self._seen(texture, x, y, shift)
+        part = _planes(patch[box])
         if closing > 0:
-            skin = cv2.remap(self.skin, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            self._tint(upper, skin, v - edge, opening, unrolled, closing)
+            skin = cv2.remap(self.skin, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            self._tint(upper, _planes(skin), v - edge, opening, unrolled, closing)
             depth = np.maximum(v - reach, 0.0) / np.maximum(0.15 * opening, 0.5)
-            part[..., :3] *= (
-                1.0 - (SHADE * min(4.0 * closing, 1.0) * np.exp(-depth) * (shown - on_upper))[..., None]
-            )
+            part[:3] *= 1.0 - SHADE * min(4.0 * closing, 1.0) * np.exp(-depth) * (shown - on_upper)
             low, on_lower = self._lower(v, top, opening, closing)
             on_lower *= shown
-            beneath = self._seen(texture, at, low)
+            beneath = self._seen(texture, x, y, low)
         else:
             end = top + UNDER * opening
             share = np.clip((end - v) / np.maximum(end - reach, 0.5), 0.0, 1.0)
             low, on_lower = -share * fall, shown * (v < end)
             # From the patch: there the eye looks where it looks now.
             h, w = low.shape
-            places = np.stack(np.meshgrid(np.arange(w), np.arange(h)), axis=-1).astype(np.float32)
-            beneath = self._seen(np.ascontiguousarray(patch[box]), places, low)
-        part += (beneath - part) * on_lower[..., None]
-        part += (upper - part) * on_upper[..., None]
-        patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
+            own_x, own_y = np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32)[:, None]
+            beneath = self._seen(np.ascontiguousarray(patch[box]), own_x, own_y, low)
+        part += (beneath - part) * on_lower
+        part += (upper - part) * on_upper
+        patch[box] = cv2.merge(np.clip(part + 0.5, 0, 255).astype(np.uint8))
 
-    def _seen(self, texture: Bytes, at: Floats, shift: Floats) -> Floats:
-        where = np.asarray(at + shift[..., None] * self.down, np.float32)
-        seen = cv2.remap(texture, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return np.asarray(seen, np.float32)
+    def _seen(self, texture: Bytes, x: Floats, y: Floats, shift: Floats) -> Floats:
+        """(4, h, w) what the texture shows at ``shift`` (h, w) along v from ``x`` and ``y``."""
+        across, down = self.down
+        where = x + shift * across, y + shift * down
+        return _planes(cv2.remap(texture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     def _upper(
         self, v: Floats, top: Floats, opening: Floats, fold: Floats, fall: Floats, closing: float
@@ -181,23 +181,28 @@ class Lid:
         self, moved: Floats, skin: Floats, past: Floats, opening: Floats, unrolled: Floats, closing: float
     ) -> None:
         """Make the unrolled skin plain and round, and the line of the lashes whole. In place."""
-        y, aside = np.clip(unrolled, 0.0, 1.0), skin[..., 3]
+        y, aside = np.clip(unrolled, 0.0, 1.0), skin[3]
         wide = smooth(opening / (0.6 * self.tall))
         done = smooth(closing / CREASED)
-        light = 1.0 + (BULGE * np.sin(np.pi * y) - OVERHANG * y**3 - CORNERS * aside**2) * done
-        plain = skin[..., :3] * light[..., None]
+        light = 1.0 + (BULGE * np.sin(np.pi * y) - OVERHANG * y * y * y - CORNERS * aside**2) * done
+        plain = skin[:3] * light
         over = smooth((unrolled + 0.25) / 0.5) * smooth((1.3 - unrolled) / 0.15)
         share = PLAIN * done * over * wide
         # On the moved strip of lashes only what is darker than skin is lash: the white of the eye is left behind.
-        strip = np.minimum(moved[..., :3], plain)
-        on_strip = (smooth(closing / 0.6) * smooth((unrolled - 0.9) / 0.1))[..., None]
-        # Below the lid's edge the strip holds some of the iris: there the lashes become a plain line.
-        band = self.thick * opening
-        line = np.exp(-(((past - 0.35 * band) / np.maximum(0.45 * band, 0.8)) ** 2))
-        line *= smooth((1.05 - aside) / 0.4) * np.sqrt(wide)
-        drawn = plain + (np.minimum(self.lash, plain) - plain) * (LINE * line)[..., None]
-        inner = smooth(past / np.maximum(0.3 * band, 0.5) + 0.5) * smooth((closing - 0.3) / 0.5)
-        strip += (drawn - strip) * inner[..., None]
+        strip = np.minimum(moved[:3], plain)
+        on_strip = smooth(closing / 0.6) * smooth((unrolled - 0.9) / 0.1)
+        if closing > INNER:
+            # Below the lid's edge the strip holds some of the iris: there the lashes become a plain line.
+            band = self.thick * opening
+            line = np.exp(-(((past - 0.35 * band) / np.maximum(0.45 * band, 0.8)) ** 2))
+            line *= smooth((1.05 - aside) / 0.4) * np.sqrt(wide)
+            drawn = plain + (np.minimum(self.lash[:, None, None], plain) - plain) * (LINE * line)
+            inner = smooth(past / np.maximum(0.3 * band, 0.5) + 0.5) * smooth((closing - INNER) / 0.5)
+            strip += (drawn - strip) * inner
         target = plain + (strip - plain) * on_strip
-        share = np.maximum(share, on_strip[..., 0])
-        moved[..., :3] += (target - moved[..., :3]) * share[..., None]
+        moved[:3] += (target - moved[:3]) * np.maximum(share, on_strip)
+
+
+def _planes(picture: Bytes | Floats) -> Floats:
+    """(channels, h, w) of a picture (h, w, channels): much quicker to reckon with, a channel at a time."""
+    return np.moveaxis(picture, -1, 0).astype(np.float32, order="C")
