@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.engines.puppet.eye_shape import drawn_eyes
 from understudy.engines.puppet.eyes import Eye
-from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, planes, smooth
 from understudy.tracking.iris import CORNERS, RADIUS, find_irises
 from understudy.tracking.motion import Floats
 
@@ -101,14 +101,14 @@ class Gaze:
             return
         h, w = self.places.shape[:2]
         box = slice(self.y0, self.y0 + h), slice(self.x0, self.x0 + w)
-        at = np.ascontiguousarray(where[box])
-        here = at - np.array([self.x0, self.y0], np.float32)
-        uv = cv2.remap(self.places, here, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        shift, share = self._shift(uv[..., 0], uv[..., 1], aside, down)
-        seen = cv2.remap(texture, at + shift, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        part = patch[box].astype(np.float32)
-        part += (seen.astype(np.float32) - part) * share[..., None]
-        patch[box] = np.clip(part + 0.5, 0, 255).astype(np.uint8)
+        x, y = planes(where[box])
+        here = x - np.float32(self.x0), y - np.float32(self.y0)
+        u, v = planes(cv2.remap(self.places, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        (across, lower), share = self._shift(u, v, aside, down)
+        seen = cv2.remap(texture, x + across, y + lower, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        part = planes(patch[box])
+        part += (planes(seen) - part) * share
+        patch[box] = cv2.merge(np.clip(part + 0.5, 0, 255).astype(np.uint8))
 
     def _eased(self, aside: float, down: float) -> tuple[float, float]:
         """The gaze in pixels, coming to a stop before the iris leaves the eye."""
@@ -120,15 +120,15 @@ class Gaze:
             high * float(np.tanh(down * width / high)) if high > 0.1 else 0.0,
         )
 
-    def _shift(self, u: Floats, v: Floats, aside: float, down: float) -> tuple[Floats, Floats]:
-        """(h, w, 2) from each pixel to its source, and how much of it is the eye's."""
+    def _shift(self, u: Floats, v: Floats, aside: float, down: float) -> tuple[tuple[Floats, Floats], Floats]:
+        """(h, w) in the picture's x and y from each pixel to its source, and how much of it is the eye's."""
         eye = self.eye
         start, stop = eye.corners
         left, right = self.iris[0] + aside, self.iris[1] + aside
         along = np.minimum((u - start) / max(left - start, 0.5), (stop - u) / max(stop - right, 0.5))
         source = u - aside * np.clip(along, 0.0, 1.0)
-        top, bottom = (np.interp(u, eye.u, line) for line in (eye.upper, eye.lower))
-        their_top, their_bottom = (np.interp(source, eye.u, line) for line in (eye.upper, eye.lower))
+        top, bottom = (_along(u, eye.u, line) for line in (eye.upper, eye.lower))
+        their_top, their_bottom = (_along(source, eye.u, line) for line in (eye.upper, eye.lower))
         tall = np.maximum(bottom - top, 1e-3)
         above, below = (v - top) / tall, (bottom - v) / tall
         rows = (their_top - top) * smooth(1.0 - above / FOLLOWS)
@@ -140,7 +140,13 @@ class Gaze:
             bottom + RIM * tall - v + 0.5, 0.0, 1.0
         )
         share *= np.clip(along * 4.0, 0.0, 1.0) * (tall > 0.5)
-        return self.frame.turn(source - u, rows), np.asarray(share, np.float32)
+        a, b = self.frame.along
+        along_u = source - u
+        return (along_u * a - rows * b, along_u * b + rows * a), share
+
+
+def _along(u: Floats, places: Floats, line: Floats) -> Floats:
+    return np.interp(u, places, line).astype(np.float32)
 
 
 def _stretch(texture: Bytes, eye: Eye, frame: FaceFrame) -> tuple[float, float] | None:

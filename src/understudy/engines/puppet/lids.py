@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.engines.puppet.eyes import Eye
 from understudy.engines.puppet.lid_skin import fur, lash_thickness, lid_colours, skin_above, skin_below
-from understudy.engines.puppet.relief import Bytes, FaceFrame, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, planes, smooth
 from understudy.tracking.motion import Floats
 
 # All in parts of the eye's opening, at the place of its width that is meant.
@@ -117,10 +117,10 @@ class Lid:
         ``where`` is the map of the face's box, source pixels.
         """
         box = self.box
-        x, y = _planes(where[box])
+        x, y = planes(where[box])
         here = x - np.float32(self.x0), y - np.float32(self.y0)
         lines = cv2.remap(self.lines, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        v, top, opening, fold = _planes(lines)
+        v, top, opening, fold = planes(lines)
         fall = (closing * (1.0 + MEETS - self.thick) if closing > 0 else closing * WIDER) * opening
         edge = top + fall  # of the upper lid, now
         reach = edge + self.thick * opening  # of its lashes
@@ -128,10 +128,10 @@ class Lid:
         on_upper = np.clip((reach - v) / self.soft + 0.5, 0.0, 1.0) * shown
         shift, unrolled = self._upper(v, top, opening, fold, fall, closing)
         upper = self._seen(texture, x, y, shift)
-        part = _planes(patch[box])
+        part = planes(patch[box])
         if closing > 0:
             skin = cv2.remap(self.skin, *here, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            self._tint(upper, _planes(skin), v - edge, opening, unrolled, closing)
+            self._tint(upper, planes(skin), v - edge, opening, unrolled, closing)
             depth = np.maximum(v - reach, 0.0) / np.maximum(0.15 * opening, 0.5)
             part[:3] *= 1.0 - SHADE * min(4.0 * closing, 1.0) * np.exp(-depth) * (shown - on_upper)
             low, on_lower = self._lower(v, top, opening, closing)
@@ -153,7 +153,7 @@ class Lid:
         """(4, h, w) what the texture shows at ``shift`` (h, w) along v from ``x`` and ``y``."""
         across, down = self.down
         where = x + shift * across, y + shift * down
-        return _planes(cv2.remap(texture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        return planes(cv2.remap(texture, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
     def _upper(
         self, v: Floats, top: Floats, opening: Floats, fold: Floats, fall: Floats, closing: float
@@ -201,8 +201,3 @@ class Lid:
             strip += (drawn - strip) * inner
         target = plain + (strip - plain) * on_strip
         moved[:3] += (target - moved[:3]) * np.maximum(share, on_strip)
-
-
-def _planes(picture: Bytes | Floats) -> Floats:
-    """(channels, h, w) of a picture (h, w, channels): much quicker to reckon with, a channel at a time."""
-    return np.moveaxis(picture, -1, 0).astype(np.float32, order="C")

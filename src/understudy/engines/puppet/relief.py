@@ -28,6 +28,11 @@ def smooth(x: Floats | float) -> Floats:
     return np.asarray(inside * inside * (3.0 - 2.0 * inside), np.float32)
 
 
+def planes(picture: Bytes | Floats) -> Floats:
+    """(channels, h, w) of a picture (h, w, channels): NumPy is much quicker a channel at a time."""
+    return np.moveaxis(picture, -1, 0).astype(np.float32, order="C")
+
+
 @dataclass(frozen=True)
 class FaceFrame:
     """The upright frame of a face: origin between the eyes, ``u`` along the eyes, ``v`` down the nose, in pixels."""
