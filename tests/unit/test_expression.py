@@ -243,3 +243,14 @@ def test_a_turned_head_does_not_wink_and_small_eyes_are_rather_open():
     assert np.ptp(closing(0.0, 60.0)[25]) > 0.5
     assert np.ptp(closing(20.0, 60.0)[25]) < 0.05
     assert closing(0.0, 8.0)[80].max() < 0.5 * closing(0.0, 60.0)[80].max()
+
+
+def test_the_skin_of_a_small_face_trembles_less():
+    def trembling(size: float) -> float:
+        rng = np.random.default_rng(5)
+        meshes = [face_mesh(gape=0.15 + 0.1 * np.sin(k / 6) + rng.normal(0, 0.03)) for k in range(90)]
+        motion = face_motion([np.asarray(size * mesh, np.float32) for mesh in meshes])
+        found = gap(expressions(motion, face_mesh()).skin)
+        return float(np.abs(np.diff(found, n=2)).mean())
+
+    assert trembling(20.0 / SPAN) < 0.5 * trembling(1.0)

@@ -12,6 +12,7 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.gaze_signal import eye_width, gaze
 from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Expression
+from understudy.engines.puppet.relief import smooth
 from understudy.engines.puppet.skin_points import SKIN
 from understudy.engines.puppet.skin_signal import SkinSignal
 from understudy.engines.puppet.turn_signal import held, smoothing_s, turns
@@ -22,6 +23,9 @@ Bools = NDArray[np.bool_]
 FACES_AWAY_DEG = 55.0
 EASE_S = 0.2
 LOST_SCORE = 0.3
+# The mesh of a small face trembles: its skin is smoothed over so many seconds (standard deviation), less and less up
+# to the larger distance of its outer eye corners, in pixels.
+CALM_S, CALM_PX = 0.05, (20.0, 55.0)
 
 
 def expressions(
@@ -67,6 +71,7 @@ def expressions(
                 out[a:b] = gaussian_filter1d(out[a:b], smooth_s / step_s, mode="nearest")
         return out
 
+    skin = _everywhere(SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen)
     turning, steady_s = held(seen, step_s, edges), smoothing_s(motion.face[seen])
     return Expression(
         lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),
@@ -74,10 +79,22 @@ def expressions(
         yaw_deg=turning * spread(turned.yaw, steady_s),
         pitch_deg=turning * spread(turned.pitch, steady_s),
         weight=_weight(seen, step_s, edges),
-        skin=_everywhere(
-            SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen
-        ),
+        skin=_calm(skin, _calm_s(motion.face[seen]) / step_s, edges),
     )
+
+
+def _calm_s(faces: Floats) -> float:
+    span = float(np.median(np.linalg.norm(faces[:, 263, :2] - faces[:, 33, :2], axis=1)))
+    return CALM_S * float(1.0 - smooth((span - CALM_PX[0]) / (CALM_PX[1] - CALM_PX[0])))
+
+
+def _calm(values: Floats, frames: float, edges: tuple[int, ...]) -> Floats:
+    """Values ``(T, ...)`` smoothed over time, never across a cut."""
+    out = values.copy()
+    for a, b in itertools.pairwise(edges):
+        if frames > 0.1 and b - a > 2:
+            out[a:b] = gaussian_filter1d(values[a:b], frames, axis=0, mode="nearest")
+    return out
 
 
 def _everywhere(values: Floats, seen: Bools) -> Floats:
