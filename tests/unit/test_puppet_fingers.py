@@ -1,4 +1,4 @@
-"""Fingers that bend: the ribbon's field, what is cut from a drawn hand, what a hand is asked for."""
+"""Hands in one piece that bend: how their fingers may move, the field that moves them, and their outline."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 
-from understudy.engines.puppet.finger_chain import SHORTEST, FingerChain, unfolded
-from understudy.engines.puppet.finger_outline import even_finger
-from understudy.engines.puppet.hand_cut import CutHand, cut_hand
-from understudy.engines.puppet.hand_points import THUMB, chain, palm_area
+from understudy.engines.puppet.finger_turns import LONGEST, SHORTEST, TURN, room, turns_and_lengths
+from understudy.engines.puppet.hand_bend import HandBend
+from understudy.engines.puppet.hand_outline import own_hand
+from understudy.engines.puppet.hand_points import chain, palm_area
+from understudy.engines.puppet.hand_rig import RiggedHand, rig_hand
 from understudy.engines.puppet.hand_shape import at_wrist
 from understudy.engines.puppet.hand_skin import foreign
-from understudy.engines.puppet.hand_target import FLIP_FRAMES, HandTarget, HandTargets
+from understudy.engines.puppet.hand_target import HandTarget, HandTargets
 from understudy.engines.puppet.joint import HIP
-from understudy.engines.puppet.layer import Layer
+from understudy.engines.puppet.layer import Layer, cropped
 from understudy.engines.puppet.limb_layers import RiggedLimb
 from understudy.engines.puppet.parts import LIMBS
 from understudy.engines.puppet.posed_hand import PosedHand, palm_map
@@ -50,33 +51,52 @@ def drawn() -> tuple[np.ndarray, Floats]:
     return rgb, hand.astype(np.float32)
 
 
-def cut() -> CutHand:
+def rigged(points: Floats | None = None) -> RiggedHand:
     rgb, alpha = drawn()
-    made = cut_hand("left hand", 0, rgb, alpha, landmarks(), landmarks()[0])
+    points = landmarks() if points is None else points
+    layer = cropped("left hand", rgb, alpha)
+    made = rig_hand(0, layer, rgb, alpha, points, points[0])
     assert made is not None
     return made
 
 
-def posed(hand: CutHand, target: HandTarget) -> PosedHand:
+def posed(hand: RiggedHand, target: HandTarget) -> PosedHand:
     still = BoneMap(0.0, np.eye(2, dtype=np.float32))
     rest = hand.points[0]
     palm = palm_map(hand, target, still, 1.0)
-    return PosedHand(hand, target, rest, rest, palm, None, 1.0)
+    return PosedHand(hand, HandBend(hand), target, rest, rest, palm, None)
 
 
-def test_a_clear_hand_has_five_fingers() -> None:
-    assert [f.number for f in cut().fingers] == [0, 1, 2, 3, 4]
+def nodes(step: float = 3.0) -> Floats:
+    at = np.arange(0, SIZE, step)
+    return np.stack(np.meshgrid(at, at), axis=-1).astype(np.float32)
+
+
+def bones(hand: RiggedHand) -> Floats:
+    return np.diff(hand.lines, axis=1)
+
+
+def test_a_clear_hands_fingers_are_all_free() -> None:
+    assert rigged().free.min() > 0.9
+
+
+def test_a_finger_that_points_at_the_camera_stays_in_its_place() -> None:
+    points = landmarks()
+    points[9:13] = points[9] + 0.25 * (points[9:13] - points[9])
+    rgb, alpha = drawn()
+    hand = rig_hand(0, cropped("left hand", rgb, alpha), rgb, alpha, points, points[0])
+    assert hand is None or hand.free[2] == 0
 
 
 def test_a_small_hand_stays_whole() -> None:
     rgb, alpha = drawn()
-    small = cv2.resize(rgb, (90, 90)), cv2.resize(alpha, (90, 90))
-    points = landmarks() * (90 / SIZE)
-    assert cut_hand("left hand", 0, *small, points, points[0]) is None
+    small = cv2.resize(rgb, (40, 40)), cv2.resize(alpha, (40, 40))
+    points = landmarks() * (40 / SIZE)
+    assert rig_hand(0, cropped("left hand", *small), *small, points, points[0]) is None
 
 
 @pytest.mark.parametrize("wrong", ["nan", "elsewhere", "beside the picture", "no hand"])
-def test_landmarks_that_cannot_be_believed_leave_the_hand_whole(wrong: str) -> None:
+def test_landmarks_that_cannot_be_believed_leave_the_hand_stiff(wrong: str) -> None:
     rgb, alpha = drawn()
     points, wrist = landmarks(), landmarks()[0]
     if wrong == "nan":
@@ -87,107 +107,150 @@ def test_landmarks_that_cannot_be_believed_leave_the_hand_whole(wrong: str) -> N
         points = points + np.array([0, 400], np.float32)
     else:
         alpha = np.zeros_like(alpha)
-    assert cut_hand("left hand", 0, rgb, alpha, points, wrist) is None
+    assert rig_hand(0, cropped("left hand", rgb, alpha), rgb, alpha, points, wrist) is None
 
 
 def test_a_hand_in_its_own_pose_is_where_it_was() -> None:
-    hand = cut()
+    hand = rigged()
     still = posed(hand, HandTarget(hand.points, 1.0))
     assert still.off < 0.01
-    for _, field, (x0, y0, x1, y1), _ in still.parts:
-        grid = np.stack(np.meshgrid(np.arange(x0, x1, 3.0), np.arange(y0, y1, 3.0)), axis=-1).astype(
-            np.float32
-        )
-        source = field(grid)
-        near = source[..., 0] > -1000  # off the finger nothing is asked for
-        assert np.abs(source - grid)[near].max() < 0.05
+    assert np.abs(still.field(nodes()) - nodes()).max() < 0.05
 
 
-def test_a_bent_finger_shows_its_tip_where_it_is_asked_for() -> None:
-    hand = cut()
+def test_a_bent_finger_moves_its_tip_and_nothing_is_doubled() -> None:
+    hand = rigged()
     points = hand.points.copy()
-    turn = rotation(np.radians(40))
+    turn = rotation(np.radians(-18))  # away from the others
     for k in (6, 7, 8):
         points[k] = points[5] + turn @ (hand.points[k] - hand.points[5])
     bent = posed(hand, HandTarget(points, 1.0))
     assert bent.off > 1
-    index = next(part for part in bent.parts if part[0] is hand.fingers[1].layer)
-    assert np.abs(index[1](points[None, 8:9]) - hand.points[8]).max() < 2.5
-    middle = next(part for part in bent.parts if part[0] is hand.fingers[2].layer)
-    assert np.abs(middle[1](hand.points[None, 12:13]) - hand.points[12]).max() < 1.0
+    source = bent.field(nodes())
+    at = np.unravel_index(np.abs(source - hand.points[8]).sum(axis=2).argmin(), source.shape[:2])
+    tip = nodes()[at]
+    assert tip[0] < hand.points[8, 0] - 10
+    assert np.hypot(*(tip - points[8])) < 0.5 * np.hypot(*(hand.points[8] - points[8]))
+    assert folds(source, hand) == 0
+
+
+def folds(source: Floats, hand: RiggedHand) -> int:
+    """How many nodes inside the hand lie where the field folds over, which shows a thing twice."""
+    across, down = np.gradient(source, axis=1), np.gradient(source, axis=0)
+    area = across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]
+    _, alpha = drawn()
+    shown = cv2.remap(alpha, source, None, cv2.INTER_LINEAR) > 0.5
+    return int(((area < 0) & shown).sum())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_wild_landmarks_never_fold_a_hand(seed: int) -> None:
+    hand = rigged()
+    bend = HandBend(hand)
+    wanted = bones(hand) + np.random.default_rng(seed).normal(0, 25, (5, 3, 2)).astype(np.float32)
+    bend.bend(wanted, 1.0)
+    source = bend.source(nodes())
+    assert np.isfinite(source).all()
+    assert folds(source, hand) <= 4
+
+
+def test_bones_keep_within_their_limits_and_neighbours_that_touch_move_together() -> None:
+    hand = rigged()
+    between = room(hand)
+    wanted = -bones(hand)  # folded back
+    wanted[3] = bones(hand)[3] @ rotation(np.radians(80)).T
+    turn, size = turns_and_lengths(hand, between, wanted, 1.0)
+    assert np.abs(turn).max() <= TURN + 0.4
+    assert size.min() >= SHORTEST - 1e-5
+    assert size.max() <= LONGEST + 1e-5
+    steps = np.diff(turn, axis=0)
+    assert (steps >= between.least[:, None] - 1e-5).all()
+    assert (steps <= between.most[:, None] + 1e-5).all()
+    assert (np.abs(np.diff(size, axis=0)) <= between.shorter[:, None] + 1e-5).all()
+
+
+def test_a_bone_that_swings_through_the_cameras_direction_does_not_jump() -> None:
+    hand = rigged()
+    between, last = room(hand), None
+    for angle in np.linspace(0, 2 * np.pi, 181):
+        wanted = bones(hand) @ rotation(float(angle)).T
+        wanted[..., 1] *= 0.4
+        turn, size = turns_and_lengths(hand, between, wanted, 1.0)
+        if last is not None:
+            assert np.abs(turn - last[0]).max() < 0.12
+            assert np.abs(size - last[1]).max() < 0.12
+        last = turn, size
 
 
 def test_weight_nought_is_the_stiff_hand() -> None:
-    hand = cut()
+    hand = rigged()
     wild = hand.points + np.random.default_rng(1).normal(0, 30, (21, 2)).astype(np.float32)
     assert posed(hand, HandTarget(wild, 0.0)).off < 0.01
 
 
-def test_a_mirrored_hand_shows_the_mirror_image_and_its_thumb_on_the_other_side_of_the_palm() -> None:
-    hand = cut()
-    axis = hand.points[[5, 9, 13, 17]].mean(axis=0) - hand.points[0]
+def mirrored(points: Floats) -> Floats:
+    axis = points[[5, 9, 13, 17]].mean(axis=0) - points[0]
     axis /= np.hypot(*axis)
     normal = np.array([-axis[1], axis[0]])
-    off = hand.points - hand.points[0]
-    points = hand.points[0] + np.outer(off @ axis, axis) - np.outer(off @ normal, normal)
+    off = points - points[0]
+    made = points[0] + np.outer(off @ axis, axis) - np.outer(off @ normal, normal)
+    return made.astype(np.float32)
+
+
+def test_a_mirrored_hand_lies_where_its_landmarks_are() -> None:
+    hand = rigged()
+    points = mirrored(hand.points)
     assert palm_area(points) * palm_area(hand.points) < 0
-    over = posed(hand, HandTarget(points.astype(np.float32), 1.0, mirrored=True))
-    here = posed(hand, HandTarget(hand.points, 1.0))
-    layers = [[part[0].name for part in each.parts] for each in (here, over)]
-    thumb, palm = hand.fingers[0].layer.name, hand.palm.name
-    assert hand.fingers[0].number == THUMB
-    first, second = (names.index(thumb) > names.index(palm) for names in layers)
-    assert first != second
-    part = next(p for p in over.parts if p[0] is hand.fingers[2].layer)
-    assert np.abs(part[1](points[None, 12:13].astype(np.float32)) - hand.points[12]).max() < 2.0
+    over = posed(hand, HandTarget(points, 1.0, mirrored=True))
+    for k in (0, 4, 8, 12, 17):
+        assert np.abs(over.field(points[None, k : k + 1]) - hand.points[k]).max() < 2.5
 
 
-def test_a_hand_turns_over_within_frames_and_never_vanishes() -> None:
-    hand = cut()
-    points = np.repeat(hand.points[None], 20, axis=0)
-    points[10:, :, 0] = 2 * hand.points[0, 0] - points[10:, :, 0]
-    targets = HandTargets(hand, points, np.ones(20, np.float32))
-    states = [targets.at(t) for t in range(20)]
-    assert [len(s) for s in states] == [1] * 10 + [2] * FLIP_FRAMES + [1] * (10 - FLIP_FRAMES)
-    assert all(max(s.opacity for s in each) == 1 for each in states)
-    assert not states[0][0].mirrored
-    assert states[-1][0].mirrored
+def test_a_hand_turns_over_in_one_frame_where_it_is_narrow() -> None:
+    hand = rigged()
+    there, here = mirrored(hand.points), hand.points
+    shares = np.clip(np.linspace(-0.5, 1.5, 21), 0, 1)[:, None, None]
+    points = (here + shares * (there - here)).astype(np.float32)
+    targets = HandTargets(hand, points, np.ones(21, np.float32))
+    over = [targets.at(t).mirrored for t in range(21)]
+    assert over == sorted(over)
+    assert over[-1]
+    first = over.index(True)
+    widths = [abs(palm_area(p)) for p in points]
+    assert min(widths[first - 1 : first + 1]) == min(widths)
+    hardly = here + 0.55 * (there - here)  # edge-on, hardly beyond: noise
+    points[:] = here
+    points[10:12] = hardly
+    assert not any(HandTargets(hand, points, np.ones(21, np.float32)).at(t).mirrored for t in range(21))
 
 
-def test_a_finger_is_never_folded_back_nor_shorter_than_allowed() -> None:
-    lengths = np.array([20.0, 15.0, 10.0])
-    ahead = np.array([0.0, -1.0], np.float32)
-    for angle in np.radians([0, 60, 120, 179, 181, 240]):
-        asked = (rotation(float(angle)) @ ahead)[None] * np.array([[20.0], [0.1], [-10.0]])
-        made = unfolded(asked.astype(np.float32), lengths, ahead)
-        assert np.isfinite(made).all()
-        assert (np.hypot(*made.T) >= SHORTEST * lengths - 1e-3).all()
-    nearly = [
-        unfolded(np.array([[side * 0.01, 20.0]], np.float32), lengths[:1], ahead) for side in (-1.0, 1.0)
-    ]
-    assert np.abs(nearly[0] - nearly[1]).max() < 1.0  # pointing at the camera it does not jump
+def test_an_outline_leaves_the_cloth_behind_and_the_fingers_whole() -> None:
+    rgb, hand = drawn()
+    noise = np.random.default_rng(3).normal(0, 4, rgb.shape)
+    noisy = np.clip(rgb + noise, 0, 255).astype(np.uint8)
+    figure = np.ones((SIZE, SIZE), np.float32)
+    made = own_hand(noisy, figure, landmarks(), figure)
+    assert made is not None
+    _, share = made
+    ahead = np.zeros(hand.shape, bool)
+    ahead[:175] = True
+    sure, none = cv2.erode(hand, np.ones((5, 5))) > 0, cv2.dilate(hand, np.ones((9, 9))) == 0
+    assert share[sure & ahead].min() > 0.9
+    assert share[none & ahead].max() < 0.1
 
 
-def test_a_ribbon_keeps_its_width_where_it_is_short() -> None:
-    rest = np.array([[50, 90], [50, 70], [50, 55], [50, 45]], np.float32)
-    short = rest.copy()
-    short[:, 1] = 90 + 0.4 * (rest[:, 1] - 90)
-    bent = FingerChain(rest, short, 1.0, 10.0)
-    grid = np.array([[[45, 80], [55, 80]]], np.float32)
-    field = grid.copy()
-    bent.blend(field, grid, np.array([0, -1], np.float32), 8.0)
-    assert field[0, 1, 0] - field[0, 0, 0] == pytest.approx(10, abs=0.2)
-
-
-def test_an_outline_is_even_where_the_cut_was_ragged() -> None:
-    line = np.array([[60, 100], [60, 75], [60, 55], [60, 40]], np.float32)
-    ragged = np.zeros((120, 120), bool)
-    ragged[40:100, 52:69] = True
-    ragged[60:63, 69:80] = True  # a wing
-    ragged[70:73, 52:57] = False  # a notch
-    even = even_finger(ragged, line, 8.0)
-    assert not even[60:63, 72:].any()
-    assert even[70:73, 54:57].all()
+@pytest.mark.parametrize("wild", ["empty", "beside", "one colour"])
+def test_an_outline_that_cannot_be_told_is_none(wild: str) -> None:
+    rgb, hand = drawn()
+    points = landmarks()
+    if wild == "empty":
+        hand = np.zeros_like(hand)
+    elif wild == "beside":
+        points = points + 1000
+    else:
+        rgb[:] = SKIN
+        hand[:] = 0
+        hand[:20, :20] = 1
+    assert own_hand(rgb, hand, points, hand) is None
 
 
 def test_what_shows_between_fingers_is_not_the_hands() -> None:

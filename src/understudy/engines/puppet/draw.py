@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.cut import extended
-from understudy.engines.puppet.hand_target import HandTarget, HandTargets
+from understudy.engines.puppet.hand_bend import HandBend
+from understudy.engines.puppet.hand_target import HandTargets
 from understudy.engines.puppet.head_relief import HeadTurn
 from understudy.engines.puppet.joint import HIP, SHOULDER, Bend
 from understudy.engines.puppet.layer import Layer, faded
@@ -81,11 +82,6 @@ def _bounds(points: Floats) -> Box:
     return int(low[0]) - 2, int(low[1]) - 2, int(high[0]) + 3, int(high[1]) + 3
 
 
-def _clearest(states: tuple[HandTarget, ...] | None) -> HandTarget | None:
-    """The state in which most of a hand shows."""
-    return max(states, key=lambda state: state.opacity) if states else None
-
-
 def _shown(placed: tuple[Placed, ...]) -> Box:
     """The box about all layers of a part."""
     boxes = [each.shown for each in placed]
@@ -123,6 +119,9 @@ class Painter:
             for side in [limb.limb.side]
             if limb.hand is not None
         }
+        self._finger_bends = {
+            limb.limb.name: HandBend(limb.hand) for limb in rig.limbs if limb.hand is not None
+        }
         self._under_front = {
             (limb.limb.name, k)
             for limb in rig.limbs
@@ -138,7 +137,8 @@ class Painter:
         pose = TrunkPose(self._rest, joints)
         parents = {True: shoulder_parent(self._rest, pose), False: hip_parent(self._rest, pose)}
 
-        def posed_limb(limb: RiggedLimb, hand: HandTarget | None) -> PosedLimb:
+        def posed_limb(limb: RiggedLimb) -> PosedLimb:
+            name = limb.limb.name
             return PosedLimb(
                 limb,
                 pose.lifted(limb.limb, extended(limb.limb, joints), extended(limb.limb, rig.joints)),
@@ -146,12 +146,12 @@ class Painter:
                 parents[limb.limb.arm],
                 _towards(limb.limb, pose),
                 pose.frontal if limb.limb.arm else 1.0,
-                self._bends[limb.limb.name],
-                hand,
+                self._bends[name],
+                self._hands[name].at(t) if name in self._hands else None,
+                self._finger_bends.get(name),
             )
 
-        hands = {name: targets.at(t) for name, targets in self._hands.items()}
-        limbs = {limb.limb.name: posed_limb(limb, _clearest(hands.get(limb.limb.name))) for limb in rig.limbs}
+        limbs = {limb.limb.name: posed_limb(limb) for limb in rig.limbs}
         roots = [(limb.limb, limbs[limb.limb.name].joints[0]) for limb in rig.limbs]
         skirt = self._skirt(pose, limbs, joints)
         hips = tuple(
@@ -184,13 +184,9 @@ class Painter:
                 place((name, k), faded(each, posed.opacity(k)), posed.field(k), posed.box(k))
         for limb in rig.limbs:
             own = limbs[limb.limb.name]
-            if limb.limb.arm and limb.limb.name not in hands:
+            if limb.limb.arm:
                 for each, field, where, cell in own.hand_parts():
                     place((limb.limb.name, 2), each, field, where, cell)
-            for hand in hands.get(limb.limb.name, ()):
-                own = own if own.hand is hand else posed_limb(limb, hand)
-                for each, field, where, cell in own.hand_parts():
-                    place((limb.limb.name, 2), faded(each, hand.opacity), field, where, cell)
         place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
             place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))

@@ -36,6 +36,10 @@ WRIST_ENDS = (
 ABOUT = (0.22, 0.36)  # of the palm's length from palm and fingers, between which a forearm fades
 # Off a wrist's middle, at its edge, it ends so much sooner; and where the ball of the thumb begins.
 TAPER, BALL = 0.12, 0.25
+BESIDE_WRIST = (
+    1.2,
+    1.7,
+)  # half widths of a wrist off its middle between which a forearm behind the hand fades
 
 
 def palm_length(points: Floats) -> float:
@@ -130,7 +134,8 @@ def at_wrist(shape: tuple[int, ...], points: Floats) -> Floats:
     # Off the middle the end comes sooner: a taper instead of a step. The ball of the thumb is the hand's.
     behind = np.clip(1 - along / BALL, 0, 1)
     ahead = smoothstep((along - TAPER * np.minimum(across, 2.0) ** 2 * behind - start) / (stop - start))
-    return ahead * _about(shape, points, length)
+    beside = smoothstep((BESIDE_WRIST[1] - across) / (BESIDE_WRIST[1] - BESIDE_WRIST[0]))
+    return np.asarray(ahead * (1 - behind * (1 - beside)) * _about(shape, points, length), np.float32)
 
 
 def _about(shape: tuple[int, ...], points: Floats, length: float) -> Floats:

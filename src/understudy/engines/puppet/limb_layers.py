@@ -18,7 +18,8 @@ from understudy.engines.puppet.forearm import (
     made_forearm,
     part_reaching_arm,
 )
-from understudy.engines.puppet.hand_cut import CutHand, cut_hand
+from understudy.engines.puppet.hand_outline import own_hand
+from understudy.engines.puppet.hand_rig import RiggedHand, rig_hand
 from understudy.engines.puppet.hand_shape import at_wrist, clean_edge, is_its_hand
 from understudy.engines.puppet.layer import Layer, cropped, soft
 from understudy.engines.puppet.parts import Limb
@@ -40,8 +41,8 @@ class RiggedLimb:
     """A limb: its three layers from root to far point, where each bone ``starts`` (3, 2) in the rest pose, the
     ``bones`` themselves (3, 2), half widths ``radii`` (3,). ``made`` tells that the forearm is not the picture's;
     ``clean`` is the third layer of an arm whose hand was found, without what belongs to the reference's pose alone:
-    the forearm behind it, which is the ``stub``, and what shows between its fingers; ``hand`` the same in parts, where
-    the fingers can bend. A forearm that is made reaches to ``wrist`` (2,), where the hand has its own."""
+    the forearm behind it, which is the ``stub``, and what shows between its fingers; ``hand`` the same made ready to
+    bend. A forearm that is made reaches to ``wrist`` (2,), where the hand has its own."""
 
     limb: Limb
     layers: tuple[Layer, Layer, Layer]
@@ -49,7 +50,7 @@ class RiggedLimb:
     bones: Floats
     radii: Floats
     made: bool = False
-    hand: CutHand | None = None
+    hand: RiggedHand | None = None
     clean: Layer | None = None
     stub: Layer | None = None
     wrist: Floats | None = None
@@ -128,19 +129,23 @@ def rig_limb(
                     alpha.shape, line[joint], _hinge(room, line[joint], joint_radius(radii, joint))
                 )
         # A hand or foot has nothing to go on with beyond the edge: its mirror image would be a second one.
-        shape = alpha * soft(part)
+        shape: Floats = alpha * soft(part)
         layers.append(cropped(name, seen if k == 2 else colours, shape, 0 if k == 2 else pad))
         if k == 2 and hand is not None and is_its_hand(mine & core, line[2], hand):
-            edge = clean_edge(seen, core, hand)
-            if edge is not None:
+            bare = made and reaching.bare
+            own = own_hand(rgb, alpha, hand, shape)
+            edge = clean_edge(seen, core, hand) if own is None else None
+            if own is not None:
+                seen, shape = own
+            elif edge is not None:
                 seen, shape = edge[0], shape * edge[1]
-            if made and reaching.bare:  # a sleeve's end stays the hand's
+            if bare:  # a sleeve's end stays the hand's
                 ahead = at_wrist(alpha.shape, hand)
                 stub = cropped(f"{name} stub", seen, shape * soft(ahead < WHOLE_HAND))
                 shape = shape * ahead
             wrist = hand[0] if made else None
             clean = cropped(f"{name} clean", seen, shape)
-            fingers = cut_hand(name, corridor.limb.side, seen, shape, hand, line[2])
+            fingers = rig_hand(corridor.limb.side, clean, seen, shape, hand, line[2])
     three = (layers[0], layers[1], layers[2])
     return RiggedLimb(corridor.limb, three, line[:3], bones, radii, made, fingers, clean, stub, wrist)
 

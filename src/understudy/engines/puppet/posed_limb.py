@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_target import HandTarget
 from understudy.engines.puppet.joint import LIMB, Bend, Joint, segment_field
-from understudy.engines.puppet.layer import faded
+from understudy.engines.puppet.layer import Layer, faded
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.paint import Box, Field
-from understudy.engines.puppet.posed_hand import WRIST, HandPart, PosedHand, palm_map, reflection
+from understudy.engines.puppet.posed_hand import WRIST, PosedHand, palm_map, reflection
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
     MAX_STRETCH,
@@ -24,12 +25,15 @@ from understudy.engines.puppet.warp import (
 )
 from understudy.tracking.motion import Floats
 
+# A layer, its field, where it can show, the distance of its nodes if not the usual one.
+HandPart = tuple[Layer, Field, Box, int | None]
+
 DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
 # What the reference image shows about a hand (a forearm that points at the camera, clothes between its fingers) is
 # seen no more when the hand has turned so far, the forearm has moved by so many half widths of the wrist, or a finger
 # by so many of its own. Up to a share of that the hand is as it is.
 REST_TURN, REST_OFF, REST_BENT, AS_IT_IS = np.radians(15), 0.8, 0.8, 0.15
-STILL = 0.06  # half widths of a finger by which it may be off the stiff hand that it then is
+FINE = 4  # pixels between two nodes of a hand that bends
 # A wrist bends by so much; by more in the picture where the forearm is shortened. Up to a share of it nothing holds it.
 WRIST_TURN, WRIST_LOOSE, WRIST_FREE = np.radians(78), np.radians(80), 0.75
 FOOT_TURN = np.radians(75)  # how far a foot bends against its shin
@@ -48,9 +52,10 @@ class PosedLimb:
         strength: float,
         bend: Bend,
         hand: HandTarget | None = None,
+        finger_bend: HandBend | None = None,
     ) -> None:
         rest, bones = limb.starts, limb.bones
-        self._limb, self._across = limb, across
+        self._limb, self._across, self._finger_bend = limb, across, finger_bend
         posed = np.diff(line, axis=0)
         lengths = np.hypot(bones[:, 0], bones[:, 1])
         self.maps = [
@@ -60,7 +65,7 @@ class PosedLimb:
             back = limited_turn(self.maps[1], self.maps[2], FOOT_TURN)
             if back:
                 self.maps[2] = bone_map(bones[2], rotation(-back) @ posed[2], across, end=True)
-        self.hand = self._target = hand
+        self._target = hand
         if limb.hand is not None and hand is not None:
             self.maps[2] = palm_map(limb.hand, hand, self.maps[2], across)
         mirrored = reflection(limb.hand.points) if limb.hand and hand and hand.mirrored else None
@@ -111,27 +116,25 @@ class PosedLimb:
             )
 
     def hand_parts(self) -> list[HandPart]:
-        """What shows the hand, from back to front: palm and fingers or one rigid layer, and over it the picture's own
-        while it lies as in the picture."""
-        limb, hand, where = self._limb, self.hand, (self.field(2), self.box(2), None)
+        """What shows the hand, from back to front, and over it the picture's own while it lies as in the picture."""
+        limb, where = self._limb, (self.field(2), self.box(2), None)
         if limb.clean is None:
             return [(limb.layers[2], *where)]
-        off, bent = 0.0, None
-        if limb.hand is not None and self._target is not None and hand is not None:
-            bent = PosedHand(
+        off = 0.0
+        parts: list[HandPart] = [(limb.clean, *where)]
+        if limb.hand is not None and self._target is not None and self._finger_bend is not None:
+            posed = PosedHand(
                 limb.hand,
+                self._finger_bend,
                 self._target,
                 limb.starts[2],
                 self.line[2],
                 self.maps[2],
                 self.joints[2],
-                self._across,
             )
-            off = 1.0 if hand.mirrored else bent.off
+            off = 1.0 if self._target.mirrored else posed.off
+            parts = [(limb.clean, posed.field, posed.box, FINE)]
         rest = self._at_rest(off)
-        parts: list[HandPart] = [(limb.clean, *where)]
-        if bent is not None and hand is not None and (hand.mirrored or bent.off > STILL):
-            parts = bent.parts
         behind = self._at_rest(0.0) if limb.stub is not None else 0.0
         if limb.stub is not None and behind > 0:
             parts = [(faded(limb.stub, behind), *where), *parts]
