@@ -222,11 +222,8 @@ def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:
     if look is None:
         worn.texture[cy0:cy1, cx0:cx1] = own
         return
-    patch = np.ascontiguousarray(face.draw(look)[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0])
-    alpha = patch[..., 3]
-    colours = cv2.multiply(patch[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
-    worn.texture[cy0:cy1, cx0:cx1, :3] = colours
-    worn.texture[cy0:cy1, cx0:cx1, 3] = alpha
+    patch = face.draw(look)[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0]
+    worn.texture[cy0:cy1, cx0:cx1] = cv2.cvtColor(patch, cv2.COLOR_RGBA2mRGBA)
 
 
 def _left_out(puppet: Puppet, motion: Motion, request: MotionRequest) -> tuple[LeftOut, ...]:
