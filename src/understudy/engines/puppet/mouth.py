@@ -23,8 +23,11 @@ WIDENS = 0.08  # of the mouth's width
 # grin, whose lip rises from them, and less far in a mouth drawn narrow.
 SPREAD, SPREADS = 0.8, (0.9, 1.5)
 GRIN, BARED, HIDDEN = (0.05, 0.45), 0.11, 0.10
-TOOTH_EDGES, GROOVE = (0.0, 0.15, 0.27, 0.37, 0.46), 0.08  # from the middle, over the mouth's width; how dark
-SHADE = 0.35  # of the light: what the lips keep from what lies close behind them
+TOOTH_EDGES, GROOVE = (0.0, 0.15, 0.27, 0.37, 0.46), 0.11  # from the middle, over the mouth's width; how dark
+SHADE, SHADE_REACH = (
+    0.42,
+    0.22,
+)  # of the light: what the lips keep from what lies behind them; over the mouth's width
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class Mouth:
         for layer, share in layers:
             seen += (layer[..., :3] - seen) * (layer[..., 3:].astype(np.float32) * (share / 255))
         # What lies close behind a lip lies in its shade.
-        near = max(3, round(0.10 * self.width) | 1)
+        near = max(3, round(SHADE_REACH * self.width) | 1)
         shade = SHADE * light * wider
         seen *= (1.0 - shade + shade * cv2.blur(open_share, (near, near)))[..., None]
         return seen
@@ -175,11 +178,11 @@ def _hollow(paint: MouthPaint, lips: Lips, uv: Floats, upper: Floats) -> Floats:
 def _teeth(paint: MouthPaint, lips: Lips, uv: Floats, shade: Floats) -> Floats:
     """(H, W, 3) a row of teeth: darker to the sides, with faint gaps where there is room for them."""
     t = lips.across(uv[..., 0])
-    shade = shade - 0.55 * np.clip(t, -1, 1) ** 2
-    if lips.width > 45:
+    shade = shade - 0.65 * np.clip(t, -1, 1) ** 2
+    if lips.width > 25:
         edges = np.array(TOOTH_EDGES, np.float32)
         between = np.abs(np.abs(uv[..., 0] - lips.middle)[..., None] / lips.width - edges).min(axis=-1)
-        shade = shade - GROOVE * np.exp(-((between / 0.012) ** 2))
+        shade = shade - GROOVE * np.exp(-((between / max(0.012, 0.6 / lips.width)) ** 2))
     return np.asarray(paint.tooth * np.maximum(shade, 0.1)[..., None], np.float32)
 
 
