@@ -54,17 +54,20 @@ def drawn() -> tuple[np.ndarray, Floats]:
 def rigged(points: Floats | None = None) -> RiggedHand:
     rgb, alpha = drawn()
     points = landmarks() if points is None else points
-    layer = cropped("left hand", rgb, alpha)
-    made = rig_hand(0, layer, rgb, alpha, points, points[0])
+    made = rig_hand(0, rgb, alpha, points, points[0])
     assert made is not None
     return made
+
+
+def bending(hand: RiggedHand) -> HandBend:
+    return HandBend(hand, cropped("left hand", *drawn()))
 
 
 def posed(hand: RiggedHand, target: HandTarget) -> PosedHand:
     still = BoneMap(0.0, np.eye(2, dtype=np.float32))
     rest = hand.points[0]
     palm = palm_map(hand, target, still, 1.0)
-    return PosedHand(hand, HandBend(hand), target, rest, rest, palm, None)
+    return PosedHand(hand, bending(hand), target, rest, rest, palm, None)
 
 
 def nodes(step: float = 3.0) -> Floats:
@@ -84,7 +87,7 @@ def test_a_finger_that_points_at_the_camera_stays_in_its_place() -> None:
     points = landmarks()
     points[9:13] = points[9] + 0.25 * (points[9:13] - points[9])
     rgb, alpha = drawn()
-    hand = rig_hand(0, cropped("left hand", rgb, alpha), rgb, alpha, points, points[0])
+    hand = rig_hand(0, rgb, alpha, points, points[0])
     assert hand is None or hand.free[2] == 0
 
 
@@ -92,7 +95,7 @@ def test_a_small_hand_stays_whole() -> None:
     rgb, alpha = drawn()
     small = cv2.resize(rgb, (40, 40)), cv2.resize(alpha, (40, 40))
     points = landmarks() * (40 / SIZE)
-    assert rig_hand(0, cropped("left hand", *small), *small, points, points[0]) is None
+    assert rig_hand(0, *small, points, points[0]) is None
 
 
 @pytest.mark.parametrize("wrong", ["nan", "elsewhere", "beside the picture", "no hand"])
@@ -107,7 +110,7 @@ def test_landmarks_that_cannot_be_believed_leave_the_hand_stiff(wrong: str) -> N
         points = points + np.array([0, 400], np.float32)
     else:
         alpha = np.zeros_like(alpha)
-    assert rig_hand(0, cropped("left hand", rgb, alpha), rgb, alpha, points, wrist) is None
+    assert rig_hand(0, rgb, alpha, points, wrist) is None
 
 
 def test_a_hand_in_its_own_pose_is_where_it_was() -> None:
@@ -145,7 +148,7 @@ def folds(source: Floats, hand: RiggedHand) -> int:
 @pytest.mark.parametrize("seed", range(12))
 def test_wild_landmarks_never_fold_a_hand(seed: int) -> None:
     hand = rigged()
-    bend = HandBend(hand)
+    bend = bending(hand)
     wanted = bones(hand) + np.random.default_rng(seed).normal(0, 25, (5, 3, 2)).astype(np.float32)
     bend.bend(wanted, 1.0)
     source = bend.source(nodes())

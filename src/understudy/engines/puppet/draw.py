@@ -120,7 +120,9 @@ class Painter:
             if limb.hand is not None
         }
         self._finger_bends = {
-            limb.limb.name: HandBend(limb.hand) for limb in rig.limbs if limb.hand is not None
+            limb.limb.name: HandBend(limb.hand, limb.clean)
+            for limb in rig.limbs
+            if limb.hand is not None and limb.clean is not None
         }
         self._under_front = {
             (limb.limb.name, k)

@@ -15,6 +15,7 @@ from understudy.engines.puppet.areas import distance_to_polyline
 from understudy.engines.puppet.finger_turns import room, turns_and_lengths
 from understudy.engines.puppet.hand_points import KNUCKLES
 from understudy.engines.puppet.hand_rig import RiggedHand
+from understudy.engines.puppet.layer import Layer
 from understudy.tracking.motion import Floats
 
 NODE_PX, NODES = 4.0, 900  # between two nodes at least, and nodes in all at most
@@ -27,11 +28,12 @@ CORE, SOFT = (
 
 
 class HandBend:
-    """The bending of one rigged ``hand``; ``bend`` sets it, ``source`` tells where places come from."""
+    """The bending of one rigged ``hand``, which is drawn as ``layer``: ``bend`` sets it, ``source`` tells where places
+    come from; all of it shows within ``box`` of the rest pose's picture."""
 
-    def __init__(self, hand: RiggedHand) -> None:
+    def __init__(self, hand: RiggedHand, layer: Layer) -> None:
         self._hand, self._room = hand, room(hand)
-        (x, y), (h, w) = hand.layer.origin, hand.layer.texture.shape[:2]
+        (x, y), (h, w) = layer.origin, layer.texture.shape[:2]
         margin = AROUND * float(hand.radii.max())
         self._cell = max(NODE_PX, float(np.sqrt((w + 2 * margin) * (h + 2 * margin) / NODES)))
         self._first = np.array([x - margin, y - margin], np.float32)
@@ -42,6 +44,7 @@ class HandBend:
         self._palm = _share(_palm_distance(hand, nodes))
         self._off = np.zeros((rows, columns, 2), np.float32)
         self._bent = False
+        self.box = x - margin, y - margin, x + w + margin, y + h + margin
 
     def bend(self, wanted: Floats, weight: float) -> float:
         """Bend towards the bones ``wanted`` (5, 3, 2) in the rest pose's picture; how far, in half widths."""

@@ -12,7 +12,6 @@ from understudy.engines.puppet.hand_belief import believable, freedom
 from understudy.engines.puppet.hand_points import THUMB, chain, palm_area
 from understudy.engines.puppet.hand_shape import palm_length
 from understudy.engines.puppet.hand_skin import foreign
-from understudy.engines.puppet.layer import Layer
 from understudy.tracking.motion import Floats
 
 LEAST_PX = 40.0  # a smaller hand stays stiff: its fingers are a few pixels wide
@@ -23,11 +22,10 @@ WRIST_OFF = 0.7  # of the palm's length: farther from the body's wrist, the hand
 
 @dataclass(frozen=True)
 class RiggedHand:
-    """A hand of side 0 (left) or 1: its ``layer``, the rest pose's landmarks ``points`` (21, 2), and for the five
+    """A hand of side 0 (left) or 1: the rest pose's landmarks ``points`` (21, 2), and for the five
     fingers from the thumb on half their widths ``radii`` (5,) in pixels and how ``free`` (5,) they are to move."""
 
     side: int
-    layer: Layer
     points: Floats
     radii: Floats
     free: Floats
@@ -44,9 +42,9 @@ class RiggedHand:
 
 
 def rig_hand(
-    side: int, layer: Layer, rgb: NDArray[np.uint8], alpha: Floats, points: Floats, wrist: Floats
+    side: int, rgb: NDArray[np.uint8], alpha: Floats, points: Floats, wrist: Floats
 ) -> RiggedHand | None:
-    """The hand with ``alpha`` (H, W) 0..1 in the picture ``rgb``, drawn as ``layer``; ``points`` (21, 2) are its
+    """The hand with ``alpha`` (H, W) 0..1 in the picture ``rgb``; ``points`` (21, 2) are its
     landmarks, ``wrist`` (2,) is the body's. None where they cannot be believed or the hand is small: it stays stiff."""
     if not np.isfinite(points).all():
         return None
@@ -65,4 +63,4 @@ def rig_hand(
     inside = alpha[box] > 0.5
     if not believable(inside, own, radii, foreign(rgb[box], inside, own)):
         return None
-    return RiggedHand(side, layer, points.astype(np.float32), radii, freedom(inside, own, radii))
+    return RiggedHand(side, points.astype(np.float32), radii, freedom(inside, own, radii))

@@ -133,19 +133,19 @@ def rig_limb(
         layers.append(cropped(name, seen if k == 2 else colours, shape, 0 if k == 2 else pad))
         if k == 2 and hand is not None and is_its_hand(mine & core, line[2], hand):
             bare = made and reaching.bare
-            own = own_hand(rgb, alpha, hand, shape)
-            edge = clean_edge(seen, core, hand) if own is None else None
+            edge = clean_edge(seen, core, hand)
+            if edge is not None:
+                seen, shape = edge[0], shape * edge[1]
+            fingers = rig_hand(corridor.limb.side, seen, shape, hand, line[2])
+            own = own_hand(rgb, alpha, hand, shape) if fingers is not None else None
             if own is not None:
                 seen, shape = own
-            elif edge is not None:
-                seen, shape = edge[0], shape * edge[1]
             if bare:  # a sleeve's end stays the hand's
                 ahead = at_wrist(alpha.shape, hand)
                 stub = cropped(f"{name} stub", seen, shape * soft(ahead < WHOLE_HAND))
                 shape = shape * ahead
             wrist = hand[0] if made else None
             clean = cropped(f"{name} clean", seen, shape)
-            fingers = rig_hand(corridor.limb.side, clean, seen, shape, hand, line[2])
     three = (layers[0], layers[1], layers[2])
     return RiggedLimb(corridor.limb, three, line[:3], bones, radii, made, fingers, clean, stub, wrist)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from understudy.engines.puppet.hand_bend import AROUND, HandBend
+from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_points import KNUCKLES, chain
 from understudy.engines.puppet.hand_rig import RiggedHand
 from understudy.engines.puppet.hand_target import HandTarget
@@ -74,7 +74,7 @@ class PosedHand:
         palm: BoneMap,
         wrist: Joint | None,
     ) -> None:
-        self._hand, self._bend, self._rest, self._posed, self._palm = hand, bend, rest, posed, palm
+        self._bend, self._rest, self._posed, self._palm = bend, rest, posed, palm
         self._wrist = None if target.mirrored else wrist
         self._mirror = reflection(hand.points) if target.mirrored else None
         wanted = np.diff(np.stack([chain(target.points, f) for f in range(5)]), axis=1) @ palm.matrix.T
@@ -95,9 +95,7 @@ class PosedHand:
     @property
     def box(self) -> Box:
         """Where the hand can show."""
-        (x, y), (h, w) = self._hand.layer.origin, self._hand.layer.texture.shape[:2]
-        spare = AROUND * float(self._hand.radii.max()) if self.off else 0.0
-        left, top, right, bottom = x - spare, y - spare, x + w + spare, y + h + spare
+        left, top, right, bottom = self._bend.box
         corners = (
             np.array([[left, top], [right, top], [left, bottom], [right, bottom]], np.float32) - self._rest
         )
