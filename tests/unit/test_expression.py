@@ -8,7 +8,7 @@ from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_measures import Measures, measure
 from understudy.engines.puppet.lid_signal import lids
 from understudy.engines.puppet.look import Look
-from understudy.engines.puppet.skin_points import BROWS, LIPS, MOUTH, PLACE, places
+from understudy.engines.puppet.skin_points import BROWS, LIPS, MOUTH, PLACE, mirrored, places
 from understudy.engines.puppet.skin_signal import SkinSignal
 from understudy.engines.puppet.turn_signal import NOD, angles, turns
 
@@ -254,3 +254,33 @@ def test_the_skin_of_a_small_face_trembles_less():
         return float(np.abs(np.diff(found, n=2)).mean())
 
     assert trembling(20.0 / SPAN) < 0.5 * trembling(1.0)
+
+
+def test_a_turned_face_smiles_with_both_corners_and_no_mouth_is_endless():
+    def corners(yaw_deg: float, smile: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+        meshes = [face_mesh(yaw_deg=yaw_deg)] * 30 + [face_mesh(yaw_deg=yaw_deg, smile=smile)] * 15
+        found = expressions(face_motion(meshes), face_mesh()).skin[40]
+        return found[PLACE[291]], found[PLACE[61]]
+
+    left, right = corners(45.0, (0.1, 0.0))
+    assert left * [-1, 1] == pytest.approx(right, abs=0.02)
+    left, right = corners(0.0, (0.3, 0.3))
+    assert 0.2 < left[0] - right[0] < 0.3
+
+
+def test_every_point_about_the_mouth_has_one_on_the_other_side():
+    other = mirrored()
+    assert [other[i] for i in other] == list(range(len(MOUTH)))
+    assert [MOUTH[i] for i in range(len(MOUTH)) if other[i] == i] == [
+        0,
+        17,
+        13,
+        14,
+        164,
+        18,
+        200,
+        199,
+        175,
+        2,
+        152,
+    ]

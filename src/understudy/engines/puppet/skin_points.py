@@ -34,7 +34,25 @@ MOUTH = LIPS + AROUND_LIPS + _CHEEKS + JAW
 SKIN = MOUTH + BROWS[0] + BROWS[1]
 PLACE = {landmark: i for i, landmark in enumerate(SKIN)}
 
+# Points about the mouth that mirror each other: own left, own right. The others lie in the middle.
+PAIRS = (
+    (267, 37), (269, 39), (270, 40), (409, 185), (291, 61), (314, 84), (405, 181), (321, 91), (375, 146), (312, 82),
+    (311, 81), (310, 80), (415, 191), (308, 78), (317, 87), (402, 178), (318, 88), (324, 95), (393, 167), (391, 165),
+    (322, 92), (410, 186), (287, 57), (313, 83), (406, 182), (335, 106), (273, 43), (421, 201), (418, 194),
+    (424, 204), (428, 208), (262, 32), (396, 171), (369, 140), (431, 211), (436, 216), (426, 206), (425, 205),
+    (280, 50), (427, 207), (411, 187), (376, 147), (352, 123), (432, 212), (422, 202), (434, 214), (416, 192),
+    (433, 213), (364, 135), (266, 36), (423, 203), (330, 101), (347, 118), (346, 117), (435, 215), (401, 177),
+    (327, 98), (358, 129), (279, 49), (377, 148), (400, 176), (378, 149), (379, 150), (365, 136), (397, 172),
+    (288, 58), (361, 132),
+)  # fmt: skip
+
 
 def places(landmarks: tuple[int, ...]) -> list[int]:
     """Where in `SKIN` these landmarks stand."""
     return [PLACE[i] for i in landmarks]
+
+
+def mirrored() -> list[int]:
+    """For each point of `MOUTH` where in `SKIN` the one on the face's other side stands."""
+    other = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
+    return [PLACE[other.get(i, i)] for i in MOUTH]

@@ -12,7 +12,7 @@ from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER
 from understudy.engines.puppet.mouth_shape import MouthShape
 from understudy.engines.puppet.relief import FaceFrame, smooth
-from understudy.engines.puppet.skin_points import MOUTH, SKIN, places
+from understudy.engines.puppet.skin_points import MOUTH, PLACE, SKIN, mirrored, places
 from understudy.tracking.motion import Floats
 
 CLOSED_SHARE = 0.25  # share of the frames, those with the smallest gap, whose median is the mouth at rest
@@ -25,7 +25,10 @@ FOOT = (2, 98, 327)  # of the nose: no expression moves it by much, a mesh that 
 LOWER, BESIDE, ASIDE = 1.25, 0.5, (0.25, 0.7)
 SAME, OTHER = 0.012, 0.018  # mean distance of two meshes over the eyes': the same face again; another face
 # The mesh understates: its corners stay short of those of a wide smile in the picture.
-GAIN = np.array([1.25, 1.1])  # across, down
+GAIN = np.array([1.15, 1.1])  # across, down
+WIDE, WIDEST = 0.14, 0.26  # eye distances: mouths that widen by more do so less and less, up to the second
+# A face that is turned so far hides half of its mouth: what the mesh tells of that half is drawn as the other's.
+HALF_DEG = (18.0, 38.0)
 MOST = 0.6  # eye distances that any skin point moves
 NOISE, NOISE_PX = 0.004, 0.25  # of the lips' landmarks: over the eyes' distance, and in the video's pixels
 
@@ -61,11 +64,12 @@ class SkinSignal:
         rest = _at_rest(points, faces)
         rest_shape, shown_shape = MouthShape.of(rest), MouthShape.of(shown)
         lips = len(MOUTH)
-        change = points[:, :lips] - rest[:lips] + rest_shape.shown()
+        change: Floats = points[:, :lips] - rest[:lips] + rest_shape.shown()
         change = change * shown_shape.over(rest_shape) - shown_shape.shown()
         change = change + same * (points[:, :lips] - shown[:lips] - change)
         span_px = float(np.median(np.linalg.norm(faces[:, 263] - faces[:, 33], axis=-1)))
-        change = GAIN * _without_noise(change, NOISE + NOISE_PX / max(span_px, 1.0))
+        change = _evened(change, measure(faces).yaw)
+        change = _eased(GAIN * _without_noise(change, NOISE + NOISE_PX / max(span_px, 1.0)))
         brows = np.median(points[:, lips:], axis=0)
         brows = brow_shifts(points[:, lips:] - brows - same * (shown[lips:] - brows))
         shifts = np.clip(np.concatenate([change, brows], axis=1), -MOST, MOST)
@@ -115,6 +119,22 @@ def _at_rest(points: Floats, faces: Floats) -> Floats:
     upper, lower = places(INNER_UPPER)[3:8], places(INNER_LOWER)[3:8]
     gap = (near[:, lower, 1] - near[:, upper, 1]).mean(axis=1)
     return np.asarray(np.median(near[gap <= np.quantile(gap, CLOSED_SHARE)], axis=0))
+
+
+def _evened(shifts: Floats, yaw: Floats) -> Floats:
+    """Shifts ``(T, N, 2)`` that are the more alike on both sides the more the face is turned."""
+    share = smooth((np.abs(yaw) - HALF_DEG[0]) / (HALF_DEG[1] - HALF_DEG[0]))[:, None, None]
+    even = (shifts + shifts[:, mirrored()] * np.array([-1.0, 1.0])) / 2
+    return np.asarray(shifts + share * (even - shifts))
+
+
+def _eased(shifts: Floats) -> Floats:
+    """Shifts whose mouth never widens beyond what a face can."""
+    wider = shifts[:, PLACE[291], 0] - shifts[:, PLACE[61], 0]
+    room = WIDEST - WIDE
+    eased = np.where(wider > WIDE, WIDE + room * np.tanh((wider - WIDE) / room), wider)
+    share = np.where(wider > WIDE, eased / np.maximum(wider, WIDE), 1.0)
+    return np.asarray(shifts * np.stack([share, np.ones_like(share)], axis=-1)[:, None])
 
 
 def _nearest(points: Floats, shown: Floats) -> float:
