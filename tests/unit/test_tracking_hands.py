@@ -7,7 +7,7 @@ import pytest
 
 from understudy.tracking.hand_check import is_plausible, palm_span
 from understudy.tracking.hand_runs import drop_glimpses
-from understudy.tracking.hands import Hand, drop_double, region_from_forearm, uncrossed
+from understudy.tracking.hands import Hand, HandLandmarks, drop_double, region_from_forearm, uncrossed
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
 
@@ -92,6 +92,45 @@ def test_the_forearm_leads_to_the_hand() -> None:
     assert (inside > 0).all()
     assert (inside < 1).all()
     assert inside[12, 1] < inside[0, 1]  # fingers up in the crop
+
+
+class Blind:
+    """A network that sees no hand, and counts how often it is asked."""
+
+    width = height = 16
+
+    def __init__(self, name: str, **_: object) -> None:
+        self.name, self.asked = name, 0
+        self.input = np.zeros((self.height, self.width, 3), np.float32)
+
+    def run(self) -> list[Floats]:
+        self.asked += 1
+        if self.name == "hand_recrop":
+            return [np.array([8.0, 8.0, 8.0, 2.0], np.float32)]
+        return [np.zeros(63, np.float32), *np.zeros((3, 1), np.float32)]
+
+
+def test_a_hand_that_stays_lost_costs_one_look_a_frame_and_then_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Blind] = {}
+    monkeypatch.setattr(
+        "understudy.tracking.hands.Network", lambda name, **_: made.setdefault(name, Blind(name))
+    )
+    follower = HandLandmarks()
+    at = body()
+    at[[17, 19, 18, 20], :2] = at[[15, 15, 16, 16], :2] + [[10, -60], [-10, -60]] * 2
+    visible = np.ones(33, np.float32)
+    visible[16] = 0.0  # the right hand is hidden: nobody looks for it
+    frame = np.zeros((700, 400, 3), np.uint8)
+    asked = []
+    for _ in range(19):
+        landmarks, score = follower.look(frame, at, visible)
+        assert np.isnan(landmarks).all()
+        assert not score.any()
+        asked.append(made["hand_landmark_full"].asked)
+    looks = np.diff([0, *asked]).tolist()
+    assert looks == [2, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1]
+    # After the first frames where the knuckles are and along the forearm in turn.
+    assert made["hand_recrop"].asked == 7 + 2
 
 
 def test_glimpses_and_jumps_are_forgotten() -> None:

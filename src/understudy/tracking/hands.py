@@ -20,14 +20,15 @@ FROM_BODY = ((15, 17, 19), (16, 18, 20))
 PALM = (0, 1, 2, 3, 5, 6, 9, 10, 13, 14, 17, 18)
 WRIST_SEEN = 0.3  # visibility of the wrist under which a hand is not looked for
 PRESENT, SURE = 0.5, 0.6  # score of a hand that was followed here, and of one that was not
-LOOK_TWICE = 2  # frames in a row that a lost hand is looked for in the forearm's direction, too
-LOST_PATIENCE = 6  # frames in a row that it is looked for; after that
-LOST_EVERY = 3  # only in every so many frames
+LOST_PATIENCE = 6  # frames in a row that a lost hand is looked for; after that
+LOST_EVERY = 3  # only in every so many frames, where the body's knuckles are and along the forearm in turn
 SMALLEST_PX = 20.0  # side of a hand's square under which fingers cannot be told apart
 Z_SCALE = 0.4  # the model's depth unit over its width unit
 OUTSIDE = 0.1  # sides that the square's centre may lie outside the picture
 # How far the square of the last frame, carried along by the wrist, may be from the one that the body gives.
 DRIFT = (0.5, 2.2, 1.3)
+# Within this a square in which no hand was seen need not be looked at again in the same frame.
+LOOKED_AT = (0.1, 1.12, 0.15)
 # Within this a square counts as the same, so that a resting hand keeps one crop.
 REST = (0.03, 1.04, 0.04)
 SAME_CROP = 1.5  # mean difference of 8-bit crops under which a hand has not moved
@@ -104,6 +105,7 @@ class HandLandmarks:
             or rough.size < SMALLEST_PX
         ):
             return None
+        looked_at: list[Region] = []
         last = self._last[side]
         if last is not None:
             region = region_from_hand(last.landmarks).moved(wrist - last.wrist)
@@ -111,8 +113,14 @@ class HandLandmarks:
                 hand = self._seen(frame, region, wrist, last)
                 if hand is not None and is_plausible(hand.landmarks, body, side):
                     return hand
+                looked_at.append(region)
         for region in self._places(frame, side, rough, body):
-            hand = self._seen(frame, region, wrist, None) if region.size >= SMALLEST_PX / 2 else None
+            if region.size < SMALLEST_PX / 2:
+                continue
+            if any(_within(region.differs(other), LOOKED_AT) for other in looked_at):
+                continue
+            looked_at.append(region)
+            hand = self._seen(frame, region, wrist, None)
             if hand is not None and hand.score < SURE:  # a better square may tell
                 hand = self._seen(frame, region_from_hand(hand.landmarks), wrist, None)
             if hand is not None and hand.score >= SURE and is_plausible(hand.landmarks, body, side):
@@ -120,10 +128,12 @@ class HandLandmarks:
         return None
 
     def _places(self, frame: Frame, side: int, rough: Region, body: Floats) -> Iterator[Region]:
-        """Where to look for a hand that is not followed: most widely just after it was lost."""
+        """Where to look for a hand that is not followed: in both places as it is lost, then in one a frame."""
         lost = self._lost_for[side]
-        yield self._refined(frame, rough)
-        if lost <= LOOK_TWICE or lost % (2 * LOST_EVERY) == 0:
+        along = lost > LOST_PATIENCE and lost // LOST_EVERY % 2 == 1
+        if not along:
+            yield self._refined(frame, rough)
+        if along or lost == 0:
             yield region_from_forearm(body, side)
 
     def _refined(self, frame: Frame, rough: Region) -> Region:
@@ -140,7 +150,7 @@ class HandLandmarks:
         if (
             last is not None
             and region is last.region
-            and float(np.mean(cv2.absdiff(crop, last.crop))) < SAME_CROP
+            and cv2.norm(crop, last.crop, cv2.NORM_L1) < SAME_CROP * crop.size
         ):
             return last
         flat, score, right, _ = self._network.run()
