@@ -18,16 +18,15 @@ LOWER_TEETH = 0.015  # of it: how far below the seam the lower teeth begin
 # Gap over the mouth's width: a narrower one is a dark line, a wider one is lit.
 DIM_GAPE, LIT_GAPE = 0.015, 0.07
 TELLING = 0.02  # of the mouth's width, from NARROW on: how soon the inside of the reference's tells all
+ENDS = 1.12  # of half the mouth: so far from its middle the lips may part, a little beyond where they are found to
 WIDENS = 0.08  # of the mouth's width
 # How much wider the row of teeth shows for a mouth that is wider by 1, within limits; teeth reach further down in a
 # grin, whose lip rises from them, and less far in a mouth drawn narrow.
 SPREAD, SPREADS = 0.8, (0.9, 1.5)
 GRIN, BARED, HIDDEN = (0.05, 0.45), 0.11, 0.10
 TOOTH_EDGES, GROOVE = (0.0, 0.15, 0.27, 0.37, 0.46), 0.11  # from the middle, over the mouth's width; how dark
-SHADE, SHADE_REACH = (
-    0.42,
-    0.22,
-)  # of the light: what the lips keep from what lies behind them; over the mouth's width
+SHADE = 0.42  # of the light: what the lips keep from what lies behind them
+SHADE_REACH = 0.22  # of the mouth's width
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Mouth:
             hollow=_to_bytes(_hollow(paint, lips, uv, upper)),
             upper=_to_bytes(_upper(paint, lips, uv, upper)),
             jaw=_to_bytes(_jaw(paint, lips, uv, lower)),
-            between=_to_bytes(255 * np.clip((1.03 - np.abs(lips.across(u))) / 0.06, 0.0, 1.0)),
+            between=_to_bytes(255 * np.clip((ENDS - np.abs(lips.across(u))) / 0.08, 0.0, 1.0)),
             cut=(int(rows[0]), int(rows[-1]) + 1),
             middle=round(float(centre[0]) - lattice.x0),
             reach=math.ceil(0.75 * lips.width + 0.15 * frame.span),

@@ -31,7 +31,10 @@ HELD = 50.0  # of a node that does not move
 SAME_MOUTH = 0.12
 FOREIGN = 0.08  # eye distances between the mesh's mouth and the one found, above which the mesh's cheeks are not used
 HAIR = 0.010  # eye distances: a gap much smaller than this is the mesh's noise
-ROUND = 1.1  # gaps of an open mouth over those of an ellipse: the mesh parts the lips too much at the corners
+ROUND, POINTED = (
+    1.1,
+    0.62,
+)  # gaps of an open mouth: 1 and 0.5 is an ellipse; the mesh parts the corners too much
 PRESSED = 0.02  # eye distances by which lips overlap at most
 BROW_EDGE = 0.025  # eye distances that brows go on below the mesh's lower line
 LID = 0.04  # eye distances about an eye's opening that rest with it: the lids move by themselves
@@ -88,7 +91,7 @@ class SkinSheets:
             upper, lower = (at[places(line)] for line in INNER_LINES)
             gaps = lower[:, 1] - upper[:, 1]
             across = lips.across(frame.span * (upper + lower)[:, 0] / 2)
-            room = ROUND * np.sqrt(np.clip(1.0 - across**2, 0.02, 1.0))
+            room = ROUND * np.clip(1.0 - across**2, 0.02, 1.0) ** POINTED
             line = _line(lips, uv[:, 0], frame.span)
             between = (uv[:, 0] > lips.u[0] / frame.span) & (uv[:, 0] < lips.u[-1] / frame.span)
             side = np.where(between, np.where(uv[:, 1] > line, 1, -1), 0).astype(np.int8)
