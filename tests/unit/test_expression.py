@@ -193,6 +193,13 @@ def test_a_character_that_faces_elsewhere_comes_only_some_way():
     assert np.abs(expressions(clip, seen_from(-20.0), human=False).yaw_deg).max() < 0.5
 
 
+def test_a_performer_who_is_mostly_turned_looks_ahead_when_seen_from_the_front():
+    clip = face_motion([seen_from(0.0)] * 20 + [seen_from(-35.0)] * 60)
+    found = expressions(clip, face_mesh(gape=0.08)).yaw_deg
+    assert np.abs(found[:15]).max() < 5
+    assert (found[40:] < -25).all()
+
+
 def test_a_turn_is_measured_without_the_performers_own_depth():
     flat = [seen_from(0.0)] * 40 + [seen_from(12.0)] * 20
     for mesh in flat:

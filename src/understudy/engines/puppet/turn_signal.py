@@ -21,6 +21,9 @@ RIGID = (
 # The character keeps its own facing where the performer mostly faces elsewhere, but for so many degrees; where the
 # performer passes through the very facing of the reference, all of the difference counts.
 MOST_DEG = (12.0, 8.0)  # yaw, pitch
+HABIT_DEG = (
+    12.0  # yaw of a usual facing; who mostly faces further aside is turned, and looks ahead when frontal
+)
 ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
 NOISE_DEG = 0.4
 ODD_FRAMES = 3
@@ -44,13 +47,15 @@ def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns
 
     Without ``facing`` the character keeps its own, unless the performer passes through it.
     """
-    usual = _usual(faces)
+    solid = _frontal(faces)
     # A single odd frame is the tracker's, not the performer's.
-    seen = Turns(*(median_filter(v, ODD_FRAMES, mode="nearest") for v in _nodding(angles(faces, usual))))
+    seen = Turns(*(median_filter(v, ODD_FRAMES, mode="nearest") for v in _nodding(angles(faces, solid))))
     middle = [float(np.median(v)) for v in seen]
+    if facing:
+        middle[0] = float(np.clip(middle[0], -HABIT_DEG, HABIT_DEG))
     if reference is None:
         return Turns(*(without_noise(v - m, NOISE_DEG) for v, m in zip(seen, middle, strict=True)))
-    own = _nodding(angles(reference[None], usual))
+    own = _nodding(angles(reference[None], solid))
     alike = _alike(faces, reference)
     found = []
     for values, neutral, mine, most in zip(seen, middle, own, MOST_DEG, strict=True):
@@ -112,13 +117,12 @@ def _nodding(turned: Turns) -> Turns:
     return turned._replace(pitch=NOD * turned.pitch)
 
 
-def _usual(faces: Floats) -> Floats:
-    """The face (468, 3) that is turned as the performer mostly is."""
+def _frontal(faces: Floats) -> Floats:
+    """The face (468, 3) seen most from the front, nodding as usual: of a turned one the mesh guesses the far half."""
     across, down = faces[:, 263] - faces[:, 33], faces[:, 2] - faces[:, 9]
     across = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-6)
     down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-6)
-    facing = np.stack([across[:, 2], down[:, 2]], axis=1)
-    apart = np.abs(facing - np.median(facing, axis=0)).sum(axis=1)
+    apart = np.abs(across[:, 2]) + np.abs(down[:, 2] - np.median(down[:, 2]))
     return np.asarray(faces[int(np.argmin(apart))], np.float32)
 
 
