@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.behind_hand import filled_behind
 from understudy.engines.puppet.forearm import ReachingArm, part_reaching_arm
 from understudy.engines.puppet.skin import bare_hand
 from understudy.tracking.motion import Floats
@@ -103,3 +105,36 @@ def test_a_glove_is_not_bare() -> None:
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
     assert bare_hand(lab, mine, LINE[2:], float(RADII[2]), tone()) is None
     assert bare_hand(lab, mine, LINE[2:], float(RADII[2]), None) is None
+
+
+def behind(bare: bool) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8]]:
+    """An arm with a hand before it whose edge is mixed of both, filled behind; the hidden part and the colours there
+    as they should be."""
+    truth = np.full((*SHAPE, 3), SHIRT, np.uint8)
+    if bare:
+        truth[120:] = SKIN
+    upper, hidden = np.zeros(SHAPE, np.uint8), np.zeros(SHAPE, np.uint8)
+    cv2.line(upper, (100, 20), (104, 190), 1, 48)
+    cv2.circle(hidden, (104, 150), 20, 1, -1)
+    share = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 1.0)[..., None]
+    rgb = np.rint(truth * (1 - share) + share * np.array([90, 20, 20])).astype(np.uint8)
+    free = (upper > 0) & (hidden == 0)
+    line = np.array([[100, 20], [104, 170], [104, 150], [104, 140]], np.float32)
+    sleeve = {"flesh": truth[..., 2] < 200, "skin": np.array(SKIN, np.float32), "sleeve": 100 / 150}
+    made = filled_behind(rgb, free, hidden > 0, line, **(sleeve if bare else {}))
+    return made, (cv2.dilate(hidden, np.ones((7, 7), np.uint8)) > 0) & (upper > 0), truth
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_behind_a_hand_the_arm_goes_on_without_a_line_at_the_hands_edge(bare: bool) -> None:
+    made, place, truth = behind(bare)
+    away = np.abs(made.astype(int) - truth).max(axis=2)
+    ys = np.nonzero(place)[0]
+    sharp = np.abs(ys - 120) > 8  # the sleeve's end may be off by that
+    assert away[place][sharp].max() < 14
+
+
+def test_of_an_arm_that_is_all_hidden_nothing_is_filled() -> None:
+    rgb, mine, _ = painted(short=False)
+    made = filled_behind(rgb, np.zeros_like(mine), mine, LINE)
+    assert (made == rgb).all()

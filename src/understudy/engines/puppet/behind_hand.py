@@ -6,14 +6,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import nearest
+from understudy.engines.puppet.areas import grown, nearest
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
 
 LEAST_SEEN = 20  # pixels that tell a colour
-ROWS = np.linspace(0.0, 1.4, 57)  # places along the upper arm, from the shoulder down
-BLEND_PX = 5.0  # over which what is filled goes over into what is seen
+LAST, FADE = (
+    0.98,
+    0.05,
+)  # of an upper arm's seen pixels that end where it does, and its share over which skin follows
+WIDTHS_PX, ENOUGH = (
+    (32.0, 16.0, 8.0, 4.0, 2.0),
+    8.0,
+)  # blurs from wide to narrow, and how soon each of them counts
+MIXED_PX = 3  # about a hand in which the picture shows both it and what is behind
 EDGE_PX = 2  # at a hand's edge that show what is behind it
 
 
@@ -26,35 +33,60 @@ def share_along(shape: tuple[int, ...], line: Floats) -> Floats:
 
 
 def filled_behind(
-    rgb: NDArray[np.uint8], upper: Mask, hidden: Mask, line: Floats, skin: Floats | None
+    rgb: NDArray[np.uint8],
+    upper: Mask,
+    hidden: Mask,
+    line: Floats,
+    flesh: Mask | None = None,
+    skin: Floats | None = None,
+    sleeve: float = 0.0,
 ) -> NDArray[np.uint8]:
-    """The picture with the upper arm's ``hidden`` part in the colours that it has beside that, row by row: plain,
-    since a mirrored cuff is a second cuff. Where a short sleeve ended behind the hand goes on ``skin`` (3,)."""
+    """The picture with the upper arm's ``hidden`` part in the colours that lie nearest to it, smoothly: plain, since a
+    mirrored cuff is a second cuff.
+
+    Of an arm whose ``sleeve`` ends at that place along it, what lies above is filled from the cloth, and what lies
+    below from its ``flesh`` (H, W), or with the colour ``skin`` (3,) where hardly any shows.
+    """
     if not hidden.any() or not upper.any():
         return rgb
     ys, xs = np.nonzero(upper | hidden)
     box = np.s_[int(ys.min()) : int(ys.max()) + 1, int(xs.min()) : int(xs.max()) + 1]
-    share = share_along(rgb.shape, line)[box]
-    own = cv2.erode(upper[box].astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if int(own.sum()) < LEAST_SEEN:
-        own = upper[box]
-    row = np.clip(np.rint(share / (ROWS[1] - ROWS[0])), 0, len(ROWS) - 1).astype(int)
-    seen = [k for k in np.unique(row[own]) if int((own & (row == k)).sum()) >= LEAST_SEEN]
-    if not seen:
-        return rgb
-    colours = np.array([np.median(rgb[box][own & (row == k)], axis=0) for k in seen], np.float32)
-    rows = np.stack([np.interp(np.arange(len(ROWS)), seen, colours[:, c]) for c in range(3)], axis=1)
-    if skin is not None and ROWS[seen[-1]] < 1:
-        rows[seen[-1] + 1 :] = skin
-    rows = cv2.GaussianBlur(rows[None], (0, 0), 1.0, borderType=cv2.BORDER_REPLICATE)[0]
-    plain = rows[row].astype(np.float32)
-    weight = own.astype(np.float32)
-    about = cv2.GaussianBlur(weight, (0, 0), BLEND_PX)[..., None]
-    rest = cv2.GaussianBlur((rgb[box] - plain) * weight[..., None], (0, 0), BLEND_PX)
-    plain += np.minimum(2 * about, 1) * rest / np.maximum(about, 1e-3)
+    # What is mixed of the hand and the arm behind it is neither's.
+    mixed = grown(hidden[box], MIXED_PX)
+    free = upper[box] & ~mixed
+    if flesh is None or skin is None:
+        plain = _continued(rgb[box], next(a for a in (_inner(free), free, upper[box]) if a.any()))
+    else:
+        cloth, bare = (_inner(free & area) for area in (~flesh[box], flesh[box]))
+        plain = np.broadcast_to(skin, (*free.shape, 3)).astype(np.float32)
+        if int(bare.sum()) >= LEAST_SEEN:
+            plain = _continued(rgb[box], bare)
+        if int(cloth.sum()) >= LEAST_SEEN:
+            above = np.clip((sleeve - share_along(rgb.shape, line)[box]) / FADE, 0, 1)[..., None]
+            plain = plain + above * (_continued(rgb[box], cloth) - plain)
     out = rgb.copy()
-    out[box][hidden[box]] = np.clip(np.rint(plain), 0, 255).astype(np.uint8)[hidden[box]]
+    filled = hidden[box] | mixed & upper[box]
+    out[box][filled] = np.clip(np.rint(plain), 0, 255).astype(np.uint8)[filled]
     return out
+
+
+def _inner(area: Mask) -> Mask:
+    """(h, w) an area without its rim, which is mixed with what is beside it."""
+    return np.asarray(cv2.erode(area.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0, np.bool_)
+
+
+def _continued(rgb: NDArray[np.uint8], own: Mask) -> Floats:
+    """(h, w, 3) the colours of ``own`` (h, w) and, smoothly, the nearest of them beyond it: normalised convolution
+    (Knutsson and Westin 1993) from wide to narrow."""
+    made = nearest(rgb, own).astype(np.float32)
+    weight = own.astype(np.float32)
+    seen = np.dstack([rgb.astype(np.float32) * weight[..., None], weight])
+    for sigma in WIDTHS_PX:
+        blurred = cv2.GaussianBlur(seen, (0, 0), sigma)
+        about = blurred[..., 3:]
+        there = np.minimum(ENOUGH * about, 1)
+        made += there * (blurred[..., :3] / np.maximum(about, 1e-6) - made)
+    return made
 
 
 def own_edge(rgb: NDArray[np.uint8], hand: Mask, mine: Mask) -> NDArray[np.uint8]:

@@ -33,6 +33,7 @@ HALFWAY, PAST_ELBOW = 0.6, 0.95  # places along the upper arm: above is the slee
 SCRAP = 0.02  # of an arm: smaller islands of cloth are none of it
 THREAD = 0.08  # of the hand's half width: thinner than any finger
 BETWEEN_FINGERS = 0.15  # of the hand's half width: gaps of that half width are its own
+DARKEST = 0.85  # light at a made forearm's sides: what is seen of the arm has its shade already
 STATIONS = np.linspace(1.0, 0.1, 19)  # places along the upper arm, from the elbow up
 
 
@@ -137,7 +138,7 @@ def part_reaching_arm(
     if not bare:
         ends = np.stack([cloth_there, cloth_there])
     ends = _rgb(ends)
-    filled = filled_behind(rgb, upper, hidden, line, ends[0] if bare else None)
+    filled = filled_behind(rgb, upper, hidden, line, *((flesh, ends[0], ends_at) if bare else ()))
     return ReachingArm(
         hand, upper | hidden, filled, own_edge(rgb, hand, mine), low, low if bare else high, bare, ends
     )
@@ -215,10 +216,10 @@ def made_forearm(name: str, arm: ReachingArm, line: Floats, bone: Floats, radii:
     round_off = np.sqrt(1 - across**2)[..., None]  # a round limb turns away from the light at its sides
     if arm.low - arm.high >= ONE_KIND:
         seen = _upper_arm(arm, line[0], upper, 0.8 * float(radii[0]), share, np.clip(side, -1, 1))
-        picture = seen * (0.85 + 0.15 * round_off)
+        picture = seen
     else:
-        picture = (arm.ends[0] + share[..., None] * (arm.ends[1] - arm.ends[0])) * (0.72 + 0.28 * round_off)
-    whole = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        picture = arm.ends[0] + share[..., None] * (arm.ends[1] - arm.ends[0])
+    whole = np.clip(np.rint(picture * (DARKEST + (1 - DARKEST) * round_off)), 0, 255).astype(np.uint8)
     layer = cropped(name, whole, np.clip(radius - away, 0, 1))
     return Layer(name, layer.texture, (layer.origin[0] + int(corner[0]), layer.origin[1] + int(corner[1])))
 
