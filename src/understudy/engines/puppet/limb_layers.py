@@ -136,14 +136,16 @@ def rig_limb(
             edge = clean_edge(seen, core, hand)
             if edge is not None:
                 seen, shape = edge[0], shape * edge[1]
-            fingers = rig_hand(corridor.limb.side, seen, shape, hand, line[2])
+            ahead = (
+                at_wrist(alpha.shape, hand) if bare else np.ones_like(shape)
+            )  # a sleeve's end stays the hand's
+            fingers = rig_hand(corridor.limb.side, seen, shape * ahead, hand, line[2])
             own = own_hand(rgb, alpha, hand, shape) if fingers is not None else None
             if own is not None:
                 seen, shape = own
-            if bare:  # a sleeve's end stays the hand's
-                ahead = at_wrist(alpha.shape, hand)
+            if bare:
                 stub = cropped(f"{name} stub", seen, shape * soft(ahead < WHOLE_HAND))
-                shape = shape * ahead
+            shape = shape * ahead
             wrist = hand[0] if made else None
             clean = cropped(f"{name} clean", seen, shape)
     three = (layers[0], layers[1], layers[2])
