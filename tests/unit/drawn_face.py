@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.eyes import BROW, LOWER, UPPER
 from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
-from understudy.engines.puppet.relief import OVAL
 from understudy.engines.puppet.skin_points import BROWS
 from understudy.tracking.motion import Floats, Motion
 
+# The outline of the face in the published numbering of Face Mesh, clockwise from the forehead.
+OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
 SPAN = 90.0  # distance of the outer eye corners
 CENTRE = (150.0, 130.0)  # between the eyes
 SKIN, LIP, DARK, WHITE = (224, 172, 150), (176, 84, 84), (40, 28, 24), (244, 242, 238)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn_face import CENTRE, SPAN, face_mesh, face_motion
@@ -113,6 +115,16 @@ def test_a_single_frame_and_a_wild_mesh_are_calm():
     for meshes in ([face_mesh(gape=0.1)], [wild], [face_mesh()] * 5 + [wild]):
         for reference in (None, face_mesh(), wild):
             assert np.isfinite(SkinSignal.of(np.stack(meshes), reference).shifts).all()
+
+
+def test_irises_of_an_odd_score_do_not_keep_the_lids_from_closing():
+    lids = np.ones(60)
+    lids[30:35] = 0.4
+    motion = face_motion([face_mesh(lids=v) for v in lids])
+    for score in (np.nan, -2.0, 1e6):
+        irises = np.full((60, 2, 3), 100.0, np.float32)
+        irises[::5, :, 2] = score
+        assert np.isfinite(expressions(replace(motion, irises=irises)).lids).all()
 
 
 def test_a_blink_closes_and_lasts_as_long_as_the_performers():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from drawn_face import CENTRE, SPAN, face_mesh, face_motion, face_picture
@@ -24,7 +25,7 @@ def picture(mesh):
 
 @pytest.fixture(scope="module")
 def rig(mesh, picture):
-    rig = FaceRig.build(picture, mesh, None)
+    rig = FaceRig.build(picture, mesh)
     assert rig is not None
     return rig
 
@@ -95,7 +96,7 @@ def test_the_chin_drops_with_the_mouth(rig):
 
 def test_an_open_mouth_closes():
     mesh = face_mesh(gape=0.15)
-    rig = FaceRig.build(face_picture(mesh), mesh, None)
+    rig = FaceRig.build(face_picture(mesh), mesh)
     assert rig is not None
     closed = rig.draw(Look(skin=opened(0.0, own=0.15)))
     before = rig.draw(Look())
@@ -126,7 +127,7 @@ def test_a_turn_is_the_heads_and_leaves_the_face_as_it_is(rig):
 def test_colours_under_clear_pixels_never_show(mesh, picture):
     dirty = picture.copy()
     dirty[picture[..., 3] == 0, :3] = (0, 255, 0)
-    rig = FaceRig.build(dirty, mesh, None)
+    rig = FaceRig.build(dirty, mesh)
     assert rig is not None
     patch = rig.draw(Look(yaw_deg=15, skin=opened(0.4))).astype(int)
     seen = patch[patch[..., 3] > 8]
@@ -135,7 +136,7 @@ def test_colours_under_clear_pixels_never_show(mesh, picture):
 
 def test_float_textures_are_taken_too(mesh, picture, rig):
     for layer in (picture.astype(np.float32), picture.astype(np.float32) / 255):
-        other = FaceRig.build(layer, mesh, None)
+        other = FaceRig.build(layer, mesh)
         assert other is not None
         assert np.array_equal(other.draw(Look()), rig.draw(Look()))
 
@@ -144,7 +145,7 @@ def test_a_face_beyond_the_pictures_edge_is_cut_there(mesh, picture):
     cut = np.ascontiguousarray(picture[:230, 60:])
     moved = mesh.copy()
     moved[:, 0] -= 60
-    rig = FaceRig.build(cut, moved, None)
+    rig = FaceRig.build(cut, moved)
     assert rig is not None
     x0, y0, x1, y1 = rig.box
     assert (x0, y0) >= (0, 0)
@@ -154,13 +155,32 @@ def test_a_face_beyond_the_pictures_edge_is_cut_there(mesh, picture):
 
 @pytest.mark.parametrize("scale", [0.02, 0.1])
 def test_a_face_too_small_to_move_is_left(mesh, picture, scale: float):
-    assert FaceRig.build(picture, mesh * scale, None) is None
+    assert FaceRig.build(picture, mesh * scale) is None
+
+
+def test_a_face_larger_than_its_picture_is_a_mistake(mesh, picture):
+    assert FaceRig.build(picture, mesh * 3.0 - np.array([300, 260, 0], np.float32)) is None
+
+
+@pytest.mark.parametrize("roll_deg", [-90, -45, 30, 60, 90, 150])
+def test_a_lying_face_opens_its_mouth_and_closes_its_eyes(mesh, picture, roll_deg: float):
+    matrix = cv2.getRotationMatrix2D((150.0, 160.0), roll_deg, 1.0)
+    lying = mesh.copy()
+    lying[:, :2] = mesh[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    size = (picture.shape[1], picture.shape[0])
+    turned = cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    rig = FaceRig.build(turned, lying.astype(np.float32))
+    assert rig is not None
+    for gape in (0.1, 0.3, 0.6):
+        open_eyed = rig.draw(Look(skin=opened(gape))).astype(int)
+        shut = rig.draw(Look(skin=opened(gape), lids=(1.0, 1.0))).astype(int)
+        assert np.abs(shut - open_eyed).max() > 60
 
 
 def test_no_face_no_rig(mesh, picture):
-    assert FaceRig.build(picture, None, None) is None
-    assert FaceRig.build(picture, np.full_like(mesh, np.nan), None) is None
-    assert FaceRig.build(picture, mesh + 5000, None) is None
+    assert FaceRig.build(picture, None) is None
+    assert FaceRig.build(picture, np.full_like(mesh, np.nan)) is None
+    assert FaceRig.build(picture, mesh + 5000) is None
 
 
 def test_sunglasses_keep_their_eyes(mesh, picture):
@@ -193,7 +213,7 @@ def test_the_inverse_of_a_displacement_takes_it_back():
     x, y = np.meshgrid(np.arange(40), np.arange(40))
     bump = 9 * np.exp(-((x - 20) ** 2 + (y - 20) ** 2) / 120)
     forward = np.stack([bump, -0.5 * bump], axis=-1).astype(np.float32)
-    back = lattice.back(forward, rounds=12)
+    back = lattice.back(forward)
     px, py = (20 + back[20, 20] / 4).tolist()
     gx, gy = round(px), round(py)
     assert forward[gy, gx] + back[20, 20] == pytest.approx([0, 0], abs=0.8)

@@ -109,6 +109,7 @@ def test_a_missing_joint_is_named(tmp_path: Path) -> None:
 
 def test_places_outside_are_refused_unless_the_edge_cuts_them(tmp_path: Path) -> None:
     assert code_of(written(tmp_path, PLACES | {"nose": [200, 1900]})) == "joints_outside"
+    assert code_of(written(tmp_path, PLACES | {"chin": [9e6, -9e6]})) == "joints_outside"
     assert code_of(written(tmp_path, {k: [-10, -10] for k in PLACES})) == "joints_outside"
     cut = PLACES | {"left_ankle": [230, 700], "right_ankle": [170, 700]}
     assert read_joints(written(tmp_path, cut), 400, 600).body[27, 1] == 700

@@ -158,7 +158,7 @@ def test_a_found_face_follows_its_picture(found: FoundFace) -> None:
 
 
 def test_drawn_eyes_close_to_a_line_on_their_ground(found: FoundFace) -> None:
-    rig = FaceRig.build(rgba_of(), found.mesh, None, found)
+    rig = FaceRig.build(rgba_of(), found.mesh, found)
     assert rig is not None
     assert all(isinstance(lid, DrawnEye) for lid in rig.lids)
     x0, y0 = rig.box[:2]
@@ -177,7 +177,7 @@ def test_drawn_eyes_close_to_a_line_on_their_ground(found: FoundFace) -> None:
 
 
 def test_drawn_eyes_look_aside(found: FoundFace) -> None:
-    rig = FaceRig.build(rgba_of(), found.mesh, None, found)
+    rig = FaceRig.build(rgba_of(), found.mesh, found)
     assert rig is not None
     x, y = EYES[0][0] - rig.box[0], EYES[0][1] - rig.box[1]
 
@@ -218,6 +218,6 @@ def test_a_smile_parts_along_its_own_stroke(found: FoundFace) -> None:
 
 
 def test_no_lips_are_drawn_where_no_mouth_was_found(found: FoundFace) -> None:
-    rig = FaceRig.build(rgba_of(), found.mesh, None, replace(found, mouth=False))
+    rig = FaceRig.build(rgba_of(), found.mesh, replace(found, mouth=False))
     assert rig is not None
     assert rig.mouth is None

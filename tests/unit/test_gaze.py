@@ -146,7 +146,7 @@ def test_a_motion_keeps_its_irises(tmp_path):
 @pytest.fixture(scope="module")
 def rig():
     mesh = face_mesh()
-    rig = FaceRig.build(looking(mesh), mesh, None)
+    rig = FaceRig.build(looking(mesh), mesh)
     assert rig is not None
     return rig
 
@@ -195,7 +195,7 @@ def test_eyes_without_white_keep_their_gaze():
     for side in (0, 1):
         lids = np.rint(mesh[list(UPPER[side] + LOWER[side][::-1]), :2] * 16).astype(np.int32)
         cv2.fillPoly(picture, [lids], (*DARK, 255), cv2.LINE_AA, 4)
-    rig = FaceRig.build(picture, mesh, None)
+    rig = FaceRig.build(picture, mesh)
     assert rig is not None
     assert rig.irises == (None, None)
 

@@ -25,7 +25,6 @@ SMALLEST_PX = 14.0
 LOOKS = 3  # looks at most until the crop fits the face
 FITS = (0.06, 1.12, 0.12)
 DRIFT = (0.35, 1.8, 0.8)  # of the carried square from the one that the body gives
-OFF = 0.5  # extents of the face between its centre and the head's, from which it is not the performer's
 
 
 class FaceLandmarks:

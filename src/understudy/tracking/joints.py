@@ -59,7 +59,6 @@ def read_joints(path: Path, width: int, height: int) -> Person:
         neck = (np.add(given["left_shoulder"], given["right_shoulder"])) / 2
         x, y = np.asarray(top) + 0.55 * (neck - np.asarray(top))
         given["nose"] = (float(x), float(y))
-    given.pop("chin", None)
     missing = [name for name in REQUIRED if name not in given]
     if missing:
         raise RequestError(
@@ -79,7 +78,8 @@ def read_joints(path: Path, width: int, height: int) -> Person:
                 limit=f"a picture of {width} x {height} pixels",
                 fix="Give places in pixels of the upright picture, x to the right and y down.",
             )
-        known[INDEX[name]] = (x, y)
+        if name in INDEX:  # the chin is no landmark
+            known[INDEX[name]] = (x, y)
     inside = np.asarray((known >= 0).all(axis=1) & (known < (width, height)).all(axis=1))
     if inside[[INDEX[name] for name in REQUIRED]].sum() < 3:
         raise RequestError(

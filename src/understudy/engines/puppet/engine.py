@@ -113,9 +113,7 @@ class PuppetEngine:
             facing = request.orientation is Orientation.VIDEO
             looks = expressions(motion, _at_rest(character), human=_human(character), facing=facing)
         frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
-        return Performance(
-            rig.width, rig.height, frames, character.found_by, _left_out(puppet, motion, request)
-        )
+        return Performance(rig.width, rig.height, frames, character.found_by, _left_out(puppet, request))
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:
@@ -141,9 +139,7 @@ def _face(rig: Rig, character: Character) -> FaceRig | None:
     layer = _trunk_in_picture(rig).astype(np.float32)
     alpha = np.maximum(layer[..., 3:], 1)
     straight = np.concatenate([np.minimum(layer[..., :3] * 255 / alpha, 255), layer[..., 3:]], axis=2)
-    return FaceRig.build(
-        np.rint(straight).astype(np.uint8), _mesh(character), character.person.body, character.face
-    )
+    return FaceRig.build(np.rint(straight).astype(np.uint8), _mesh(character), character.face)
 
 
 def _head(rig: Rig, character: Character) -> HeadRelief | None:
@@ -226,7 +222,7 @@ def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:
     worn.texture[cy0:cy1, cx0:cx1] = cv2.cvtColor(patch, cv2.COLOR_RGBA2mRGBA)
 
 
-def _left_out(puppet: Puppet, motion: Motion, request: MotionRequest) -> tuple[LeftOut, ...]:
+def _left_out(puppet: Puppet, request: MotionRequest) -> tuple[LeftOut, ...]:
     told = []
     if request.prompt.strip():
         told.append(

@@ -54,7 +54,7 @@ def expressions(
     if reference is not None and np.isfinite(reference).all():
         own = measure(np.asarray(reference, np.float32)[None])
 
-    irises = None if motion.irises is None else motion.irises[seen, :, 2]
+    irises = None if motion.irises is None else np.nan_to_num(motion.irises[seen, :, 2]).clip(0.0, 1.0)
     closing = lids(m, own, motion.fps, irises, float(np.median(eye_width(motion.face[seen]))))
 
     turned = turns(motion.face[seen], reference if own is not None and human else None, facing)

@@ -16,7 +16,7 @@ def aligned(meshes: Floats) -> tuple[Floats, Floats]:
     Each mesh is moved by the similarity in space that fits best the points that no expression moves.
     """
     median = np.asarray(meshes[len(meshes) // 2], np.float64)
-    laid: Floats = np.asarray(meshes, np.float64)
+    laid = meshes
     for _ in range(ROUNDS):
         laid = laid_upon(meshes, meshes, median)
         median = np.median(laid, axis=0)
@@ -39,4 +39,4 @@ def laid_upon(meshes: Floats, fitted: Floats, target: Floats) -> Floats:
     turn = np.einsum("tji,tj,tkj->tik", right, sign, left)
     scale = (sizes * sign).sum(axis=1) / np.maximum((a**2).sum(axis=(1, 2)), 1e-9)
     moved = np.einsum("tij,tnj->tni", turn, np.asarray(meshes, np.float64) - from_middle)
-    return np.asarray(scale[:, None, None] * moved + to_middle)
+    return np.asarray(scale[:, None, None] * moved + to_middle, np.float32)

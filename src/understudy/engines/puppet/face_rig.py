@@ -25,6 +25,7 @@ from understudy.engines.puppet.skin_sheets import SkinSheets
 from understudy.tracking.found_face import FoundFace
 from understudy.tracking.motion import Floats
 
+LARGEST = 1.2  # sides of the picture; a larger face is a mistake
 SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has no room for an expression
 
 
@@ -32,8 +33,8 @@ SMALLEST_PX = 14.0  # distance of the outer eye corners below which a face has n
 class FaceRig:
     """A face with lips and lids that move, in the reference picture's frame; `HeadRelief` turns it with the head.
 
-    Displacements are linear in the expression and given on a coarse lattice; a frame adds them up, inverts the sum
-    and samples the texture once. The cut between the lips makes two such maps, one for either side.
+    Displacements are given on a coarse lattice; a frame inverts them and samples the texture once. The cut between the
+    lips makes two such maps, one for either side.
     """
 
     box: tuple[int, int, int, int]
@@ -52,7 +53,6 @@ class FaceRig:
         cls,
         texture_rgba: NDArray[np.uint8] | Floats,
         mesh: Floats | None,
-        body: Floats | None,
         found: FoundFace | None = None,
     ) -> FaceRig | None:
         """Make the rig from the head's layer ``(H, W, 4)`` (straight colours) and its landmarks in the same pixels.
@@ -65,7 +65,9 @@ class FaceRig:
         mesh = np.asarray(mesh, np.float32)
         layer = _as_bytes(texture_rgba)
         frame = FaceFrame.of(mesh)
-        if frame.span < SMALLEST_PX:
+        if frame.span < SMALLEST_PX or float(np.ptp(mesh[:, :2], axis=0).max()) > LARGEST * max(
+            layer.shape[:2]
+        ):
             return None
         lattice = _lattice(mesh, frame)
         texture, box, rest = _cut_out(layer, lattice)
@@ -106,14 +108,6 @@ class FaceRig:
         patch = np.asarray(
             cv2.remap(self.texture, over, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8
         )
-        for iris in self.irises:
-            if iris is not None and look.gaze != (0.0, 0.0):
-                iris.draw(patch, self.texture, over, look.gaze)
-        for lid, closing in zip(self.lids, look.lids, strict=True):
-            if isinstance(lid, DrawnEye):
-                lid.draw(patch, self.texture, over, closing, look.gaze)
-            elif lid is not None and abs(closing) > 0.02:
-                lid.draw(patch, self.texture, over, min(closing, 1.0))
         if self.mouth is not None and skin is not None:
             under = self.identity + self.lattice.full(self.lattice.back(below))
             size = self.frame.span * self.sheets.reach
@@ -129,6 +123,14 @@ class FaceRig:
                 drop=size * lower,
                 wider=size * float(skin[PLACE[291], 0] - skin[PLACE[61], 0]),
             )
+        for iris in self.irises:
+            if iris is not None and look.gaze != (0.0, 0.0):
+                iris.draw(patch, self.texture, over, look.gaze)
+        for lid, closing in zip(self.lids, look.lids, strict=True):
+            if isinstance(lid, DrawnEye):
+                lid.draw(patch, self.texture, over, closing, look.gaze)
+            elif lid is not None and abs(closing) > 0.02:
+                lid.draw(patch, self.texture, over, min(closing, 1.0))
         x0, y0 = self.box[0] - self.lattice.x0, self.box[1] - self.lattice.y0
         h, w = self.rest.shape[:2]
         return np.ascontiguousarray(patch[y0 : y0 + h, x0 : x0 + w])
@@ -178,7 +180,7 @@ def _lattice(mesh: Floats, frame: FaceFrame) -> Lattice:
     reach = np.stack([low - 0.32 * span, high + 0.32 * span, mesh[152, :2] + 0.8 * span * down])
     x0, y0 = np.floor(reach.min(axis=0)).astype(int)
     x1, y1 = np.ceil(reach.max(axis=0)).astype(int)
-    step = int(np.clip(round(span / 24), 2, 8))
+    step = max(round(span / 24), 2)
     return Lattice(int(x0), int(y0), step, -(-int(x1 - x0) // step), -(-int(y1 - y0) // step))
 
 

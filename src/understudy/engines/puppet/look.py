@@ -23,13 +23,13 @@ class Look:
 
 @dataclass(frozen=True)
 class Expression:
-    """The performer's face over T frames. All float32; what is lost holds its last value and has weight 0.
+    """The performer's face over T frames. All float32; between the frames seen values go straight on.
 
-    ``lids`` (own left, own right): 0 as in the reference to 1 closed; ``gaze``: how far the irises are aside (above 0
-    to the picture's right) and down, over the eye's width; ``yaw_deg``: above 0 turned to the picture's right;
-    ``pitch_deg``: above 0 looking down. ``skin``: shifts of the skin points (mouth, jaw, cheeks, brows) in the
-    reference's face frame, over the distance of its outer eye corners. ``weight`` eases to 0 where the face is lost
-    or turned away; a turn outlasts it a while, and eases by itself.
+    ``lids`` (own left, own right): 0 as in the reference to 1 closed, below 0 wider open; ``gaze``: how far the irises
+    are aside (above 0 to the picture's right) and down, over the eye's width; ``yaw_deg``: above 0 turned to the
+    picture's right; ``pitch_deg``: above 0 looking down. ``skin``: shifts of the skin points (mouth, jaw, cheeks,
+    brows) in the reference's face frame, over the distance of its outer eye corners. ``weight`` eases to 0 where the
+    face is lost or turned away; a turn outlasts it a while, and eases by itself.
     """
 
     lids: Floats  # (T, 2)

@@ -97,7 +97,7 @@ class Mouth:
         drop: float,
         wider: float,
     ) -> None:
-        """Draw the mouth and all below it into ``patch``, which holds what ``over`` shows.
+        """Draw the mouth and the rows below it into ``patch``, which holds what ``over`` shows; eyes come later.
 
         ``over`` and ``under`` are the box's maps for both sides of the cut; ``jaw`` is the jaw's shift
         ``(2,)``, ``gape`` the widest gap, ``drop`` how far the lower lip goes down at most and ``wider`` by how much
@@ -108,7 +108,8 @@ class Mouth:
         first = int(np.clip(self.cut[0] - slack, 0, height - 1))
         last = int(np.clip(self.cut[1] + drop + slack, first + 1, height))
         rows = slice(first, last)
-        patch[last:] = _sample(texture, under[last:])
+        if last < height:
+            patch[last:] = _sample(texture, under[last:])
         lower = _sample(texture, under[rows]).astype(np.float32)
         share_above = _sample(self.above, over[rows]).astype(np.float32) / 255
         share_below = _sample(self.below, under[rows]).astype(np.float32) / 255

@@ -14,12 +14,7 @@ from understudy.tracking.motion import Floats
 Bytes = NDArray[np.uint8]
 
 DAMPED = 0.65  # share of each step of an inverse that is taken
-
-# The outline of the face in the published numbering of Face Mesh, clockwise from the forehead.
-OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
+ROUNDS = 8  # of such steps: to a hundredth of a pixel in faces
 
 
 def smooth(x: Floats | float) -> Floats:
@@ -98,7 +93,7 @@ class Lattice:
             np.float32
         )
 
-    def back(self, forward: Floats, rounds: int = 8) -> Floats:
+    def back(self, forward: Floats) -> Floats:
         """The displacement ``(rows, columns, 2)`` from each target node to its source, by fixed-point iteration.
 
         ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``. Steps are damped, so that it converges
@@ -106,7 +101,7 @@ class Lattice:
         """
         at = _numbered(self.rows, self.columns)
         found = -forward
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             where = at + found / self.step
             moved = cv2.remap(forward, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
             found = (1.0 - DAMPED) * found - DAMPED * moved
