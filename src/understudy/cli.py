@@ -145,7 +145,10 @@ def evaluate(
     folder: Annotated[Path, typer.Option(help="Where the pairs' results go.")] = Path("out"),
     sheet: Annotated[Path | None, typer.Option(help="A contact sheet to write, as PNG.")] = None,
     crops: Annotated[
-        Path | None, typer.Option(help="Folder for sheets of the face and both hands at full size.")
+        Path | None,
+        typer.Option(
+            help="Folder for sheets of the face and both hands at full size; sheets of an earlier run there go."
+        ),
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Frames from one crop to the next.")] = 10,
 ) -> None:

@@ -19,7 +19,7 @@ from understudy.evaluation.evaluate import evaluate, still_image_baseline
 from understudy.evaluation.masks import Mask, grown
 from understudy.evaluation.pairs import Outcome, Pair, Rendered, as_json, as_markdown, read_pairs, run_pair
 from understudy.evaluation.pixels import BEST_PSNR_DB, CameraWatch, PixelSums, Sample, psnr, ssim
-from understudy.evaluation.reference import is_frame_of, on_white
+from understudy.evaluation.reference import is_frame_of
 from understudy.evaluation.rest import face_box, rest_figures
 from understudy.evaluation.samples import nearest, sample_times
 from understudy.evaluation.sheet import contact_sheet
@@ -179,7 +179,7 @@ def test_a_frame_of_the_clip_is_recognised(clip: Path) -> None:
 def test_transparent_pictures_stand_on_white() -> None:
     alpha = np.full(SIZE[::-1], 255, np.uint8)
     alpha[:20] = 0
-    flat = on_white(Picture(scene(), alpha))
+    flat = Picture(scene(), alpha).on_white()
     assert (flat[:20] == 255).all()
     assert np.array_equal(flat[20:], scene()[20:])
 

@@ -17,7 +17,7 @@ from understudy.evaluation.joints import joint_figures, person_height, root_drif
 from understudy.evaluation.limbs import limb_figures, torso_yaw, wrapped
 from understudy.evaluation.masks import Masker, NetworkMasker, box_about
 from understudy.evaluation.pixels import CameraWatch, PixelFigures, PixelSums, Sample
-from understudy.evaluation.reference import is_frame_of, on_white
+from understudy.evaluation.reference import is_frame_of
 from understudy.evaluation.rest import RestFigures, rest_figures
 from understudy.evaluation.samples import HEIGHT_PX, sample_times, sampled, scaled
 from understudy.evaluation.sound import read_sound, sound_offset
@@ -191,7 +191,7 @@ def _watch(
             size = size or (made.shape[1], made.shape[0])
             made = scaled(made, size)
         if reference is None:
-            fitted = scaled(on_white(picture), size)
+            fitted = scaled(picture.on_white(), size)
             character = still.find(fitted)
             height = person_height(still.watched().motion) or 0.0
             reference = Sample(fitted, *masker(fitted, character), _box(character, height, fitted))

@@ -10,20 +10,11 @@ import numpy as np
 from understudy.evaluation.pixels import difference
 from understudy.evaluation.samples import sample_times, sampled
 from understudy.media.clip import probe
-from understudy.media.picture import Picture
 from understudy.tracking.tracker import Frame
 
 # Mean difference of thumbnails under which the reference image is a frame of the driving video.
 SAME_PICTURE = 8.0
 THUMBNAIL = (48, 48)
-
-
-def on_white(picture: Picture) -> Frame:
-    """The picture's colours where it is opaque, white where it is not: what lies under full transparency is any."""
-    if picture.alpha is None:
-        return picture.rgb
-    cover = picture.alpha[..., None].astype(np.float32) / 255
-    return np.asarray(np.rint(picture.rgb * cover + 255 * (1 - cover)), np.uint8)
 
 
 def is_frame_of(picture: Frame, clip: Path) -> bool:

@@ -14,7 +14,6 @@ import numpy as np
 from understudy.evaluation.joints import person_height
 from understudy.evaluation.masks import box_about
 from understudy.evaluation.pixels import mean_square, psnr
-from understudy.evaluation.reference import on_white
 from understudy.evaluation.samples import sample_times, sampled, scaled
 from understudy.evaluation.watched import Watcher
 from understudy.media.clip import probe
@@ -45,7 +44,7 @@ class RestFigures(NamedTuple):
 
 def still_clip(reference: Path, path: Path) -> None:
     """Write a clip in which the reference image stands still. Raises PictureError."""
-    picture = on_white(load_picture(reference, limits=False))
+    picture = load_picture(reference, limits=False).on_white()
     height, width = picture.shape[:2]
     factor = min(LONGEST_SIDE / max(height, width), max(1.0, SHORTEST_SIDE / min(height, width)))
     size = (round(width * factor / 2) * 2, round(height * factor / 2) * 2)
@@ -80,7 +79,7 @@ def rest_figures(
     clip_made = probe(rest)
     for made in sampled(clip_made, sample_times(clip_made.duration_s)):
         if wanted is None:
-            wanted = scaled(on_white(load_picture(reference, limits=False)), (made.shape[1], made.shape[0]))
+            wanted = scaled(load_picture(reference, limits=False).on_white(), (made.shape[1], made.shape[0]))
             boxes = _boxes(wanted, tracker())
         for box, found in zip(boxes, squares, strict=True):
             if box is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,18 @@ class Picture:
     @property
     def height(self) -> int:
         return int(self.rgb.shape[0])
+
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> Picture:
+        """The part from pixel (x0, y0) to before (x1, y1), of the same memory."""
+        alpha = None if self.alpha is None else self.alpha[y0:y1, x0:x1]
+        return replace(self, rgb=self.rgb[y0:y1, x0:x1], alpha=alpha)
+
+    def on_white(self) -> NDArray[np.uint8]:
+        """(H, W, 3) before white where it is transparent, as browsers and Kling's pages show it."""
+        if self.alpha is None:
+            return self.rgb
+        cover = self.alpha[..., None].astype(np.float32) / 255
+        return np.asarray(np.rint(self.rgb * cover + 255 * (1 - cover)), np.uint8)
 
 
 def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:

@@ -73,7 +73,7 @@ def find_face(
         return None
     factor = min(1.0, LARGEST_PX / max(x1 - x0, y1 - y0))
     size = (max(round((x1 - x0) * factor), 1), max(round((y1 - y0) * factor), 1))
-    part = cv2.resize(_over_white(picture, y0, y1, x0, x1), size, interpolation=cv2.INTER_AREA)
+    part = cv2.resize(picture.cut(x0, y0, x1, y1).on_white(), size, interpolation=cv2.INTER_AREA)
     mask = cv2.resize(np.ascontiguousarray(silhouette[y0:y1, x0:x1]), size, interpolation=cv2.INTER_AREA)
     corner = np.array([x0, y0], np.float32)
     body, face = person.body.copy(), person.face.copy()
@@ -120,14 +120,6 @@ def _find(
         found += EyeWindow.of(picture, silhouette, head.scaled(scale)).pairs(middle, half, faces)
     found.sort(key=lambda f: -f.pair.score)
     return fitted(picture, silhouette, found, faces) if _convincing(found) else None
-
-
-def _over_white(picture: Picture, y0: int, y1: int, x0: int, x1: int) -> Frame:
-    part = picture.rgb[y0:y1, x0:x1]
-    if picture.alpha is None:
-        return part
-    clear = 255 - picture.alpha[y0:y1, x0:x1, None].astype(np.uint16)
-    return np.asarray((part * (255 - clear) + 255 * clear) // 255, np.uint8)
 
 
 def head_window(body: Floats) -> Region:

@@ -72,7 +72,7 @@ def template() -> Floats:
     Lengths over the distance of the outer eye corners, from the middle between them: x right, y down, z smaller is
     nearer.
     """
-    face = np.load(Path(__file__).with_name("face_template.npy")).astype(np.float32)
+    face = np.load(Path(__file__).with_name("face_template.npy"), allow_pickle=False).astype(np.float32)
     face[list(INNER_UPPER), 1] = face[list(INNER_LOWER), 1] = (
         face[list(INNER_UPPER), 1] + face[list(INNER_LOWER), 1]
     ) / 2

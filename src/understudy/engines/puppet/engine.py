@@ -55,7 +55,7 @@ class Puppet:
     @property
     def reference(self) -> NDArray[np.uint8]:
         """(H, W, 3) the reference image as it is drawn upon: on white where it is transparent."""
-        return _over_white(self.picture)
+        return self.picture.on_white()
 
 
 class PuppetEngine:
@@ -86,7 +86,7 @@ class PuppetEngine:
         progress("rig", 2, steps)
         body = character.person.body
         joints, depth = body[:, :2].astype(np.float32), body[:, 2].astype(np.float32)
-        fill = partial(clean_background, _over_white(small), cut.alpha)
+        fill = partial(clean_background, small.on_white(), cut.alpha)
         # The cut and the background need the matte and not each other, and neither keeps two cores busy. An error in
         # the cut waits for the fill, a second or two.
         with ThreadPoolExecutor(max_workers=1) as aside:
@@ -124,14 +124,6 @@ def resized(picture: Picture, width: int, height: int) -> Picture:
     if alpha is not None:
         alpha = np.asarray(cv2.resize(alpha, (width, height), interpolation=how), np.uint8)
     return replace(picture, rgb=rgb, alpha=alpha)
-
-
-def _over_white(picture: Picture) -> NDArray[np.uint8]:
-    """A transparent picture stands before white, as browsers and Kling's pages show it."""
-    if picture.alpha is None:
-        return picture.rgb
-    a = picture.alpha[..., None].astype(np.float32) / 255
-    return np.rint(picture.rgb * a + 255 * (1 - a)).astype(np.uint8)
 
 
 def _face(rig: Rig, character: Character) -> FaceRig | None:
