@@ -36,7 +36,9 @@ BARE = 0.35  # of that, no more than which is strange
 ROUNDS = 3
 SMOOTH = (5, 12, 3)  # bilateral filter of the picture before: noise tells nothing
 LARGEST_PX = 200  # a larger hand is told apart in a smaller picture
-LIKELY = (0.6, 1.6)  # area over what bones and palm lead to expect: else the colours tell nothing
+# Lab units of tone without which a hand is drawn, grey or white as its sleeve, and the share of its bones that are to
+# be of one colour; of what bones and palm lead to expect no more may be lost: else the colours tell nothing.
+COLOURED, ONE_COLOUR, LOST = 9.0, 0.85, 0.12
 THIN = (
     0.015  # of the palm's length: strips of that half width at the figure's edge are a drawn outline or shade
 )
@@ -121,7 +123,11 @@ def _told_apart(rgb: Rgb, inside: Mask, points: Floats) -> Mask | None:
     sure = ((bones < BONE) | (within > PALM_INSIDE)) & there
     if not sure.any():
         return None
-    marks[sure] = np.where(_alike(small, sure), cv2.GC_FGD, cv2.GC_PR_BGD)[sure]
+    alike = _alike(small, sure)
+    tone = np.median(_lab(small)[sure], axis=0)[1:] - 128
+    if float(np.hypot(*tone)) < COLOURED or float(alike[sure].mean()) < ONE_COLOUR:
+        return None
+    marks[sure] = np.where(alike, cv2.GC_FGD, cv2.GC_PR_BGD)[sure]
     marks[(about > BEYOND) | ~there] = cv2.GC_BGD
     likely = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
     if likely.all() or not (marks == cv2.GC_FGD).any():
@@ -133,8 +139,8 @@ def _told_apart(rgb: Rgb, inside: Mask, points: Floats) -> Mask | None:
     picture[~there] = 255 - np.median(picture[marks == cv2.GC_FGD], axis=0)
     cv2.grabCut(picture, marks, None, *models, ROUNDS, cv2.GC_INIT_WITH_MASK)
     hand = (marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD)
-    expected = float(((about < 1) & there).sum())
-    if not LIKELY[0] * expected < float(hand.sum()) < LIKELY[1] * expected:
+    expected = (about < 1) & there
+    if float((expected & ~hand).sum()) > LOST * float(expected.sum()):
         return None
     smooth = cv2.GaussianBlur(hand.astype(np.float32), (0, 0), 1.0)
     full = cv2.resize(smooth, inside.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0.5

@@ -136,9 +136,8 @@ def rig_limb(
             edge = clean_edge(seen, core, hand)
             if edge is not None:
                 seen, shape = edge[0], shape * edge[1]
-            ahead = (
-                at_wrist(alpha.shape, hand) if bare else np.ones_like(shape)
-            )  # a sleeve's end stays the hand's
+            # A sleeve's end stays the hand's, a bare forearm does not.
+            ahead = at_wrist(alpha.shape, hand) if bare else np.ones_like(shape)
             fingers = rig_hand(corridor.limb.side, seen, shape * ahead, hand, line[2])
             own = own_hand(rgb, alpha, hand, shape) if fingers is not None else None
             if own is not None:
