@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.areas import distance_to_polyline, grown, nearest
 from understudy.engines.puppet.hand_points import CHAINS, KNUCKLES, THUMB, palm_hull
 from understudy.engines.puppet.hand_rig import THUMB_WIDTH, WIDTH
-from understudy.engines.puppet.hand_shape import palm_length
+from understudy.engines.puppet.hand_shape import palm_length, wrist_ends
 from understudy.engines.puppet.warp import smoothstep
 from understudy.tracking.motion import Floats
 
@@ -176,7 +176,8 @@ def _away(rgb: Rgb, colour: Floats) -> Floats:
 
 
 def _distances(shape: tuple[int, ...], points: Floats) -> tuple[Floats, Floats, Floats]:
-    """(h, w) half widths of a finger from the fingers' bones, from the palm, and inside the palm from its border."""
+    """(h, w) half widths of a finger from the fingers' bones, from palm and wrist, and inside the palm from its
+    border."""
     radius = max(WIDTH * palm_length(points), 1.0)
     ys, xs = np.indices(shape[:2], np.float32)
     pixels = np.stack([xs.ravel(), ys.ravel()], axis=1)
@@ -185,7 +186,9 @@ def _distances(shape: tuple[int, ...], points: Floats) -> tuple[Floats, Floats, 
         line, wide = (points[[0, *numbers]], THUMB_WIDTH) if finger == THUMB else (points[[*numbers]], 1.0)
         bones = np.minimum(bones, distance_to_polyline(pixels, line) / (wide * radius))
     hull = palm_hull(shape, points)
+    heel = np.concatenate([points[[*KNUCKLES]], wrist_ends(points)])
+    whole = palm_hull(shape, np.concatenate([points[:1], heel]), tuple(range(len(heel) + 1))) | hull
     palm, within = (
-        cv2.distanceTransform(area.astype(np.uint8), cv2.DIST_L2, 5) / radius for area in (~hull, hull)
+        cv2.distanceTransform(area.astype(np.uint8), cv2.DIST_L2, 5) / radius for area in (~whole, hull)
     )
     return bones.reshape(shape[:2]), np.asarray(palm, np.float32), np.asarray(within, np.float32)

@@ -32,9 +32,9 @@ def palm_area(points: Floats) -> float:
     return float(ax * by - ay * bx)
 
 
-def palm_hull(shape: tuple[int, ...], points: Floats) -> NDArray[np.bool_]:
-    """(H, W) what lies between a palm's landmarks."""
-    hull = cv2.convexHull(points[[*PALM]].reshape(-1, 1, 2).astype(np.float32))
+def palm_hull(shape: tuple[int, ...], points: Floats, numbers: tuple[int, ...] = PALM) -> NDArray[np.bool_]:
+    """(H, W) what lies between a palm's landmarks, or those of these ``numbers``."""
+    hull = cv2.convexHull(points[[*numbers]].reshape(-1, 1, 2).astype(np.float32))
     area = np.zeros(shape[:2], np.uint8)
     cv2.fillConvexPoly(area, np.rint(hull).astype(np.int32), 1)
     return np.asarray(area > 0, np.bool_)

@@ -120,13 +120,26 @@ def is_its_hand(arm: Mask, wrist: Floats, points: Floats) -> bool:
     return near and lies_in(grown(arm, 2), points[[*PALM]]) > ON_HAND
 
 
+def wrist_half(points: Floats) -> float:
+    """Half a wrist's width in pixels, with some room."""
+    wide = 0.5 * float(np.hypot(*(points[5] - points[17])))
+    return WRIST_WIDE * max(wide, 0.25 * palm_length(points))
+
+
+def wrist_ends(points: Floats) -> Floats:
+    """(2, 2) a wrist's two sides."""
+    axis = points[[5, 9, 13, 17]].mean(axis=0) - points[0]
+    side = np.array([-axis[1], axis[0]], np.float32) * wrist_half(points) / max(float(np.hypot(*axis)), 1e-3)
+    return np.stack([points[0] - side, points[0] + side]).astype(np.float32)
+
+
 def at_wrist(shape: tuple[int, ...], points: Floats) -> Floats:
     """(H, W) 1 in the hand and 0 in the forearm behind it, with a rounded, soft end as wide as a wrist between them."""
     knuckles = points[[5, 9, 13, 17]].mean(axis=0)
     axis = knuckles - points[0]
     length = palm_length(points)
     axis = axis / max(float(np.hypot(*axis)), 1e-3)
-    half = WRIST_WIDE * max(0.5 * float(np.hypot(*(points[5] - points[17]))), 0.25 * length)
+    half = wrist_half(points)
     ys, xs = np.indices(shape[:2], np.float32)
     along = ((xs - points[0][0]) * axis[0] + (ys - points[0][1]) * axis[1]) / length
     across = np.abs((ys - points[0][1]) * axis[0] - (xs - points[0][0]) * axis[1]) / half
