@@ -45,7 +45,7 @@ THIN = (
 EDGE_PX = 0.9  # softness of the outline
 # Palm lengths ahead of the wrist: up to the first all that is the arm's goes along, from the second on the hand alone.
 CUFF = (0.12, 0.3)
-BARE_WRIST = (-0.15, 0.05)  # ... where there is no cuff
+BARE_WRIST = (0.0, 0.15)  # ... where there is no cuff
 AROUND = 0.6  # of the palm's length about the landmarks that is looked at
 
 
