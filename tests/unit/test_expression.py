@@ -97,7 +97,7 @@ def test_a_mesh_whose_lower_face_slides_with_the_nose_does_not_move_the_mouth():
 
     meshes = [face_mesh()] * 20 + [slid(0.03 * k) for k in (-3, -2, -1, 1, 2, 3)]
     found = expressions(face_motion(meshes), face_mesh()).skin
-    assert np.abs(found[:, places(LIPS)]).max() < 0.04
+    assert np.abs(found[:, places(LIPS)]).max() < 0.06
 
 
 def test_a_larger_jaw_moves_more():
