@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.areas import disc, distance_to_polyline, grown
 from understudy.engines.puppet.bare_body import NOTHING, BareBody
+from understudy.engines.puppet.behind_hand import MIXED_PX
 from understudy.engines.puppet.cut import Corridor
 from understudy.engines.puppet.fill import fill_hidden
 from understudy.engines.puppet.forearm import (
@@ -133,6 +134,10 @@ def rig_limb(
         layers.append(cropped(name, seen if k == 2 else colours, shape, 0 if k == 2 else pad))
         if k == 2 and hand is not None and is_its_hand(mine & core, line[2], hand):
             bare = made and reaching.bare
+            if made:  # as long as it rests, with its edge as the picture has it
+                edge_there = grown(reaching.hand, MIXED_PX) & zone & ~part
+                whole = np.where(edge_there[..., None], rgb, seen)
+                layers[2] = cropped(name, whole, alpha * soft(part | edge_there))
             edge = clean_edge(seen, core, hand)
             if edge is not None:
                 seen, shape = edge[0], shape * edge[1]
