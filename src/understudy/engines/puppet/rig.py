@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.bare_body import bare_body
 from understudy.engines.puppet.cut import corridors
 from understudy.engines.puppet.foot_parting import part_feet
-from understudy.engines.puppet.foot_parting import part_feet
 from understudy.engines.puppet.hair import find_hair
 from understudy.engines.puppet.hair_layer import part_hair
 from understudy.engines.puppet.hand_shape import with_hand
@@ -67,7 +66,6 @@ def build_rig(
         cut = [with_hand(c, foreground, alpha, hands[c.limb.side]) if c.limb.arm else c for c in cut]
     arms, front = part_hair(alpha, foreground, hair, cut, joints)
     labels = label_pixels(alpha, cut, joints, hair, foreground)
-    labels = part_feet(labels, alpha > 0.5, foreground, cut)
     labels = part_feet(labels, alpha > 0.5, foreground, cut)
     body = bare_body(alpha, foreground, labels, cut, joints)
     pad = _padding(alpha)
