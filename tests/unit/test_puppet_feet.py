@@ -247,7 +247,7 @@ def test_standing_feet_are_held_and_the_pinned_frame_is_not_moved() -> None:
     feet = np.stack([200 + drift, 300 + drift], axis=1) + rng.normal(0, 0.5, (frames, 2)) + 600j
     standing = np.zeros((frames, 2))
     standing[5:30, 0] = standing[20:60, 1] = standing[65:78, 0] = 1.0
-    root, steps = corrections(feet, feet[..., None], standing, 40.0, fps, pin)
+    root, steps = corrections(feet, feet[..., None], standing, 40.0, fps, np.eye(frames)[pin])
     for foot, part in ((0, slice(5, 30)), (1, slice(20, 60)), (0, slice(65, 78))):
         held = (feet + root[:, None] + steps)[part, foot]
         assert np.abs(held - held[0]).max() < 1e-6
@@ -260,7 +260,7 @@ def test_standing_feet_are_held_and_the_pinned_frame_is_not_moved() -> None:
 def test_a_panning_camera_carries_a_standing_foot() -> None:
     way = np.linspace(0, 300, 60)
     feet = np.stack([200 + way, 300 + way], axis=1) + 600j
-    root, steps = corrections(feet, feet[..., None], np.ones((60, 2)), 40.0, 25.0, 0)
+    root, steps = corrections(feet, feet[..., None], np.ones((60, 2)), 40.0, 25.0, np.eye(60)[0])
     assert np.abs((feet + root[:, None] + steps) - feet).max() < 1e-6
 
 
@@ -279,7 +279,18 @@ def test_a_slow_drift_is_kept_where_the_reference_is_a_frame_of_the_clip() -> No
     rng = np.random.default_rng(3)
     way = np.linspace(0, 20, 150)
     feet = np.stack([200 + way, 300 + way], axis=1) + rng.normal(0, 1.0, (150, 2)) + 600j
-    root, steps = corrections(feet, feet[..., None], np.ones((150, 2)), 60.0, 25.0, 0, own=True)
+    root, steps = corrections(feet, feet[..., None], np.ones((150, 2)), 60.0, 25.0, np.eye(150)[0], own=True)
     held = feet + root[:, None] + steps
     assert np.abs(np.diff(held, axis=0)).max() < 0.5
     assert 14 < abs(held[-1, 0] - held[0, 0]) < 26
+
+
+def test_one_odd_frame_of_a_still_performer_does_not_move_the_figure() -> None:
+    rng = np.random.default_rng(4)
+    feet = np.tile(np.array([200 + 600j, 300 + 600j]), (80, 1)) + rng.normal(0, 0.2, (80, 2))
+    feet[0] += 3.0
+    root, steps = corrections(
+        feet, feet[..., None], np.ones((80, 2)), 40.0, 25.0, np.full(80, 1 / 80), own=True
+    )
+    moved = feet + root[:, None] + steps - feet[1:].mean(axis=0)
+    assert np.abs(moved[5:]).max() < 0.4

@@ -50,15 +50,16 @@ def _feet(points: Points) -> Points:
 
 
 def corrections(
-    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float, pin: int, *, own: bool = False
+    feet: Points, wanted: Points, standing: Reals, limit: float, fps: float, home: Reals, *, own: bool = False
 ) -> tuple[Points, Points]:
     """Shifts of the root (T,) and of each foot (T, 2) that stop the slide of standing feet.
 
     ``feet`` (T, 2) are the character's as posed, ``wanted`` (T, 2, N) points of the performer's in the character's
     size, ``standing`` (T, 2) as from `planted`. The result's floor is the reference image's, which never moves: while
-    a foot stands, it is held at its mean place of that stance, or at where it is in frame ``pin``. Only where the
-    performer's own standing foot goes far in the picture, because the camera moves, it goes along. Between stances the
-    shift goes over into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide.
+    a foot stands, it is held at its mean place of that stance, or of those of its frames that ``home`` (T,) weighs:
+    the reference's own pose, in a single frame of which the tracker errs by pixels. Only where the performer's own
+    standing foot goes far in the picture, because the camera moves, it goes along. Between stances the shift goes over
+    into the next one's. ``limit`` is the largest shift in pixels: more would show more than the slide.
     With ``own`` the reference is a frame of the clip, and the performer's own places are right: slow drifts are kept.
     """
     push = np.zeros_like(feet)
@@ -73,18 +74,24 @@ def corrections(
             drift = smooth(way, fps, _SLOW_S) if own else 0 * way
             way = drift + (way - drift) * step(far, *_CARRIED)
             slide = feet[part, foot] - way
-            held = slide[pin - start] if start <= pin < stop else slide.mean()
+            at_home = home[part].sum()
+            held = home[part] @ slide / at_home if at_home > 0 else slide.mean()
             push[part, foot] = held - slide
     push *= limit / np.maximum(np.abs(push), limit)
-    # In the reference's own frame nothing is shifted.
-    stands[pin] = True
-    push[pin] = 0.0
+    # In the reference's own frame, if it is a single one, nothing is shifted.
+    pin = int(np.argmax(home))
+    single = home[pin] > 0.5 * home.sum()
+    if single:
+        stands[pin] = True
+        push[pin] = 0.0
     count = stands.sum(axis=1)
     # The mean of two disagreeing feet moves the root, smoothly, or a foot's trembling would be the body's; what is
     # left is the leg's.
     root = _bridged(np.where(count > 0, push.sum(axis=1) / np.maximum(count, 1), 0.0), count > 0, fps)
-    away = (np.arange(len(root)) - pin) / max(_EASE_S * fps, 1.0)
-    root = smooth(root, fps, _EASE_S) * (1 - np.exp(-0.5 * away**2))
+    root = smooth(root, fps, _EASE_S)
+    if single:
+        away = (np.arange(len(root)) - pin) / max(_EASE_S * fps, 1.0)
+        root = root * (1 - np.exp(-0.5 * away**2))
     rest = np.stack([_bridged(push[:, f] - root, stands[:, f], fps) for f in (0, 1)], axis=1)
     return root, rest
 

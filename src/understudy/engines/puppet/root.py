@@ -137,9 +137,12 @@ def _on_the_spot(stage: Stage, figure: Figure, start: complex) -> Points:
 def _planted(stage: Stage, figure: Figure, root: Points, wanted: Points, limit: float) -> Points:
     out = figure.posed(root)
     standing = planting.planted(stage.performer)
-    pin = stage.anchor.frame if stage.anchor is not None else stage.first
+    home = np.zeros(len(out))
+    home[stage.first] = 1.0
+    if stage.anchor is not None:
+        home = stage.anchor.weights
     shift, steps = planting.corrections(
-        _feet(out), wanted, standing, limit, stage.fps, pin, own=stage.anchor is not None
+        _feet(out), wanted, standing, limit, stage.fps, home, own=stage.anchor is not None
     )
     return figure.posed(root + shift, steps)
 
