@@ -23,6 +23,20 @@ def test_a_still_clip_of_the_reference_leaves_the_face_alone():
             assert np.abs(getattr(found, name)).max() < 1e-4, name
 
 
+def test_in_the_frames_that_the_reference_is_the_face_is_the_references() -> None:
+    rng = np.random.default_rng(5)
+    reference = face_mesh(gape=0.03, yaw_deg=4, smile=(0.05, 0.02))
+    odd = (reference + rng.normal(0, 1.5, reference.shape)).astype(
+        np.float32
+    )  # as the tracker sees it in the clip
+    clip = face_motion([face_mesh(gape=0.02 * (t % 9), yaw_deg=t - 20) for t in range(40)] + [odd] * 10)
+    home = np.r_[np.zeros(40), np.full(10, 0.1)].astype(np.float32)
+    found = expressions(clip, reference, home=home)
+    assert np.abs(found.skin[44:]).max() < 0.005
+    assert np.abs(found.yaw_deg[46:]).max() < 0.3
+    assert np.abs(expressions(clip, reference).skin[44:]).max() > 0.01
+
+
 def gap(skin: np.ndarray) -> np.ndarray:
     """How far the lips part in the middle, over the eyes' distance."""
     return skin[:, PLACE[14], 1] - skin[:, PLACE[13], 1]

@@ -23,7 +23,7 @@ from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.look import Expression, Look
 from understudy.engines.puppet.matte import Matte, Matter, matte
 from understudy.engines.puppet.order import drawing_order
-from understudy.engines.puppet.retarget import retarget
+from understudy.engines.puppet.retarget import home, retarget
 from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.engines.puppet.toe import with_true_feet
 from understudy.media.picture import Picture, output_size
@@ -110,8 +110,13 @@ class PuppetEngine:
         living = puppet.face is not None or puppet.head is not None
         looks = None
         if living:
-            facing = request.orientation is Orientation.VIDEO
-            looks = expressions(motion, _at_rest(character), human=_human(character), facing=facing)
+            looks = expressions(
+                motion,
+                _at_rest(character),
+                human=_human(character),
+                facing=request.orientation is Orientation.VIDEO,
+                home=home(character, motion, rig.height),
+            )
         frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
         return Performance(rig.width, rig.height, frames, character.found_by, _left_out(puppet, request))
 

@@ -29,14 +29,20 @@ CALM_S, CALM_PX = 0.05, (20.0, 55.0)
 
 
 def expressions(
-    motion: Motion, reference: Floats | None = None, *, human: bool = True, facing: bool = True
+    motion: Motion,
+    reference: Floats | None = None,
+    *,
+    human: bool = True,
+    facing: bool = True,
+    home: Floats | None = None,
 ) -> Expression:
     """The performer's expression over time, to be drawn on a character.
 
     ``reference`` is the character's own face mesh ``(468, 3)`` in the reference image. What it shows already is
     subtracted, so that the drawn face reaches the performer's state, and a still clip of the reference gives zeros.
     Where that is not ``human``, a template in a drawing's place, its facing says nothing and is kept as it is.
-    ``facing`` tells whether the character faces where the performer does, or as in its picture.
+    ``facing`` tells whether the character faces where the performer does, or as in its picture. ``home`` (T,) weighs
+    the frames that the reference image is, if it is any: in them the face is the reference's.
     The neutral face is the clip's own: eyes by a high quantile of their opening, mouth by its calm frames, the rest
     by the median.
     """
@@ -57,7 +63,8 @@ def expressions(
     irises = None if motion.irises is None else np.nan_to_num(motion.irises[seen, :, 2]).clip(0.0, 1.0)
     closing = lids(m, own, motion.fps, irises, float(np.median(eye_width(motion.face[seen]))))
 
-    turned = turns(motion.face[seen], reference if own is not None and human else None, facing)
+    there = None if home is None or not (home[seen] > 0).any() else home[seen] > 0
+    turned = turns(motion.face[seen], reference if own is not None and human else None, facing, there)
     step_s = 1.0 / max(motion.fps, 1.0)
     edges = (0, *motion.cuts, frames)
 
@@ -71,7 +78,9 @@ def expressions(
                 out[a:b] = gaussian_filter1d(out[a:b], smooth_s / step_s, mode="nearest")
         return out
 
-    skin = _everywhere(SkinSignal.of(motion.face[seen], reference if own is not None else None).shifts, seen)
+    skin = _everywhere(
+        SkinSignal.of(motion.face[seen], reference if own is not None else None, there).shifts, seen
+    )
     turning, steady_s = held(seen, step_s, edges), smoothing_s(motion.face[seen])
     return Expression(
         lids=np.stack([spread(v, 0.012) for v in closing.T], axis=1),

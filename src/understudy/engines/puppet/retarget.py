@@ -46,7 +46,7 @@ def retarget(
     path. Where the performer passes through the reference's own pose, all is measured from that frame, and the
     result equals the reference there (exactly in ``video``). What is not shown, or not seen for long, rests.
     """
-    if _seen_from_behind(character) and not _is_of(character, motion, height):
+    if _seen_from_behind(character) and home(character, motion, height) is None:
         # Its drawing cannot turn round: its limbs follow those that the picture shows on their side.
         return _swapped(retarget(_relabelled(character), motion, orientation, width, height))
     stage = set_stage(character, motion, orientation, width, height)
@@ -80,10 +80,10 @@ def _seen_from_behind(character: Character) -> bool:
     return float(body[11] - body[12] + body[23] - body[24]) < 0.0
 
 
-def _is_of(character: Character, motion: Motion, height: int) -> bool:
-    """Whether the reference is a frame of the motion's own clip."""
-    rest = rest_points(character)
-    return find_anchor(measure(motion), rest, character.shown, height / motion.height) is not None
+def home(character: Character, motion: Motion, height: int) -> Reals | None:
+    """(T,) which frames of the ``motion`` the reference image of that ``height`` is, adding up to 1; None if none."""
+    anchor = find_anchor(measure(motion), rest_points(character), character.shown, height / motion.height)
+    return None if anchor is None else anchor.weights
 
 
 def _relabelled(character: Character) -> Character:

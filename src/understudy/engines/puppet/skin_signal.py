@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.engines.puppet.brow_signal import brow_shifts
 from understudy.engines.puppet.face_alignment import aligned, laid_upon
@@ -26,6 +27,7 @@ LOWER, BESIDE, ASIDE = 1.25, 0.5, (0.25, 0.7)
 # Shares of it, across and down, that are taken away: the rest is turning that the head's own turn understates.
 TAKEN = np.array([0.8, 0.6])
 SAME, OTHER = 0.012, 0.018  # mean distance of two meshes over the eyes': the same face again; another face
+NEAREST = 1.1  # of the smallest such distance: frames that show the same face equally well
 # The mesh understates: its corners stay short of those of a wide smile in the picture.
 GAIN = np.array([1.15, 1.1])  # across, down
 WIDE, WIDEST = 0.14, 0.26  # eye distances: mouths that widen by more do so less and less, up to the second
@@ -42,7 +44,9 @@ class SkinSignal:
     shifts: Floats
 
     @classmethod
-    def of(cls, faces: Floats, reference: Floats | None) -> SkinSignal:
+    def of(
+        cls, faces: Floats, reference: Floats | None, there: NDArray[np.bool_] | None = None
+    ) -> SkinSignal:
         """From the performer's meshes ``(T, 468, 3)`` and the character's ``(468, 3)``, all finite.
 
         The performer's meshes are laid upon each other and then, by one similarity, upon the character's mesh, and
@@ -50,7 +54,8 @@ class SkinSignal:
         mouth at rest is the median of the frames with the mouth closed; the character's mouth at rest is what the
         reference shows less what of it is expression (`MouthShape.shown`). Shifts from the one, scaled to the
         other's proportions, lead to the shape to draw; the shift from what the reference shows is the result. Where
-        the clip holds the reference's very face, its shapes are taken as they are.
+        the clip holds the reference's very face, its shapes are taken as they are; ``there`` (T,) says in which frames
+        it does, where that is known.
         """
         laid, median = aligned(faces)
         own = np.asarray(median if reference is None else reference, np.float64)
@@ -60,9 +65,13 @@ class SkinSignal:
         points = frame.into(laid[:, list(SKIN)]) / span
         shown = frame.into(own[list(SKIN)]) / span
         points = without_pose(points, faces)
-        same = 1.0 - float(smooth((_nearest(points, shown) - SAME) / (OTHER - SAME)))
+        apart = np.linalg.norm(points - shown, axis=-1).mean(axis=1)
+        nearest = apart <= NEAREST * apart.min() if there is None else there
+        same = 1.0 if there is not None else 1.0 - float(smooth((apart.min() - SAME) / (OTHER - SAME)))
         usual = np.median(points, axis=0)
         points = without_slide(points, usual + same * (shown - usual))
+        # The same face seen in the clip: there the mesh errs as it does in the clip's other frames.
+        shown = shown + same * (points[nearest].mean(axis=0) - shown)
         rest = _at_rest(points, faces)
         rest_shape, shown_shape = MouthShape.of(rest), MouthShape.of(shown)
         lips = len(MOUTH)
@@ -137,12 +146,6 @@ def _eased(shifts: Floats) -> Floats:
     eased = np.where(wider > WIDE, WIDE + room * np.tanh((wider - WIDE) / room), wider)
     share = np.where(wider > WIDE, eased / np.maximum(wider, WIDE), 1.0)
     return np.asarray(shifts * np.stack([share, np.ones_like(share)], axis=-1)[:, None])
-
-
-def _nearest(points: Floats, shown: Floats) -> float:
-    """Mean distance of the reference's skin points from those of the performer's frame most like it."""
-    apart = np.linalg.norm(points - shown, axis=-1).mean(axis=1)
-    return float(apart.min())
 
 
 def _without_noise(shifts: Floats, band: float) -> Floats:

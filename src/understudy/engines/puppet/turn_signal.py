@@ -25,6 +25,7 @@ HABIT_DEG = (
     12.0  # yaw of a usual facing; who mostly faces further aside is turned, and looks ahead when frontal
 )
 ALIKE = (0.012, 0.03)  # distance of shapes over the eyes' at which they are one facing, and not
+NEAREST = 1.1  # of the smallest such distance: faces that are alike equally well
 NOISE_DEG = 0.4
 ODD_FRAMES = 3
 # A nodding face is not as stiff as a skull: its nose goes farther than the parallax of all landmarks tells.
@@ -42,10 +43,13 @@ class Turns(NamedTuple):
     pitch: Floats
 
 
-def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns:
+def turns(
+    faces: Floats, reference: Floats | None, facing: bool = True, there: NDArray[np.bool_] | None = None
+) -> Turns:
     """The turn to draw on the character whose mesh is ``reference`` (468, 3), for the performer's (T, 468, 3).
 
-    Without ``facing`` the character keeps its own, unless the performer passes through it.
+    Without ``facing`` the character keeps its own, unless the performer passes through it; ``there`` (T,) tells where,
+    if it is known.
     """
     solid = _frontal(faces)
     # A single odd frame is the tracker's, not the performer's.
@@ -56,10 +60,13 @@ def turns(faces: Floats, reference: Floats | None, facing: bool = True) -> Turns
     if reference is None:
         return Turns(*(without_noise(v - m, NOISE_DEG) for v, m in zip(seen, middle, strict=True)))
     own = _nodding(angles(reference[None], solid))
-    alike = _alike(faces, reference)
+    alike = 1.0
+    if there is None:
+        alike, there = _alike(faces, reference)
     found = []
     for values, neutral, mine, most in zip(seen, middle, own, MOST_DEG, strict=True):
-        apart = neutral - float(mine[0])
+        # The reference's facing seen in the clip: there the mesh errs as it does in the clip's other frames.
+        apart = neutral - (alike * float(values[there].mean()) + (1 - alike) * float(mine[0]))
         near = most * np.tanh(apart / most) if facing else 0.0
         kept = alike * apart + (1 - alike) * near
         found.append(without_noise(values - neutral + kept, NOISE_DEG))
@@ -126,8 +133,8 @@ def _frontal(faces: Floats) -> Floats:
     return np.asarray(faces[int(np.argmin(apart))], np.float32)
 
 
-def _alike(faces: Floats, reference: Floats) -> float:
-    """1 where some face looks just as the reference's does, 0 where none nearly does."""
+def _alike(faces: Floats, reference: Floats) -> tuple[float, NDArray[np.bool_]]:
+    """1 where some face looks just as the reference's does, 0 where none nearly does; and which do so most (T,)."""
     shown = faces[:, list(RIGID), 0] + 1j * faces[:, list(RIGID), 1]
     wanted = reference[list(RIGID), 0] + 1j * reference[list(RIGID), 1]
     shown, wanted = shown - shown.mean(axis=1, keepdims=True), wanted - wanted.mean()
@@ -135,4 +142,5 @@ def _alike(faces: Floats, reference: Floats) -> float:
     apart = np.sqrt((np.abs(fit[:, None] * shown - wanted) ** 2).mean(axis=1))
     span = max(float(np.linalg.norm(reference[33] - reference[263])), 1e-6)
     low, high = ALIKE
-    return float(np.clip((high - float(apart.min()) / span) / (high - low), 0.0, 1.0))
+    share = float(np.clip((high - float(apart.min()) / span) / (high - low), 0.0, 1.0))
+    return share, apart <= NEAREST * apart.min()
