@@ -31,10 +31,8 @@ HEAD = 0.24  # half a head over its window
 CONVINCING = 1.6  # a pair's score, with its lead over the next, from which it is eyes
 LEAD, MOST_LEAD = 0.4, 2.0  # what a lead counts, and up to which
 BETTER = 1.0  # by how much a pair must beat the mesh's eyes to replace them
-DOUBT, CLOSE = (
-    1.5,
-    0.5,
-)  # what it costs that another pair is as good; by how much worse it must be to cost nothing
+# What it costs that another pair is as good; by how much worse it must be to cost nothing
+DOUBT, CLOSE = 1.5, 0.5
 OTHER = 0.4  # distance of two pairs over the eyes', above which they are two
 AGREES = 0.5  # of the network's face with a pair
 LOOK_SIZES = (0.3, 0.4, 0.54, 0.72, 0.95)  # of the head's window, at which the network looks

@@ -19,10 +19,8 @@ from understudy.tracking.tracker import Frame
 FINE = 56.0  # eyes' distance in the window of the last look, pixels
 DOWN = 0.55  # of the eyes' distance: its middle below the eyes
 SAME = 0.15  # distance of two pairs over the eyes', below which they are one
-LARGER, MOST_LARGER = (
-    0.6,
-    4.0,
-)  # how much worse a larger pair there may score; how much larger its eyes may be
+# How much worse a larger pair there may score; how much larger its eyes may be
+LARGER, MOST_LARGER = 0.6, 4.0
 AGREES = 0.12  # of the eyes' distance: so near the network's eyes are these eyes
 SURE = 0.6  # of the network's score
 CLEAR_MOUTH = -0.9  # a mouth mark's score from which there is a mouth
@@ -31,10 +29,8 @@ EYE_HEIGHTS = ((159, 145), (386, 374))
 ROUNDER = 1.4  # how much taller than the mesh's the eyes must be to be taken for its own
 SMALLEST_PX = 8.0  # eyes' distance under which a mouth is not looked for again
 ABOVE_CHIN = 0.1  # eyes' distances above the mesh's chin, down to which it is looked for
-OTHER_MOUTH, SAME_MOUTH = (
-    0.2,
-    0.1,
-)  # eyes' distances from the mesh's mouth at which a mark is another one, and the same
+# Eyes' distances from the mesh's mouth at which a mark is another one, and the same
+OTHER_MOUTH, SAME_MOUTH = 0.2, 0.1
 SURER_MOUTH = -0.3  # a mark's score from which a mouth that the search found goes there
 BARE_MOUTH, BARE = -1.1, -2.5  # the same where the mesh has lips on bare skin, and what lies there at most
 COARSER = 0.5  # by how much a mark in a coarse window must be better than one in a fine window

@@ -12,14 +12,9 @@ from understudy.tracking.motion import Floats
 Mask = NDArray[np.bool_]
 
 LEAST_SEEN = 20  # pixels that tell a colour
-LAST, FADE = (
-    0.98,
-    0.05,
-)  # of an upper arm's seen pixels that end where it does, and its share over which skin follows
-WIDTHS_PX, ENOUGH = (
-    (32.0, 16.0, 8.0, 4.0, 2.0),
-    8.0,
-)  # blurs from wide to narrow, and how soon each of them counts
+FADE = 0.05  # of the upper arm: over so much of it skin follows where its seen pixels end
+# Blurs from wide to narrow, and how soon each of them counts
+WIDTHS_PX, ENOUGH = (32.0, 16.0, 8.0, 4.0, 2.0), 8.0
 MIXED_PX = 3  # about a hand in which the picture shows both it and what is behind
 EDGE_PX = 2  # at a hand's edge that show what is behind it
 

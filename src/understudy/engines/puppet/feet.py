@@ -16,10 +16,8 @@ _FULL_FOOT_M = 0.15  # ankle to toe's joint of an adult, where none is seen well
 _SHORTEST, _LONGEST = 0.6, 1.25  # of the foot's length in the reference
 _CLEAR = 0.5  # of its full length a bone shows, if its direction in the picture is to be believed whole
 _MOST = np.radians(70)  # a foot in the air against how it stands
-_FRONTAL, _SIDE = (
-    0.25,
-    0.75,
-)  # sine between the shin's line and the foot's: seen from the front, from the side
+# Sine between the shin's line and the foot's: seen from the front, from the side
+_FRONTAL, _SIDE = 0.25, 0.75
 
 
 def feet(stage: Stage, moved: Points) -> Points:

@@ -21,10 +21,8 @@ from understudy.tracking.motion import Floats
 NODE_PX, NODES = 4.0, 900  # between two nodes at least, and nodes in all at most
 AROUND = 3.0  # half widths about the hand that a bent finger can reach
 STILL = 0.02  # half widths that a finger is moved at most by what is no bending
-CORE, SOFT = (
-    0.6,
-    0.15,
-)  # half widths about a middle line that are the finger's alone, and that keep a share finite
+# Half widths about a middle line that are the finger's alone, and that keep a share finite
+CORE, SOFT = 0.6, 0.15
 
 
 class HandBend:

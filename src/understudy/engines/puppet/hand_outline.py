@@ -26,10 +26,8 @@ BONE, PROBABLY, BEYOND = 0.45, 1.25, 1.9
 PALM_INSIDE = 0.3  # half widths inside the palm's landmarks
 # Lab units, light counted by a share, from the bones' usual colour from which on not even they are surely the hand.
 UNLIKE, LIGHT = 45.0, 0.5
-STRANGE, GAP = (
-    32.0,
-    0.03,
-)  # ... from the bones beside it that is another thing's, and half its width over the palm's length
+# ... from the bones beside it that is another thing's, and half its width over the palm's length
+STRANGE, GAP = 32.0, 0.03
 EVEN = 0.014  # of the palm's length over which the outline is evened
 WRIST = (-0.4, 0.0)  # palm lengths ahead of the wrist that tell whether it is bare
 BARE = 0.35  # of that, no more than which is strange

@@ -11,10 +11,8 @@ from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
 
-RIM_PX, SOFT_PX = (
-    2,
-    0.8,
-)  # pixels beside foreign ones that are mixed of both, and the softness of the new edge
+# Pixels beside foreign ones that are mixed of both, and the softness of the new edge
+RIM_PX, SOFT_PX = 2, 0.8
 COLOURED = 5.0  # Lab units of tone without which skin cannot be told from cloth
 LEAST_LIGHT = 0.33  # of the palm's light: the shade between two fingers is lighter and keeps the skin's tone
 # Skin has at least so much of the palm's tone, less so many Lab units; fingertips and knuckles have more of it. ...

@@ -24,11 +24,8 @@ UNDER = 0.6  # down to where the eye below them is stretched then
 CREASED = 0.35  # closing by which the unrolled skin has lost its crease
 INNER = 0.3  # closing from which the line of the lashes is drawn plainly
 PLAIN = 0.85  # share of the unrolled skin that is plain
-BULGE, OVERHANG, CORNERS = (
-    0.05,
-    0.09,
-    0.05,
-)  # light on a lid over the eyeball: its middle, its lower edge, its ends
+# Light on a lid over the eyeball: its middle, its lower edge, its ends
+BULGE, OVERHANG, CORNERS = 0.05, 0.09, 0.05
 LINE_PX = 1.2  # the thinnest line without steps
 HAIR = 110.0  # difference (RGB) of what is above and below an eye, by which it is under hair
 LINE, SHADE = 0.95, 0.16  # how dark the line of closed lashes is; what it casts on the eye

@@ -13,10 +13,8 @@ from understudy.engines.puppet.relief import Bytes
 from understudy.tracking.motion import Floats
 
 NARROW = 0.055  # gap of the reference over the mouth's width up to which its inside tells little
-OWN_LIGHT, LEAST_LIGHT = (
-    1.15,
-    0.85,
-)  # teeth are about as light as the lightest that the reference's own mouth shows
+# Teeth are about as light as the lightest that the reference's own mouth shows
+OWN_LIGHT, LEAST_LIGHT = 1.15, 0.85
 # Lightness of teeth: over the skin's, for pale skin by less, and over that of the eyes' lightest sixth.
 OVER_SKIN, PALE, EYE_SHARE, WHITES = 1.12, (0.5, 105.0), 0.85, 0.84
 WARM = 0.55  # share of the skin's colour that teeth take on

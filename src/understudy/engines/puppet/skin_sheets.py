@@ -31,10 +31,8 @@ HELD = 50.0  # of a node that does not move
 SAME_MOUTH = 0.12
 FOREIGN = 0.08  # eye distances between the mesh's mouth and the one found, above which the mesh's cheeks are not used
 HAIR = 0.010  # eye distances: a gap much smaller than this is the mesh's noise
-ROUND, POINTED = (
-    1.1,
-    0.62,
-)  # gaps of an open mouth: 1 and 0.5 is an ellipse; the mesh parts the corners too much
+# Gaps of an open mouth: 1 and 0.5 is an ellipse; the mesh parts the corners too much
+ROUND, POINTED = 1.1, 0.62
 PRESSED = 0.02  # eye distances by which lips overlap at most
 BROW_EDGE = 0.025  # eye distances that brows go on below the mesh's lower line
 LID = 0.04  # eye distances about an eye's opening that rest with it: the lids move by themselves
