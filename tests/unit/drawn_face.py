@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.puppet.eyes import BROW, LOWER, UPPER
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.engines.puppet.skin_points import BROWS
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.tracking.motion import Floats, Motion
 
 # The outline of the face in the published numbering of Face Mesh, clockwise from the forehead.

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from drawn_face import SPAN, face_mesh, face_picture
 
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, Lips
+from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.relief import FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import BROWS, SKIN, places
 from understudy.engines.puppet.skin_sheets import SkinSheets
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER
 from understudy.tracking.motion import Floats
 
 FRAME = FaceFrame.of(face_mesh())

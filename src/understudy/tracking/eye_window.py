@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.tracking.eye_pairs import EyePair, Place, eye_pairs
+from understudy.tracking.face_lines import EYE_CORNERS
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
 from understudy.tracking.tracker import Frame
@@ -56,7 +57,7 @@ class EyeWindow:
         rows = []
         for mesh, score in faces:
             eyes = []
-            for corners in ((33, 133), (362, 263)):
+            for corners in EYE_CORNERS:
                 a, b = self.into(mesh[list(corners)])
                 wide = float(np.linalg.norm(b - a))
                 eyes.append([*((a + b) / 2), wide, 0.6 * wide, score])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from understudy.tracking.eye_window import SIDE, EyeWindow, FoundEyes
+from understudy.tracking.face_lines import EYE_CORNERS
 from understudy.tracking.face_template import APART, Features, bent, moved_to, template, with_eyes
 from understudy.tracking.found_face import FaceHints, FoundFace
 from understudy.tracking.motion import Floats
@@ -24,7 +25,6 @@ LARGER, MOST_LARGER = 0.6, 4.0
 AGREES = 0.12  # of the eyes' distance: so near the network's eyes are these eyes
 SURE = 0.6  # of the network's score
 CLEAR_MOUTH = -0.9  # a mouth mark's score from which there is a mouth
-EYE_CORNERS = ((33, 133), (362, 263))
 EYE_HEIGHTS = ((159, 145), (386, 374))
 ROUNDER = 1.4  # how much taller than the mesh's the eyes must be to be taken for its own
 SMALLEST_PX = 8.0  # eyes' distance under which a mouth is not looked for again
@@ -239,7 +239,7 @@ def _agreeing(best: FoundEyes, faces: list[tuple[Floats, float]]) -> Floats | No
     """The surest of the network's meshes whose eyes are these."""
     near = []
     for mesh, score in faces:
-        eyes = np.stack([mesh[list(c), :2].mean(axis=0) for c in ((33, 133), (362, 263))])
+        eyes = np.stack([mesh[list(c), :2].mean(axis=0) for c in EYE_CORNERS])
         if score >= SURE and best.away(eyes) < AGREES:
             near.append((score - best.away(eyes), mesh))
     return max(near, key=lambda n: n[0])[1] if near else None

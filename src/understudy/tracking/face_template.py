@@ -13,15 +13,12 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.tracking.motion import Floats
 
 # In the published numbering of Face Mesh, the picture's left (own right) eye first; corners from left to right.
 UPPER = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
 LOWER = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 374, 373, 390, 249, 263))
-INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 NOSE, CHIN, CROWN, SIDES = 1, 152, 10, (234, 454)
 APART = 0.695  # between the eyes' middles, over the distance of their outer corners
 FLAT = 0.8  # of a human face's depth: what is drawn is flatter, or hides it

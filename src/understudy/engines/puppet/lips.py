@@ -9,13 +9,8 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.relief import Bytes, FaceFrame
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.tracking.motion import Floats
-
-# Inner and outer lip lines from the own right corner to the left, in the published numbering of Face Mesh.
-INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
 CORNERS = 0.03  # of the mouth's width: how far inside the mesh's corners the lips begin to part
 # Chroma of lips that can be told from teeth, and of teeth over it: on 34 pictures 0.2 to 0.5, closed lips from 0.63.

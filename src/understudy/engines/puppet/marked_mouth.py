@@ -7,9 +7,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER, Lips
+from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.mouth import Mouth
 from understudy.engines.puppet.relief import Bytes, FaceFrame
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.tracking.motion import Floats
 
 COLUMNS, ROWS = 97, 64  # samples along and across the searched box

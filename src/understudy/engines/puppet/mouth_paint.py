@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from understudy.engines.puppet.eyes import LOWER, UPPER
-from understudy.engines.puppet.lips import INNER_LOWER, OUTER_LOWER, Lips
+from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.relief import Bytes
+from understudy.tracking.face_lines import INNER_LOWER, OUTER_LOWER
 from understudy.tracking.motion import Floats
 
 NARROW = 0.055  # gap of the reference over the mouth's width up to which its inside tells little

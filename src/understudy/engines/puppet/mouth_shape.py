@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER
 from understudy.engines.puppet.relief import smooth
 from understudy.engines.puppet.skin_points import MOUTH, places
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER
 from understudy.tracking.motion import Floats
 
 # Gap of the inner lips that the mesh gives closed mouths, usually and at most, and one that is surely an open mouth.

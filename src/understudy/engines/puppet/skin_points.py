@@ -5,7 +5,7 @@ Own right side first, then the middle, then the own left side where a line cross
 
 from __future__ import annotations
 
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 
 # What no expression moves: forehead, temples, bridge of the nose, corners of the eyes, the head's sides.
 STABLE = (

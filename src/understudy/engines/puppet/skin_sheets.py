@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from understudy.engines.puppet.eyes import LOWER, UPPER
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER, Lips
+from understudy.engines.puppet.lips import Lips
 from understudy.engines.puppet.plate import Plate
 from understudy.engines.puppet.relief import FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import (
@@ -22,6 +22,7 @@ from understudy.engines.puppet.skin_points import (
     SKIN,
     places,
 )
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER
 from understudy.tracking.motion import Floats
 
 # Of a skin point: cheeks and jaw may give way to the mesh's noise, lips and brows may not.

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from understudy.engines.puppet.brow_signal import brow_shifts
 from understudy.engines.puppet.face_alignment import aligned, laid_upon
 from understudy.engines.puppet.face_measures import measure
-from understudy.engines.puppet.lips import INNER_LOWER, INNER_UPPER
 from understudy.engines.puppet.mouth_shape import MouthShape
 from understudy.engines.puppet.relief import FaceFrame, smooth
 from understudy.engines.puppet.skin_points import MOUTH, PLACE, SKIN, mirrored, places
+from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER
 from understudy.tracking.motion import Floats
 
 CLOSED_SHARE = 0.25  # share of the frames, those with the smallest gap, whose median is the mouth at rest
