@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import cos, pi, sin
 
 import cv2
@@ -14,6 +15,8 @@ from understudy.tracking.pose_detection import BODY_MARGIN
 from understudy.tracking.region import Region
 from understudy.tracking.tracker import Frame
 
+NAME = "pose_landmark_full"
+MASK = 2  # the number of the output that is the mask
 SIDE = 256
 POINTS = 39  # 33 landmarks, 2 alignment points, 4 unused
 KERNEL = 7
@@ -45,11 +48,20 @@ class BodyLandmarks:
     """Runs the landmark network on one region of a frame."""
 
     def __init__(self, *, threads: int = 1) -> None:
-        self._network = Network("pose_landmark_full", threads=threads)
+        self._threads = threads
+        self._network = Network(NAME, threads=threads, without=(MASK,))
+
+    @cached_property
+    def _with_mask(self) -> Network:
+        """The whole network: its mask takes two fifths of its time, and is asked for in pictures alone."""
+        return Network(NAME, threads=self._threads)
 
     def look(self, frame: Frame, region: Region, *, mask: bool = False) -> Body:
-        region.crop(frame, self._network)
-        flat, presence, segmentation, heatmap, world = self._network.run()
+        network = self._with_mask if mask else self._network
+        region.crop(frame, network)
+        outputs = network.run()
+        segmentation = outputs.pop(MASK) if mask else None
+        flat, presence, heatmap, world = outputs
         points = flat.reshape(POINTS, 5)
         places = refine(points[:, :3] / np.float32(SIDE), heatmap)
         landmarks = region.to_picture(places)
@@ -62,7 +74,7 @@ class BodyLandmarks:
             world=turned,
             presence=float(presence[0]),
             alignment=landmarks[33:35, :2],
-            mask=paste(sigmoid(segmentation[:, :, 0]), region, frame) if mask else None,
+            mask=None if segmentation is None else paste(sigmoid(segmentation[:, :, 0]), region, frame),
         )
 
 

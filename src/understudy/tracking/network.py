@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from understudy.tracking.models import model_path
 from understudy.tracking.motion import Floats
+from understudy.tracking.trimmed import trimmed
 
 
 @contextmanager
@@ -27,12 +28,15 @@ def _quiet() -> Iterator[None]:
 
 
 class Network:
-    """A model file with one input, loaded once and called often."""
+    """A model file with one input, loaded once and called often.
 
-    def __init__(self, name: str, *, threads: int = 1) -> None:
-        path = str(model_path(name))
+    ``without`` are numbers of outputs that nobody reads: they and the work behind them are left out.
+    """
+
+    def __init__(self, name: str, *, threads: int = 1, without: Collection[int] = ()) -> None:
+        model = model_path(name).read_bytes()
         with _quiet():
-            self._interpreter = Interpreter(model_path=path, num_threads=threads)
+            self._interpreter = Interpreter(model_content=trimmed(model, without), num_threads=threads)
             self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         self._input: int = given["index"]
