@@ -16,6 +16,11 @@ PICTURE_BYTES = 10 * MB
 PICTURE_SIDES = (300, 65536)
 PICTURE_ASPECT = 2.5
 PICTURE_PIXELS = 100_000_000  # never lifted: a small file can hold more pixels than memory
+PICTURE_PIXELS_COPIED = (
+    40_000_000  # never lifted: of decoders that hold several whole copies (WebP, AVIF, TIFF)
+)
+PICTURE_WEIGHT = 512 * MB  # never lifted: 100 million plain pixels, and room for what goes with them
+API_PICTURES = ("JPEG", "PNG")  # the formats that Kling's API takes; the command line takes more
 
 CLIP_BYTES = 100 * MB
 CLIP_SIDES = (340, 3850)
@@ -37,16 +42,38 @@ def check_picture_file(size_bytes: int) -> None:
         )
 
 
-def check_picture_pixels(width: int, height: int) -> None:
-    """Raise PictureError where decoding would fill the memory. Holds with ``limits=False`` too."""
-    if width * height > PICTURE_PIXELS:
+def check_picture_weight(size_bytes: int) -> None:
+    """Raise PictureError for a file that no picture fills. Holds with ``limits=False`` too."""
+    if size_bytes > PICTURE_WEIGHT:
+        size = _megabytes(size_bytes)
         raise PictureError(
-            "picture_too_many_pixels",
-            f"The picture has {width}x{height} pixels; at most {PICTURE_PIXELS // 10**6} million can be read.",
-            value=f"{width}x{height} px",
-            limit=f"{PICTURE_PIXELS} px in all",
-            fix="Scale it down.",
+            "picture_file_size",
+            f"The picture's file has {size}; at most {_megabytes(PICTURE_WEIGHT)} are read.",
+            value=size,
+            limit=f"{_megabytes(PICTURE_WEIGHT)}, also without the limits",
+            fix="Save it as JPEG, or smaller.",
         )
+
+
+def check_picture_pixels(width: int, height: int, *, copies: bool = False) -> None:
+    """Raise PictureError where decoding would fill the memory. Holds with ``limits=False`` too.
+
+    ``copies``: the decoder holds several of the whole picture.
+    """
+    most = PICTURE_PIXELS_COPIED if copies else PICTURE_PIXELS
+    if width * height > most:
+        raise too_many_pixels(f"{width}x{height} ", most)
+
+
+def too_many_pixels(size: str = "", most: int = PICTURE_PIXELS) -> PictureError:
+    """The error of a picture with more than ``most`` pixels; ``size`` is how many, where that is known."""
+    return PictureError(
+        "picture_too_many_pixels",
+        f"The picture has {size or 'too many '}pixels; at most {most // 10**6} million can be read.",
+        value=f"{size}px" if size else None,
+        limit=f"{most} px in all",
+        fix="Scale it down.",
+    )
 
 
 def check_picture(width: int, height: int) -> None:

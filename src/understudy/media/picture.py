@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-import io
+import logging
 import os
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, features
 
 from understudy.errors import PictureError
-from understudy.media.limits import check_picture, check_picture_file, check_picture_pixels
+from understudy.media.limits import (
+    check_picture,
+    check_picture_file,
+    check_picture_pixels,
+    check_picture_weight,
+    too_many_pixels,
+)
+from understudy.media.picture_kinds import HEAD_BYTES, READABLE, fix_for, kind_of
+from understudy.media.pixels import upright_pixels
 from understudy.request import Mode
 
-SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 LEAST_SIDE, MOST_ASPECT = 32, 10  # never lifted: no character can be told in less, nor moved in a strip
 LONGEST_SIDE = 4096  # of the output: many hardware decoders for H.264 end here
-EXIF_ORIENTATION = 0x0112
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+RAW_TAGS = (0xC612, 0x828D)  # DNG's version, and the pattern of a sensor's colours: a camera's raw file
+
+# Pillow's loggers would reach stderr through Python's last resort where a program sets up no logging of its own.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An upright sRGB picture. ``alpha`` is None where the file has none, or where it is opaque everywhere."""
+    """An upright sRGB picture. ``alpha`` is None where the file has none, or where it is opaque everywhere.
+
+    A side of the file has ``shrunk`` times as many pixels (rounded up here): above 1 for the largest alone.
+    """
 
     rgb: NDArray[np.uint8]  # (H, W, 3)
     alpha: NDArray[np.uint8] | None  # (H, W)
+    shrunk: int = 1
 
     @property
     def width(self) -> int:
@@ -70,39 +77,75 @@ def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:
     return sides if picture.width <= picture.height else sides[::-1]
 
 
-def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Picture:
-    """Read a JPEG or PNG file, told by its content, into upright sRGB pixels.
+def load_picture(
+    path: str | os.PathLike[str], *, limits: bool = True, kinds: Sequence[str] = tuple(READABLE)
+) -> Picture:
+    """Read a picture's file, told by its content, into upright sRGB pixels.
 
-    ``limits`` False lifts the limits on the file's size, the sides and the aspect; more than 100 million pixels,
-    sides under 32 pixels and an aspect over 10:1 are refused always, before anything is decoded. Raises
+    ``kinds`` are the formats to take, of `picture_kinds.READABLE`; of several pictures in one file it is the first.
+    ``limits`` False lifts the limits on the file's size, the sides and the aspect; more than 100 million pixels
+    (40 million where the format is neither JPEG nor PNG), sides under 32 pixels and an aspect over 10:1 are refused
+    always, before anything is decoded. A picture of more than 25 million pixels is shrunk by two. Raises
     PictureError with one of the codes picture_unreadable, picture_format, picture_damaged,
     picture_too_many_pixels, picture_file_size, picture_too_small, picture_too_large, picture_aspect,
     picture_sliver.
     """
-    data = _read(Path(path), limits)
-    kind = next((kind for signature, kind in SIGNATURES.items() if data.startswith(signature)), None)
-    if kind is None:
-        raise PictureError(
-            "picture_format",
-            "The picture is neither a JPEG nor a PNG file, whatever its name says.",
-            limit="JPEG, PNG",
-            fix="Save it as JPEG or PNG.",
-        )
-    if kind == "PNG" and len(data) >= 24:  # Pillow refuses the largest on opening, in its own words
-        check_picture_pixels(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+    try:
+        with _opened(Path(path)) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            check_picture_weight(size_bytes)
+            if limits:
+                check_picture_file(size_bytes)
+            kind = _checked_kind(file.read(HEAD_BYTES), tuple(kinds))
+            file.seek(0)
+            return _decoded(file, kind, limits)
+    except (OSError, ValueError) as error:
+        raise _unreadable(getattr(error, "strerror", None) or str(error)) from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file, which is an ordinary one: others have no end, or would be waited for."""
+    if path.is_dir():
+        raise _unreadable("it is a folder, not a file")
+    if not path.is_file():
+        raise _unreadable("it is no ordinary file" if path.exists() else "no such file")
+    return path.open("rb")
+
+
+def _checked_kind(head: bytes, kinds: tuple[str, ...]) -> str:
+    kind = kind_of(head)
+    if kind in kinds and (kind != "AVIF" or features.check("avif")):
+        return kind
+    taken = ", ".join(kinds)
+    if not head:
+        found = "The picture's file is empty."
+    elif kind is None:
+        found = f"The picture is none of {taken}, whatever its name says."
+    else:
+        found = f"The picture's file is {kind}, whatever its name says; {taken} can be read."
+    raise PictureError("picture_format", found, value=kind, limit=taken, fix=fix_for(kind, kinds))
+
+
+def _decoded(file: BinaryIO, kind: str, limits: bool) -> Picture:
+    if kind == "PNG":  # Pillow refuses the largest on opening, in its own words
+        head = file.read(24)
+        file.seek(0)
+        check_picture_pixels(int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big"))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pixels fewer than are refused here, and of odd metadata
-            with Image.open(io.BytesIO(data), formats=(kind,)) as image:
-                check_picture_pixels(*image.size)
+            with Image.open(file, formats=(READABLE[kind],)) as image:
+                check_picture_pixels(*image.size, copies=kind not in {"JPEG", "PNG"})
                 # The same rules for both sides: the turn can wait.
                 (check_picture if limits else _check_shape)(*image.size)
-                return _pixels(image)
+                _check_developed(image)
+                rgb, alpha, shrunk = upright_pixels(image)
+                opaque = alpha is None or bool((alpha == 255).all())
+                return Picture(rgb, None if opaque else alpha, shrunk)
     except PictureError:
         raise
-    except Image.DecompressionBombError:
-        check_picture_pixels(65535, 65535)  # the most that a JPEG can say; Pillow does not tell
-        raise
+    except Image.DecompressionBombError as error:
+        raise too_many_pixels() from error
     except Exception as error:  # Pillow's decoders pass on whatever they meet
         raise PictureError(
             "picture_damaged",
@@ -112,21 +155,24 @@ def load_picture(path: str | os.PathLike[str], *, limits: bool = True) -> Pictur
         ) from error
 
 
-def _read(path: Path, limits: bool) -> bytes:
-    try:
-        if path.is_dir():
-            raise IsADirectoryError("it is a folder, not a file")
-        if not path.is_file():
-            raise FileNotFoundError("no such file")
-        if limits:
-            check_picture_file(path.stat().st_size)
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
+def _check_developed(image: Image.Image) -> None:
+    """Raise PictureError for what a camera's sensor saw: many of these are TIFF files whose picture is a thumbnail."""
+    if any(tag in getattr(image, "tag_v2", ()) for tag in RAW_TAGS):
         raise PictureError(
-            "picture_unreadable",
-            f"The picture cannot be opened: {getattr(error, 'strerror', None) or error}.",
-            fix="Check its path and that it may be read.",
-        ) from error
+            "picture_format",
+            "The picture's file is camera raw: what a sensor saw, not yet a picture.",
+            value="camera raw",
+            limit=", ".join(READABLE),
+            fix=fix_for("camera raw", tuple(READABLE)),
+        )
+
+
+def _unreadable(why: str) -> PictureError:
+    return PictureError(
+        "picture_unreadable",
+        f"The picture cannot be opened: {why}.",
+        fix="Check its path and that it may be read.",
+    )
 
 
 def _check_shape(width: int, height: int) -> None:
@@ -139,60 +185,3 @@ def _check_shape(width: int, height: int) -> None:
             limit=f"{LEAST_SIDE} px a side, {MOST_ASPECT}:1, also without the limits",
             fix="Use a larger picture, or add background at its long edges.",
         )
-
-
-def _pixels(image: Image.Image) -> Picture:
-    image.load()
-    turn = TURNS.get(_orientation(image))
-    profile = image.info.get("icc_profile")
-    plain: Image.Image = _eight_bit(image)
-    alpha: Image.Image | None = None
-    if "A" in plain.getbands() or "transparency" in plain.info:
-        plain = plain.convert("RGBA")
-        alpha = plain.getchannel("A")
-        plain = plain.convert("RGB")
-    plain = _to_srgb(plain, profile)
-    if turn is not None:
-        plain = plain.transpose(turn)
-        alpha = alpha.transpose(turn) if alpha else None
-    opacity = np.array(alpha, np.uint8) if alpha else None
-    opaque = opacity is None or bool((opacity == 255).all())
-    return Picture(np.array(plain, np.uint8), None if opaque else opacity)
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; a damaged EXIF block counts as upright."""
-    try:
-        return int(image.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:
-        return 1
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha."""
-    if not image.mode.startswith(("I", "F")):
-        return image
-    deep = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
-    clear = image.info.get("transparency")
-    if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
-    return grey
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Colours through the file's ICC profile where it has one that fits, else taken as sRGB."""
-    if image.mode not in {"RGB", "CMYK", "L"}:
-        image = image.convert("RGB")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if image.mode == "L" and source.profile.xcolor_space.strip() != "GRAY":
-                image = image.convert("RGB")
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            converted = None  # a broken profile says nothing about the pixels
-        if converted is not None:
-            return converted
-    return image.convert("RGB")

@@ -117,11 +117,11 @@ def out_of_memory() -> UnderstudyError:
 
 def _check(job: Job) -> Mapping[str, object]:
     from understudy.media.clip import probe
-    from understudy.media.limits import check_clip
+    from understudy.media.limits import API_PICTURES, check_clip
     from understudy.media.picture import load_picture
     from understudy.request import Orientation
 
-    load_picture(IMAGE)
+    load_picture(IMAGE, kinds=API_PICTURES)
     clip = probe(VIDEO)
     check_clip(clip, Orientation(job.orientation))
     return {"duration_s": clip.duration_s}

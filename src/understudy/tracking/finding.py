@@ -50,8 +50,8 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
     """
     shapes = silhouettes(picture)
     if joints is not None:
-        person = read_joints(joints, picture.width, picture.height)
-        hints = read_face_hints(joints)
+        person = read_joints(joints, picture.width, picture.height, picture.shrunk)
+        hints = read_face_hints(joints, picture.shrunk)
         return _with_face(_character(picture, person, "joints_file", shapes), picture, tracker, hints)
     answer, answers = _ask(picture, tracker, shapes)
     fitted = None

@@ -48,12 +48,13 @@ BESIDE = ("head_top", "chin")  # names that no landmark has
 _EXAMPLE = 'Give a JSON object of landmark names and pixel places, such as {"nose": [412, 188], ...}.'
 
 
-def read_joints(path: Path, width: int, height: int) -> Person:
-    """The person that a joints file describes, for an upright picture of that size.
+def read_joints(path: Path, width: int, height: int, shrunk: int = 1) -> Person:
+    """The person that a joints file describes, for an upright picture of that size, in its pixels.
 
+    ``shrunk`` is how many of the file's pixels, which are the user's, one of the picture's stands for.
     Raises RequestError: ``joints_unreadable``, ``joints_incomplete``, ``joints_outside``, ``joints_degenerate``.
     """
-    given = _places(path)
+    given = _places(path, shrunk)
     top = given.pop("head_top", None)
     if top is not None and "nose" not in given and "left_shoulder" in given and "right_shoulder" in given:
         neck = (np.add(given["left_shoulder"], given["right_shoulder"])) / 2
@@ -74,8 +75,8 @@ def read_joints(path: Path, width: int, height: int) -> Person:
             raise RequestError(
                 "joints_outside",
                 f"The joint {name} of {path.name!r} lies far outside the picture.",
-                value=f"({x:.0f}, {y:.0f})",
-                limit=f"a picture of {width} x {height} pixels",
+                value=f"({x * shrunk:.0f}, {y * shrunk:.0f})",
+                limit=f"a picture of {width * shrunk} x {height * shrunk} pixels",
                 fix="Give places in pixels of the upright picture, x to the right and y down.",
             )
         if name in INDEX:  # the chin is no landmark
@@ -97,12 +98,12 @@ def read_joints(path: Path, width: int, height: int) -> Person:
     return replace(nobody(), body=body, visibility=visibility, world=world_from(body))
 
 
-def read_face_hints(path: Path) -> FaceHints:
+def read_face_hints(path: Path, shrunk: int = 1) -> FaceHints:
     """What a joints file tells of the face: both eyes, both corners of the mouth, the chin, where it has them.
 
-    Raises RequestError as `read_joints`.
+    In the pixels of a picture ``shrunk`` so many times. Raises RequestError as `read_joints`.
     """
-    given = _places(path)
+    given = _places(path, shrunk)
 
     def both(*names: str) -> Floats | None:
         if not all(name in given for name in names):
@@ -118,9 +119,11 @@ def read_face_hints(path: Path) -> FaceHints:
     )
 
 
-def _places(path: Path) -> dict[str, tuple[float, float]]:
-    """The checked content of the file: known names, two finite numbers each."""
+def _places(path: Path, shrunk: int) -> dict[str, tuple[float, float]]:
+    """The checked content of the file: known names, two finite numbers each, in the shrunk picture's pixels."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise _unreadable(path, "it is no ordinary file")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
         if len(text) > MOST_BYTES:
@@ -137,7 +140,7 @@ def _places(path: Path) -> dict[str, tuple[float, float]]:
             raise _unreadable(path, f"{name[:40]!r} is no landmark; known are {known}")
         if not isinstance(place, list) or len(place) != 2 or not all(_is_number(v) for v in place):
             raise _unreadable(path, f"the place of {name} is not two numbers [x, y]")
-        places[name] = (float(place[0]), float(place[1]))
+        places[name] = (float(place[0]) / shrunk, float(place[1]) / shrunk)
     return places
 
 
