@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -28,27 +30,51 @@ Network = IPv4Network | IPv6Network
 def data_dir() -> Path:
     """Folder for what Understudy keeps: models, the signing authority, all that the service embeds.
 
-    ``UNDERSTUDY_DATA_DIR`` moves it.
+    ``UNDERSTUDY_DATA_DIR`` moves it. Else it is the home's; where that cannot be written, the virtual environment's.
+    Raises SettingError ``data_folder`` where there is neither a home nor a virtual environment.
     """
     chosen = os.environ.get(f"{PREFIX}DATA_DIR")
-    return Path(chosen).expanduser() if chosen else _usual_data_dir()
+    if chosen:
+        return Path(chosen).expanduser()
+    usual = _usual_data_dirs()
+    if not usual:
+        raise SettingError(
+            "data_folder",
+            "There is no folder for models and keys: this user has no home.",
+            fix=f"Set {PREFIX}DATA_DIR to a folder that can be written.",
+        )
+    return next(filter(can_write, usual), usual[0])
 
 
 def models_dir() -> Path:
     """Folder of the tracker's model files. ``UNDERSTUDY_MODELS_DIR`` moves it.
 
-    Else it is ``models`` in the data folder; where that was moved and holds none, the usual one, which set-up filled.
+    Else it is ``models`` in the data folder; where that holds none, the usual one that does, which set-up filled.
     """
     chosen = os.environ.get(f"{PREFIX}MODELS_DIR")
     if chosen:
         return Path(chosen).expanduser()
-    own, usual = data_dir() / "models", _usual_data_dir() / "models"
-    return usual if usual.is_dir() and not own.is_dir() else own
+    own = data_dir() / "models"
+    known = (own, *(place / "models" for place in _usual_data_dirs()))
+    return next((folder for folder in known if folder.is_dir()), own)
 
 
-def _usual_data_dir() -> Path:
+def can_write(folder: Path) -> bool:
+    """Whether files can be made in ``folder``, which need not be there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def _usual_data_dirs() -> tuple[Path, ...]:
+    """The home's, unless this user has no home; the virtual environment's, unless Python is the system's own."""
+    found = []
     base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "understudy"
+    with suppress(RuntimeError):
+        found.append((Path(base) if base else Path.home() / ".local" / "share") / "understudy")
+    if sys.prefix != sys.base_prefix:
+        found.append(Path(sys.prefix) / "share" / "understudy")
+    return tuple(found)
 
 
 @dataclass(frozen=True)

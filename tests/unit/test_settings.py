@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.config import Settings, models_dir
+from understudy import config
+from understudy.config import Settings, data_dir, models_dir
 from understudy.errors import SettingError
 
 FIELDS = sorted(set(Settings.__dataclass_fields__) - {"data_dir"})
@@ -139,3 +141,45 @@ def test_models_lie_in_the_usual_folder_where_a_moved_one_has_none(
     assert models_dir() == tmp_path / "moved" / "models"
     monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path / "chosen"))
     assert models_dir() == tmp_path / "chosen"
+
+
+def test_a_home_that_cannot_be_written_leaves_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UNDERSTUDY_DATA_DIR", "UNDERSTUDY_MODELS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "home"))  # holds for root, too
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    assert data_dir() == tmp_path / "venv" / "share" / "understudy"
+    assert models_dir() == tmp_path / "venv" / "share" / "understudy" / "models"
+    monkeypatch.setattr(
+        sys, "prefix", sys.base_prefix
+    )  # no virtual environment: the home it is, and its error
+    assert data_dir() == tmp_path / "file" / "home" / "understudy"
+
+
+def test_models_at_a_home_that_is_only_read_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UNDERSTUDY_DATA_DIR", "UNDERSTUDY_MODELS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    home, venv = tmp_path / "home" / "understudy", tmp_path / "venv" / "share" / "understudy"
+    (home / "models").mkdir(parents=True)
+    monkeypatch.setenv("XDG_DATA_HOME", str(home.parent))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    monkeypatch.setattr(config, "can_write", lambda folder: folder == venv)
+    assert data_dir() == venv
+    assert models_dir() == home / "models"
+
+
+def test_without_home_and_environment_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("UNDERSTUDY_DATA_DIR", "UNDERSTUDY_MODELS_DIR", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    with pytest.raises(SettingError, match="no home") as caught:
+        data_dir()
+    assert caught.value.code == "data_folder"
+    assert "UNDERSTUDY_DATA_DIR" in str(caught.value.fix)
