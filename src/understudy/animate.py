@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
-from understudy.engines.engine import Performance
+from understudy.beside import Beside
 from understudy.engines.registry import engine_named
 from understudy.errors import RequestError
 from understudy.media.ahead import ahead
 from understudy.media.clip import Clip, frame_size, frame_times, probe, read_frames
-from understudy.media.encode import VideoWriter
 from understudy.media.limits import check_clip
 from understudy.media.picture import load_picture
-from understudy.media.watermark import Watermark
 from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
+from understudy.recording import marked_path, record
 from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
 from understudy.tracking.motion import Motion, Shot, untracked
 from understudy.tracking.performance import choose_performance
@@ -97,21 +92,31 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         clip = None if request.video is None else probe(request.video)
         if clip is not None:
             check_clip(clip, request.orientation, limits=request.limits)
-    with clock.stage("tracking"):
-        followed = engine.capabilities.follows_motion or request.save_motion is not None
-        whole = _motion(request, clip, threads, progress, followed=followed)
-        if request.motion is not None and clip is not None:
-            _check_match(whole, clip)
-        if request.save_motion is not None:
-            whole.save(request.save_motion)
-        shot, dropped = (
-            choose_performance(whole, _shortest_s(request, whole)) if followed else (Shot(0, len(whole)), ())
-        )
-        motion = whole.cut_to(shot)
-    with clock.stage("rig"):
-        performance = engine.perform(picture, motion, request, progress)
+    # Neither needs the other until the performance begins.
+    with Beside(lambda told: engine.prepare(picture, request, told), thread=threads > 1) as preparing:
+
+        def tracked(stage: str, done: int, total: int) -> None:
+            progress(stage, done, total)
+            if request.save_motion is None:  # else the motion is kept, whatever the picture is
+                preparing.check()
+
+        with clock.stage("tracking"):
+            followed = engine.capabilities.follows_motion or request.save_motion is not None
+            whole = _motion(request, clip, threads, tracked, followed=followed)
+            if request.motion is not None and clip is not None:
+                _check_match(whole, clip)
+            if request.save_motion is not None:
+                whole.save(request.save_motion)
+            shot, dropped = (
+                choose_performance(whole, _shortest_s(request, whole))
+                if followed
+                else (Shot(0, len(whole)), ())
+            )
+            motion = whole.cut_to(shot)
+        with clock.stage("rig"):
+            performance = engine.perform(preparing.result(progress), motion, request)
     with clock.stage("drawing"):
-        written = _write(request, name, performance, clip, whole, motion, threads, progress)
+        written = record(request, name, performance, clip, whole, motion, threads, progress)
     start_s = motion.start_s
     if request.sheet is not None and request.video is not None:  # checked before: the one needs the other
         from understudy.evaluation.sheet import contact_sheet
@@ -131,7 +136,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         character_found_by=performance.character_found_by,
         sound=written.sound,
         driving_start_s=start_s,
-        watermark_path=_marked(request),
+        watermark_path=marked_path(request),
         sheet_path=request.sheet,
         left_out=(*left_out, *performance.left_out),
         timings_s=clock.stages_s,
@@ -165,81 +170,6 @@ def _motion(
     tracker = MediaPipeTracker(threads=threads)
     frames = ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))
     return track_clip(frames, width, height, tracker, progress, clip.frame_count)
-
-
-def _write(
-    request: MotionRequest,
-    engine: str,
-    performance: Performance,
-    clip: Clip | None,
-    whole: Motion,
-    part: Motion,
-    threads: int,
-    progress: Progress,
-) -> _Written:
-    """Draw and encode ``part`` of the ``whole`` motion frame by frame; the marked file is made in the same pass."""
-    times = part.times_s
-    sound = clip if clip is not None and request.sound and clip.has_audio else None
-    # A motion file's times are its own: the video beside it gives the sound alone.
-    if clip is not None and request.motion is None:
-        fps, variable = clip.fps, clip.variable_rate
-    else:
-        fps, variable = _rate(whole)
-    marked = _marked(request)
-    with ExitStack() as stack:
-        writers = []
-        for path in (request.output, marked):
-            if path is not None:
-                writer = VideoWriter(
-                    path,
-                    performance.width,
-                    performance.height,
-                    fps,
-                    variable_rate=variable,
-                    sound_from=sound,
-                    sound_start_s=part.start_s,
-                    sound_stop_s=part.start_s + part.duration_s,
-                    threads=threads,
-                    finish=_signer(request, engine) if request.provenance else None,
-                )
-                writers.append(stack.enter_context(writer))
-        stamp = Watermark(performance.width, performance.height) if marked else None
-        drawn = stack.enter_context(closing(ahead(performance.frames)))
-        for index, frame in enumerate(drawn):
-            writers[0].write(frame, float(times[index]))
-            if stamp is not None:
-                writers[1].write(stamp.mark(frame), float(times[index]))
-            progress("drawing", index + 1, len(times))
-    return _Written(fps, writers[0].frames, writers[0].duration_s, sound=writers[0].has_sound)
-
-
-def _marked(request: MotionRequest) -> Path | None:
-    """Where the marked file goes, if one is wanted."""
-    return request.output.with_stem(request.output.stem + "-watermarked") if request.watermark else None
-
-
-def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
-    from understudy.media import provenance
-
-    def sign(path: Path) -> None:
-        provenance.sign(path, title=request.output.name, engine=engine)
-
-    return sign
-
-
-def _rate(motion: Motion) -> tuple[Fraction, bool]:
-    """Frames a second of a motion without its clip, and whether the rate varies: whether a frame lies off the even
-    grid by a quarter frame. Broadcast rates are told from whole ones."""
-    times = motion.times_s.astype(np.float64)
-    steps = max(len(motion) - 1, 1)
-    mean = steps / float(times[-1] - times[0]) if len(motion) > 1 else motion.fps
-    whole = max(round(motion.fps), 1)
-    rates = (Fraction(whole), Fraction(whole * 1000, 1001), Fraction(mean).limit_denominator(1001))
-    off = [float(np.abs(times * float(rate) - np.rint(times * float(rate))).max()) for rate in rates]
-    best = int(np.argmin(off[:2]))
-    if off[best] > 0.1:  # neither a whole rate nor a broadcast one
-        best = 2
-    return rates[best], off[best] > 0.25
 
 
 def _check_match(motion: Motion, clip: Clip) -> None:
@@ -306,19 +236,9 @@ def _check_output(request: MotionRequest) -> None:
             fix="Give --video beside --motion, or no --sheet.",
         )
     check_places(
-        (request.output, _marked(request), request.sheet, request.save_motion),
+        (request.output, marked_path(request), request.sheet, request.save_motion),
         (request.image, request.video, request.motion, request.joints),
     )
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What lies in the file."""
-
-    fps: Fraction
-    frames: int
-    duration_s: float
-    sound: bool
 
 
 class _Clock:

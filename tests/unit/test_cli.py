@@ -25,6 +25,7 @@ from understudy import EngineError, Matting, ModelError, Result, cli
 from understudy.engines.puppet import matting_weights as weights
 from understudy.engines.registry import ENGINES
 from understudy.media.clip import probe
+from understudy.media.encode import VideoWriter
 
 road = importlib.import_module("understudy.animate")
 tracking = importlib.import_module("understudy.tracking.clip_tracking")
@@ -269,7 +270,7 @@ def test_sigterm_clears_away_and_is_exit_code_143(
         begun.extend(tmp_path.glob(".made*.part"))
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(road.VideoWriter, "write", killed)
+    monkeypatch.setattr(VideoWriter, "write", killed)
     try:
         said = animate(run, pair, tmp_path / "made.mp4", "--watermark")
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from understudy.media.picture import Picture
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, MotionRequest
 from understudy.tracking.motion import Motion
+
+Ready = TypeVar("Ready")  # a character made ready, in the engine's own form
 
 
 @dataclass(frozen=True)
@@ -28,17 +30,19 @@ class Performance:
     left_out: tuple[LeftOut, ...] = ()
 
 
-class Engine(Protocol):
-    """Makes the character of ``picture`` perform ``motion``. Frames are streamed, never held.
+class Engine(Protocol[Ready]):
+    """Makes the character of a picture perform a motion, in two steps: the first needs no motion.
 
     An engine that does not follow motion is given one of NaN, whose times are the driving video's.
     """
 
     capabilities: Capabilities
 
-    def perform(
-        self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
-    ) -> Performance: ...
+    def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Ready:
+        """The character made ready (stage ``rig``). May run in a thread of its own while the motion is tracked."""
+
+    def perform(self, ready: Ready, motion: Motion, request: MotionRequest) -> Performance:
+        """What ``prepare`` gave, performing ``motion``. Frames are streamed, never held."""
 
 
 class FakeEngine:
@@ -49,11 +53,12 @@ class FakeEngine:
         self.capabilities = SLOW_FAKE if slow_s else FAKE
         self._slow_s = slow_s
 
-    def perform(
-        self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
-    ) -> Performance:
-        height, width = picture.height // 2 * 2, picture.width // 2 * 2
-        still = picture.rgb[:height, :width]
+    def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Picture:
+        return picture
+
+    def perform(self, ready: Picture, motion: Motion, request: MotionRequest) -> Performance:
+        height, width = ready.height // 2 * 2, ready.width // 2 * 2
+        still = ready.rgb[:height, :width]
         return Performance(width, height, self._drawn(still, len(motion)), "fake")
 
     def _drawn(self, still: NDArray[np.uint8], frames: int) -> Iterator[NDArray[np.uint8]]:

@@ -99,15 +99,12 @@ class PuppetEngine:
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face, cut, head)
 
-    def perform(
-        self, picture: Picture, motion: Motion, request: MotionRequest, progress: Progress = silent
-    ) -> Performance:
-        puppet = self.prepare(picture, request, progress)
-        rig, character = puppet.rig, puppet.character
+    def perform(self, ready: Puppet, motion: Motion, request: MotionRequest) -> Performance:
+        rig, character = ready.rig, ready.character
         poses = retarget(character, motion, request.orientation, rig.width, rig.height)
         limbs = tuple(limb.limb for limb in rig.limbs)
         order = drawing_order(poses, limbs, rig.joints, motion.fps, character.person.body[:, 2])
-        living = puppet.face is not None or puppet.head is not None
+        living = ready.face is not None or ready.head is not None
         looks = None
         if living:
             looks = expressions(
@@ -117,8 +114,8 @@ class PuppetEngine:
                 facing=request.orientation is Orientation.VIDEO,
                 home=home(character, motion, rig.height),
             )
-        frames = _draw(Painter(rig, poses, order), puppet, looks, len(motion))
-        return Performance(rig.width, rig.height, frames, character.found_by, _left_out(puppet, request))
+        frames = _draw(Painter(rig, poses, order), ready, looks, len(motion))
+        return Performance(rig.width, rig.height, frames, character.found_by, _left_out(ready, request))
 
 
 def resized(picture: Picture, width: int, height: int) -> Picture:
