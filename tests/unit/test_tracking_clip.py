@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from understudy.tracking.motion import BODY, FACE, HAND, Floats, Motion, Shot
 from understudy.tracking.performance import choose_performance
 from understudy.tracking.shots import CutFinder, find_dissolves, with_cuts
 from understudy.tracking.sides import mixed_up
-from understudy.tracking.smoothing import Noise, calm, fill_gaps, smooth, spikes
+from understudy.tracking.smoothing import CALM_SQUARES, CALMER, Noise, calm, fill_gaps, smooth, spikes
 from understudy.tracking.thumbnail import small, tiny
 from understudy.tracking.tracker import FakeTracker, Frame, Person, nobody
 
@@ -133,6 +134,17 @@ def moving(count: int = 120) -> tuple[Floats, Floats]:
     truth = np.stack([200 + swing, 100 + 0.3 * swing], axis=-1)[:, None].astype(np.float32)
     noise = np.random.default_rng(3).normal(0, 0.6, truth.shape).astype(np.float32)
     return truth, truth + noise
+
+
+def test_the_calmest_share_of_white_noise_is_the_chi_squared_distributions() -> None:
+    def below(x: float, number: int) -> float:
+        if number == 2:
+            return 1 - math.exp(-x / 2)
+        one = math.erf(math.sqrt(x / 2))
+        return one if number == 1 else one - math.sqrt(2 * x / math.pi) * math.exp(-x / 2)
+
+    for number, mean in CALM_SQUARES.items():
+        assert below(number * mean, number) == pytest.approx(CALMER, abs=1e-12)
 
 
 def test_smoothing_calms_rest_and_keeps_movement_without_lag() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from math import cos, pi
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
+from understudy.sample.between import between
 from understudy.sample.skeleton import Arm, Build, Stance, pose
 
 FPS = 30
@@ -182,8 +182,8 @@ def _flat(s: Stance) -> list[float]:
 def stances() -> list[Stance]:
     """One stance for each of the ``FRAMES`` frames. The last flows into the first."""
     beats = np.arange(FRAMES) * BEATS_PER_MINUTE / 60 / FPS
-    track = PchipInterpolator([beat for beat, _ in KEYS], np.array([_flat(s) for _, s in KEYS]))(beats)
-    mouth = PchipInterpolator([b for b, _ in MOUTH], [m for _, m in MOUTH])(beats)
+    track = between([beat for beat, _ in KEYS], [_flat(s) for _, s in KEYS], beats)
+    mouth = between([b for b, _ in MOUTH], [m for _, m in MOUTH], beats)
     moments = zip(track, mouth, beats, strict=True)
     return [within_reach(_stance(row, float(m), float(b))) for row, m, b in moments]
 

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import RBFInterpolator
 
 from understudy.tracking.face_lines import INNER_LOWER, INNER_UPPER, OUTER_LOWER, OUTER_UPPER
 from understudy.tracking.motion import Floats
+from understudy.tracking.thin_plate import ThinPlate
 
 # In the published numbering of Face Mesh, the picture's left (own right) eye first; corners from left to right.
 UPPER = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
@@ -89,7 +89,7 @@ def bent(features: Features) -> Floats:
     """The template (468, 3) in pixels of the picture, bent to the features."""
     face = template() / APART  # over the distance between the eyes' middles
     frm, to = _control(face, features)
-    spline = RBFInterpolator(frm, to - frm, kernel="thin_plate_spline", smoothing=1e-4)
+    spline = ThinPlate.through(frm, to - frm, smoothing=1e-4)
     flat = face[:, :2] + spline(face[:, :2])
     flat = flat * features.apart
     _put_eyes(flat, face, features)
@@ -114,7 +114,7 @@ def moved_to(mesh: Floats, features: Features, *, closed: bool = False) -> Float
     if features.chin is not None:
         to[4] += (features.chin - features.into(frm[4:5])[0, 1]) * features.down
     scale = features.apart
-    spline = RBFInterpolator(frm / scale, (to - frm) / scale, kernel="thin_plate_spline", smoothing=1e-3)
+    spline = ThinPlate.through(frm / scale, (to - frm) / scale, smoothing=1e-3)
     out = mesh.copy()
     out[:, :2] += (spline(mesh[:, :2] / scale) * scale).astype(np.float32)
     if closed:

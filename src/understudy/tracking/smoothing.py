@@ -13,14 +13,17 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d, minimum_filter1d, uniform_filter1d
-from scipy.stats import chi2
 
+from understudy.tracking import series
 from understudy.tracking.motion import Floats, Motion, Shot
 
 HALF_WIDTHS_S = (0.034, 0.067, 0.1, 0.17, 0.27, 0.4)
 TRUST = 1.6  # noise deviations by which a wider estimate may differ from a narrower one
 CALMER = 0.15  # share of the frames, the calmest, from which the noise is told
+# The mean of 1, 2 or 3 squared deviations of white noise below which that share of them lies. The chi-squared
+# distributions F at `CALMER`: F(x; 1) = erf(sqrt(x / 2)), F(x; 2) = 1 - exp(-x / 2),
+# F(x; 3) = F(x; 1) - sqrt(2 x / pi) exp(-x / 2), and x over the number.
+CALM_SQUARES = {1: 0.0357657791558976, 2: 0.1625189294977749, 3: 0.2659238147482407}
 GAP_S = 0.3  # the longest gap that is filled
 UNSEEN = 0.1  # the least that a measurement weighs, however hidden the landmark
 SPIKE = 0.03  # of the person's height: what a landmark may leave and come back within one frame
@@ -139,7 +142,7 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
         estimates.append(estimate)
         deviations.append(deviation)
     # A width that jumps would make a step of its own.
-    level = uniform_filter1d(minimum_filter1d(level, 3, axis=0), 3, axis=0)
+    level = series.uniform(series.minimum(level, 3), 3)
     result = _between(np.stack(estimates), level)
     return np.asarray(np.where(known[..., None], result, np.nan), np.float32)
 
@@ -151,7 +154,7 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
     size = np.where(np.isfinite(size), size, np.float32(np.inf))
     lower = np.sort(size, axis=0)[int(CALMER * len(size))]
     # White noise of deviation 1 has second differences of deviation sqrt(6).
-    usual = np.sqrt(chi2.ppf(CALMER, points.shape[-1]) / points.shape[-1]) * np.sqrt(6)
+    usual = np.sqrt(CALM_SQUARES[points.shape[-1]] * 6)
     sigma = np.where(np.isfinite(lower), lower, 0) / usual
     return np.asarray(np.clip(sigma, noise.least, noise.most), np.float32)[None]
 
@@ -176,12 +179,12 @@ def _local_line(
     """The weighted line through each window, read at its middle, and its deviation for a usual noise of 1."""
     offsets = np.arange(-half, half + 1, dtype=np.float32)
     hann = (np.cos(np.pi * offsets / (half + 1)) + 1) / 2
-    s0, s1, s2 = (correlate1d(weights, hann * offsets**n, axis=0, mode="constant") for n in (0, 1, 2))
+    s0, s1, s2 = (series.correlate(weights, hann * offsets**n, zeros=True) for n in (0, 1, 2))
     weighted = points * weights[..., None]
-    p0, p1 = (correlate1d(weighted, hann * offsets**n, axis=0, mode="constant") for n in (0, 1))
+    p0, p1 = (series.correlate(weighted, hann * offsets**n, zeros=True) for n in (0, 1))
     determinant = np.maximum(s0 * s2 - s1 * s1, np.float32(1e-9))
     line = (p0 * s2[..., None] - p1 * s1[..., None]) / determinant[..., None]
-    squares = correlate1d(known.astype(np.float32), hann * hann, axis=0, mode="constant")
+    squares = series.correlate(known.astype(np.float32), hann * hann, zeros=True)
     spread = np.sqrt(squares) / np.maximum(s0, np.float32(1e-6))
     return line.astype(np.float32), spread.astype(np.float32)
 

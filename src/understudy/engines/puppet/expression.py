@@ -6,7 +6,6 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from understudy.engines.puppet.face_measures import measure
 from understudy.engines.puppet.gaze_signal import eye_width, gaze
@@ -16,6 +15,7 @@ from understudy.engines.puppet.relief import smooth
 from understudy.engines.puppet.skin_points import SKIN
 from understudy.engines.puppet.skin_signal import SkinSignal
 from understudy.engines.puppet.turn_signal import held, smoothing_s, turns
+from understudy.tracking import series
 from understudy.tracking.motion import Floats, Motion
 
 Bools = NDArray[np.bool_]
@@ -75,7 +75,7 @@ def expressions(
         out[:] = np.interp(np.arange(frames), inside, values)
         for a, b in itertools.pairwise(edges):
             if b - a > 2:
-                out[a:b] = gaussian_filter1d(out[a:b], smooth_s / step_s, mode="nearest")
+                out[a:b] = series.gaussian(out[a:b], smooth_s / step_s)
         return out
 
     skin = _everywhere(
@@ -102,7 +102,7 @@ def _calm(values: Floats, frames: float, edges: tuple[int, ...]) -> Floats:
     out = values.copy()
     for a, b in itertools.pairwise(edges):
         if frames > 0.1 and b - a > 2:
-            out[a:b] = gaussian_filter1d(values[a:b], frames, axis=0, mode="nearest")
+            out[a:b] = series.gaussian(values[a:b], frames)
     return out
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from understudy.engines.puppet.face_measures import without_noise
 from understudy.engines.puppet.relief import smooth
+from understudy.tracking import series
 from understudy.tracking.iris import CORNERS
 from understudy.tracking.motion import Floats, Motion
 from understudy.tracking.smoothing import Noise, calm
@@ -86,5 +86,5 @@ def _carried(way: Floats, fps: float) -> Floats:
     )
     inside, at = np.flatnonzero(known), np.arange(len(way))
     filled = np.stack([np.interp(at, inside, steady[inside, axis]) for axis in (0, 1)], axis=1)
-    near = maximum_filter1d(known.astype(np.float32), 2 * round(BRIDGED_S / 2 * fps) + 1)
-    return np.asarray(filled * gaussian_filter1d(near, EASE_S * fps, mode="nearest")[:, None], np.float32)
+    near = series.maximum(known.astype(np.float32), 2 * round(BRIDGED_S / 2 * fps) + 1)
+    return np.asarray(filled * series.gaussian(near, EASE_S * fps)[:, None], np.float32)

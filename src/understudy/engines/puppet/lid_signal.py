@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, grey_closing
 
 from understudy.engines.puppet.face_measures import Measures
 from understudy.engines.puppet.relief import smooth
+from understudy.tracking import series
 from understudy.tracking.motion import Floats
 
 OPEN = 0.92  # of the usual opening: what is above is an open eye
@@ -60,7 +60,7 @@ def lids(
     both = closing.mean(axis=1, keepdims=True)
     closing = both + alone * (closing - both)
     if clear < 1.0:
-        closing = gaussian_filter1d(closing, CALM_S * (1.0 - clear) * fps, axis=0, mode="nearest")
+        closing = series.gaussian(closing, CALM_S * (1.0 - clear) * fps)
     if own is not None:
         shown = np.clip(1.0 - own.lids[0] / float(np.quantile(m.lids, 0.85) + 1e-3) - 0.1, 0.0, 0.4)
         closing = np.clip((closing - shown) / (1.0 - shown), 0.0, 1.0)
@@ -92,6 +92,6 @@ def _hidden(score: Floats | None, opening: Floats) -> Floats | None:
 def _quick(opening: Floats, fps: float) -> Floats:
     """(T, 2) 0..1: lids that meet for a moment, or that the mesh has shut, by the opening alone."""
     half = max(round(BLINK_S * fps / 2), 1)
-    around = grey_closing(np.minimum(opening, 1.0), size=(2 * half + 1, 1), mode="nearest")
+    around = series.closing(np.minimum(opening, 1.0), 2 * half + 1)
     quick = smooth((around - opening - DIP[0]) / (DIP[1] - DIP[0]))
     return np.asarray(np.maximum(quick, smooth((SHUT[1] - opening) / (SHUT[1] - SHUT[0]))))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from understudy.engines.puppet.eyes import Eye
 from understudy.engines.puppet.relief import Bytes, FaceFrame
+from understudy.tracking import series
 from understudy.tracking.motion import Floats
 
 ROWS = 16  # samples of the skin between brow and lashes
@@ -45,8 +45,8 @@ def lid_colours(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
         whole = under.reshape(-1, 3).mean(axis=0)
     column = (seen * weight[..., None]).sum(axis=0) / weight.sum(axis=0)[:, None]
     step = SPREAD * len(eye.u)
-    blurred = gaussian_filter1d(column * share[:, None], step, axis=0, mode="nearest")
-    blurred = blurred / gaussian_filter1d(share, step, mode="nearest")[:, None]
+    blurred = series.gaussian(column * share[:, None], step)
+    blurred = blurred / series.gaussian(share, step)[:, None]
     plain = COMMON * whole + (1.0 - COMMON) * blurred
     return np.asarray(plain + FORWARD * (skin_below(texture, eye, frame) - plain), np.float32)
 
@@ -88,8 +88,8 @@ def skin_above(texture: Bytes, eye: Eye, frame: FaceFrame) -> Floats:
     other &= far > 0.5 * eye.tall / room  # nearer it is a crease or the lashes
     first = np.where(other.any(axis=0), far[other.argmax(axis=0), 0], 1.0)
     wide = max(len(first) // 3, 1)
-    kept = np.minimum(first, gaussian_filter1d(first, wide / 2, mode="nearest"))
-    return np.asarray(gaussian_filter1d(kept * room, wide / 4, mode="nearest"), np.float32)
+    kept = np.minimum(first, series.gaussian(first, wide / 2))
+    return np.asarray(series.gaussian(kept * room, wide / 4), np.float32)
 
 
 def lash_thickness(texture: Bytes, eye: Eye, frame: FaceFrame) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from understudy.engines.puppet.performer import Performer
 from understudy.engines.puppet.skeleton import ANKLES, HEELS, TOES, Points, Reals, blur, smooth, step
+from understudy.tracking import series
 
 _STILL_M_S = 0.16  # a foot slower than this may stand
 _HIGH_M = 0.10  # a foot this much above the lower one does not stand
@@ -138,7 +138,7 @@ def lifted(performer: Performer) -> Reals:
     )
     low = blur(low / performer.px_per_m[:, None], fps, 0.03)
     window = 2 * round(_STEP_S * fps) + 1
-    floor = blur(maximum_filter1d(low, window, axis=0, mode="nearest"), fps, _EASE_S)
+    floor = blur(series.maximum(low, window), fps, _EASE_S)
     own = step(floor - low, *_OFF_M)
     other = step(low.max(axis=1, keepdims=True) - low, *_OFF_OTHER_M)
     return blur(np.maximum(own, other), fps, 0.04)

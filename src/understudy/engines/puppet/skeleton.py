@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from understudy.tracking import series
 from understudy.tracking.character import Character
 from understudy.tracking.motion import BODY, Floats
 
@@ -67,7 +67,7 @@ def blur(values: Reals, fps: float, sigma_s: float) -> Reals:
     """Gaussian smoothing over time (the first axis) without lag."""
     if len(values) < 2:
         return values
-    return np.asarray(gaussian_filter1d(values.astype(np.float64), sigma_s * fps, axis=0, mode="nearest"))
+    return series.gaussian(values.astype(np.float64), sigma_s * fps)
 
 
 def smooth(values: Points, fps: float, sigma_s: float) -> Points:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from understudy.engines.puppet.face_measures import without_noise
 from understudy.engines.puppet.relief import FaceFrame, smooth
+from understudy.tracking import series
 from understudy.tracking.motion import Floats
 
 # Landmarks that keep their places on the skull: eye corners, nose, forehead and temples.
@@ -53,7 +53,7 @@ def turns(
     """
     solid = _frontal(faces)
     # A single odd frame is the tracker's, not the performer's.
-    seen = Turns(*(median_filter(v, ODD_FRAMES, mode="nearest") for v in _nodding(angles(faces, solid))))
+    seen = Turns(*(series.median(v, ODD_FRAMES) for v in _nodding(angles(faces, solid))))
     middle = [float(np.median(v)) for v in seen]
     if facing:
         middle[0] = float(np.clip(middle[0], -HABIT_DEG, HABIT_DEG))
