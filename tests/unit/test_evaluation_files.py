@@ -23,7 +23,7 @@ from understudy.evaluation.reference import is_frame_of
 from understudy.evaluation.rest import face_box, rest_figures
 from understudy.evaluation.samples import nearest, sample_times
 from understudy.evaluation.sheet import contact_sheet
-from understudy.evaluation.sound import sound_offset
+from understudy.evaluation.sound import correlated, sound_offset
 from understudy.media.picture import Picture
 from understudy.request import Orientation
 from understudy.tracking.tracker import FakeTracker, Frame, Person, nobody
@@ -157,6 +157,16 @@ def test_sound_offset_sign_and_silence() -> None:
     assert sound_offset(late, noise) == pytest.approx(-0.1)
     assert sound_offset(noise, np.zeros_like(noise)) is None
     assert sound_offset(noise, np.random.default_rng(9).normal(0, 0.1, 16000).astype(np.float32)) is None
+
+
+@pytest.mark.parametrize(("size", "furthest"), [(1, 0), (5, 4), (40, 7), (33, 31)])
+def test_sounds_are_correlated_at_every_lag(size: int, furthest: int) -> None:
+    late, early = np.random.default_rng(2).normal(size=(2, size))
+    found = correlated(late, early, furthest)
+    assert len(found) == 2 * furthest + 1
+    for lag, sum_ in zip(range(-furthest, furthest + 1), found, strict=True):
+        wanted = sum(late[k + lag] * early[k] for k in range(size) if 0 <= k + lag < size)
+        assert sum_ == pytest.approx(wanted, abs=1e-9)
 
 
 @pytest.fixture

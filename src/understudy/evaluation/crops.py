@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from understudy.errors import CharacterError
 from understudy.evaluation.hands import MIDDLE, WRIST, palm_size
@@ -19,6 +18,7 @@ from understudy.evaluation.sheet import INK, PAPER
 from understudy.media.clip import Clip
 from understudy.media.picture import Picture
 from understudy.media.whole_file import make_folder, unwritable, write_whole
+from understudy.tracking import series
 from understudy.tracking.face import EYES, EYES_TO_CHIN, HEAD, MOUTH
 from understudy.tracking.finding import find_character
 from understudy.tracking.hands import FROM_BODY
@@ -139,7 +139,7 @@ def places(video: Video, part: str) -> Places:
         return Places(squares[:, :2], SMALLEST_PX, np.zeros(len(squares), bool))
     samples = np.arange(len(squares))
     centres = np.column_stack([np.interp(samples, samples[known], squares[known, k]) for k in (0, 1)])
-    calm = gaussian_filter1d(centres, SMOOTH_SAMPLES, axis=0, mode="nearest")
+    calm = series.gaussian(centres, SMOOTH_SAMPLES)
     # The side is what the part needs where it was found: a guess about a hidden part may be of any size.
     told = known & found if (known & found).any() else known
     side = float(np.percentile(squares[told, 2], 75))

@@ -6,10 +6,12 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
-from scipy.signal import correlate, correlation_lags
 
 from understudy.errors import ClipError
-from understudy.media.clip import Clip, open_clip
+from understudy.media.clip import Clip
+from understudy.media.container import open_clip
+
+Samples = NDArray[np.float64]
 
 RATE_HZ = 8000
 FURTHEST_S = 1.0
@@ -54,13 +56,23 @@ def sound_offset(driving: NDArray[np.float32], shown: NDArray[np.float32]) -> fl
     a, b = driving[:size].astype(np.float64), shown[:size].astype(np.float64)
     if min(np.sqrt(np.mean(a * a)), np.sqrt(np.mean(b * b))) < SILENT:
         return None
-    match = correlate(b, a, mode="full", method="fft") / (np.linalg.norm(a) * np.linalg.norm(b))
-    lags = correlation_lags(size, size, mode="full")
-    near = np.abs(lags) <= FURTHEST_S * RATE_HZ
-    best = int(np.argmax(match[near]))
-    if match[near][best] < LIKE:
+    furthest = min(int(FURTHEST_S * RATE_HZ), size - 1)
+    match = correlated(b, a, furthest) / (np.linalg.norm(a) * np.linalg.norm(b))
+    best = int(np.argmax(match))
+    if match[best] < LIKE:
         return None
-    return float(lags[near][best] / RATE_HZ)
+    return float((best - furthest) / RATE_HZ)
+
+
+def correlated(late: Samples, early: Samples, furthest: int) -> Samples:
+    """(2 * furthest + 1,) sums of products of two series (N,), the first taken -furthest to furthest samples late.
+
+    By Fourier transforms of series that zeros lengthen, so that no such shift wraps round.
+    """
+    size = 1 << (len(early) + furthest - 1).bit_length()
+    both = np.fft.rfft(late, size) * np.fft.rfft(early, size).conj()
+    sums = np.fft.irfft(both, size)
+    return np.concatenate([sums[size - furthest :], sums[: furthest + 1]])
 
 
 def _put(wanted: NDArray[np.float32], part: NDArray[np.float32], place: int) -> int:
