@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from understudy.tracking.motion import Motion
 
@@ -31,7 +30,7 @@ def main() -> None:
         mean = unit(np.mean([laid(face, mean) for face in faces], axis=0))
     for _ in range(3):
         mirror = mean * [-1, 1, 1]
-        other = linear_sum_assignment(np.linalg.norm(mean[:, None] - mirror[None], axis=-1))[1]
+        other = paired(np.linalg.norm(mean[:, None] - mirror[None], axis=-1))
         mean = unit(facing((mean + laid(mirror[other], mean)) / 2, other))
     mean = unit((mean + mean[other] * [-1, 1, 1]) / 2)
     np.save(OUT, mean.astype(np.float16))
@@ -68,6 +67,37 @@ def facing(face: np.ndarray, other: np.ndarray) -> np.ndarray:
     back = np.cross(across, [0.0, 1.0, 0.0])
     back /= np.linalg.norm(back)
     return face @ np.stack([across, np.cross(back, across), back], axis=1)
+
+
+def paired(costs: np.ndarray) -> np.ndarray:
+    """The column (N,) of each row of (N, N) costs, each column once, by which the sum is least.
+
+    The Hungarian method (Kuhn 1955) with shortest augmenting paths: rows join one by one, and each moves the others
+    along the cheapest way to a free column. ``rows`` and ``columns`` are the prices that keep all other ways dearer.
+    """
+    count = len(costs)
+    rows, columns = np.zeros(count), np.zeros(count + 1)
+    holder = np.full(count + 1, -1)  # the row at each column; the last one is where a new row stands
+    for row in range(count):
+        at, holder[count] = count, row
+        way, before = np.full(count, np.inf), np.full(count, count)
+        done = np.zeros(count + 1, bool)
+        while holder[at] >= 0:
+            done[at] = True
+            price = costs[holder[at]] - rows[holder[at]] - columns[:count]
+            nearer = ~done[:count] & (price < way)
+            way[nearer], before[nearer] = price[nearer], at
+            following = int(np.argmin(np.where(done[:count], np.inf, way)))
+            step = way[following]
+            rows[holder[done]] += step
+            columns[done] -= step
+            way[~done[:count]] -= step
+            at = following
+        while at != count:
+            holder[at], at = holder[before[at]], before[at]
+    found = np.empty(count, int)
+    found[holder[:count]] = np.arange(count)
+    return found
 
 
 def laid(face: np.ndarray, upon: np.ndarray) -> np.ndarray:

@@ -22,7 +22,6 @@ OLDEST_PYTHON = (3, 11)
 SET_UP = "Run `make setup`, or install the package again."
 PACKAGES = {  # what is installed: what is imported
     "numpy": "numpy",
-    "scipy": "scipy",
     "opencv-contrib-python-headless": "cv2",
     "av": "av",
     "ai-edge-litert": "ai_edge_litert.interpreter",

@@ -153,7 +153,7 @@ with tempfile.NamedTemporaryFile() as file:
     told.append(os.path.dirname(file.name) == os.getcwd())
 os.unlink("renamed")
 told.append(open("../../../models/model").read())
-import numpy, cv2, av, scipy.ndimage, understudy.animate
+import numpy, cv2, av, understudy.animate
 told.append(float(numpy.linalg.inv(numpy.eye(300)).sum()))
 thread = threading.Thread(target=lambda: told.append("thread"))
 thread.start()
