@@ -48,7 +48,7 @@ MattingOption = Annotated[
 def animate(
     image: ImageOption,
     output: Annotated[Path, typer.Option(help="The mp4 to write.")],
-    video: Annotated[Path | None, typer.Option(help="The driving video: MP4 or MOV.")] = None,
+    video: Annotated[Path | None, typer.Option(help="The driving video: MP4, MOV, MKV or WebM.")] = None,
     orientation: Annotated[
         Orientation, typer.Option(help="Whose facing the output has.")
     ] = Orientation.VIDEO,

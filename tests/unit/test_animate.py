@@ -332,7 +332,7 @@ WRONG: list[tuple[str, dict[str, Any], str, type[UnderstudyError], str | None]] 
     ("picture is a folder", {"image": "."}, "picture_unreadable", PictureError, None),
     ("picture is a clip", {"image": "clip.mp4"}, "picture_format", PictureError, "JPEG, PNG"),
     ("no clip", {"video": "nowhere.mp4"}, "clip_unreadable", InputError, None),
-    ("clip is a picture", {"video": "picture.png"}, "clip_format", InputError, "MP4, MOV"),
+    ("clip is a picture", {"video": "picture.png"}, "clip_format", InputError, "MP4, MOV, MKV, WebM"),
     ("suffix", {"output": "made.avi"}, "output_suffix", RequestError, ".mp4"),
     ("no suffix", {"output": "made"}, "output_suffix", RequestError, ".mp4"),
     ("no folder", {"output": "nowhere/made.mp4"}, "output_folder", RequestError, None),

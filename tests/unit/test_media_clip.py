@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from understudy.errors import ClipError
 from understudy.media.clip import Clip, frame_size, probe, read_frames
-from understudy.media.limits import check_clip
+from understudy.media.limits import API_CLIPS, check_clip
 from understudy.request import Orientation
 
 QUARTERS = {90: 1, 180: 2, 270: 3}
@@ -180,7 +180,7 @@ def test_a_mov_file_and_another_codec(tmp_path: Path) -> None:
         b"v=0\no=- 0 0 IN IP4 127.0.0.1\nm=video 5000 RTP/AVP 96\n",
         b"<?xml version='1.0'?><MPD></MPD>",
         b"",
-        b"\x1aE\xdf\xa3" + bytes(100),
+        b"GIF89a" + bytes(100),
         b"RIFF\x00\x00\x00\x00AVI " + bytes(100),
     ],
 )
@@ -188,6 +188,20 @@ def test_playlists_and_other_containers_are_refused(tmp_path: Path, content: byt
     path = tmp_path / "dance.mp4"
     path.write_bytes(content)
     assert refused(path) == "clip_format"
+
+
+def test_matroska_without_anything_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "dance.mp4"
+    path.write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
+    assert refused(path) == "clip_damaged"
+
+
+def test_the_service_takes_mp4_and_mov_alone(tmp_path: Path) -> None:
+    path = tmp_path / "dance.mkv"
+    path.write_bytes(b"\x1aE\xdf\xa3" + bytes(100))
+    with pytest.raises(ClipError, match="not an MP4 or MOV file") as caught:
+        probe(path, containers=API_CLIPS)
+    assert (caught.value.code, caught.value.limit) == ("clip_format", "MP4, MOV")
 
 
 def test_a_playlist_behind_a_false_box(tmp_path: Path) -> None:

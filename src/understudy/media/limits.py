@@ -22,6 +22,7 @@ PICTURE_PIXELS_COPIED = (
 PICTURE_WEIGHT = 512 * MB  # never lifted: 100 million plain pixels, and room for what goes with them
 API_PICTURES = ("JPEG", "PNG")  # the formats that Kling's API takes; the command line takes more
 
+API_CLIPS = ("mov",)  # the containers that Kling's API takes, MP4 and MOV; the command line takes more
 CLIP_BYTES = 100 * MB
 CLIP_SIDES = (340, 3850)
 CLIP_SECONDS = {Orientation.VIDEO: (3.0, 30.0), Orientation.IMAGE: (3.0, 10.0)}

@@ -15,7 +15,8 @@ from av.container import OutputContainer
 from av.packet import Packet
 from numpy.typing import NDArray
 
-from understudy.media.clip import Clip, open_clip
+from understudy.media.clip import Clip
+from understudy.media.container import open_clip
 
 AAC_RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 BITS_A_SECOND = 160_000

@@ -117,12 +117,12 @@ def out_of_memory() -> UnderstudyError:
 
 def _check(job: Job) -> Mapping[str, object]:
     from understudy.media.clip import probe
-    from understudy.media.limits import API_PICTURES, check_clip
+    from understudy.media.limits import API_CLIPS, API_PICTURES, check_clip
     from understudy.media.picture import load_picture
     from understudy.request import Orientation
 
     load_picture(IMAGE, kinds=API_PICTURES)
-    clip = probe(VIDEO)
+    clip = probe(VIDEO, containers=API_CLIPS)
     check_clip(clip, Orientation(job.orientation))
     return {"duration_s": clip.duration_s}
 
