@@ -28,7 +28,6 @@ from understudy.request import Mode
 
 LEAST_SIDE, MOST_ASPECT = 32, 10  # never lifted: no character can be told in less, nor moved in a strip
 LONGEST_SIDE = 4096  # of the output: many hardware decoders for H.264 end here
-RAW_TAGS = (0xC612, 0x828D)  # DNG's version, and the pattern of a sensor's colours: a camera's raw file
 
 # Pillow's loggers would reach stderr through Python's last resort where a program sets up no logging of its own.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -138,7 +137,6 @@ def _decoded(file: BinaryIO, kind: str, limits: bool) -> Picture:
                 check_picture_pixels(*image.size, copies=kind not in {"JPEG", "PNG"})
                 # The same rules for both sides: the turn can wait.
                 (check_picture if limits else _check_shape)(*image.size)
-                _check_developed(image)
                 rgb, alpha, shrunk = upright_pixels(image)
                 opaque = alpha is None or bool((alpha == 255).all())
                 return Picture(rgb, None if opaque else alpha, shrunk)
@@ -153,18 +151,6 @@ def _decoded(file: BinaryIO, kind: str, limits: bool) -> Picture:
             value=type(error).__name__,
             fix="Download or export it again.",
         ) from error
-
-
-def _check_developed(image: Image.Image) -> None:
-    """Raise PictureError for what a camera's sensor saw: many of these are TIFF files whose picture is a thumbnail."""
-    if any(tag in getattr(image, "tag_v2", ()) for tag in RAW_TAGS):
-        raise PictureError(
-            "picture_format",
-            "The picture's file is camera raw: what a sensor saw, not yet a picture.",
-            value="camera raw",
-            limit=", ".join(READABLE),
-            fix=fix_for("camera raw", tuple(READABLE)),
-        )
 
 
 def _unreadable(why: str) -> PictureError:

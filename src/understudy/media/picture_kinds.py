@@ -4,16 +4,9 @@ from __future__ import annotations
 
 HEAD_BYTES = 512
 
-# Pillow's names of what it is told to open. HEIC is not here: Pillow's wheels bring no decoder for HEVC.
-READABLE = {
-    "JPEG": "JPEG",
-    "PNG": "PNG",
-    "WebP": "WEBP",
-    "AVIF": "AVIF",
-    "TIFF": "TIFF",
-    "BMP": "BMP",
-    "GIF": "GIF",
-}
+# Pillow's names of what it is told to open. HEIC is not here, since Pillow's wheels bring no decoder for HEVC, nor is
+# TIFF, whose library writes to stderr as it likes and holds whatever a camera or a scanner thought of.
+READABLE = {"JPEG": "JPEG", "PNG": "PNG", "WebP": "WEBP", "AVIF": "AVIF", "BMP": "BMP", "GIF": "GIF"}
 
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -22,7 +15,7 @@ _BEGINNINGS = (
     (b"GIF89a", "GIF"),
     (b"BM", "BMP"),
     (b"II*\0\x10\0\0\0CR", "camera raw"),
-    (b"II*\0", "TIFF"),
+    (b"II*\0", "TIFF"),  # and most cameras' raw files
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),

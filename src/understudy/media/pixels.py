@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from understudy.errors import PictureError
-
 Bytes = NDArray[np.uint8]
 
 # The largest output has 1080 x 2700 pixels within the limits; twice that on each side is left to scale down from.
@@ -41,7 +39,7 @@ def upright_pixels(image: Image.Image) -> tuple[Bytes, Bytes | None, int]:
     """Decode an opened image: its sRGB ``(H, W, 3)``, its alpha ``(H, W)`` where it has one, and by how much it was
     shrunk (1: not at all).
 
-    Raises PictureError (``picture_format``) for pixels that have no known range, and whatever Pillow's decoders do.
+    Raises whatever Pillow's decoders do.
     """
     shrunk = math.ceil(math.sqrt(image.width * image.height / MOST_KEPT_PIXELS))
     wanted = (math.ceil(image.width / shrunk), math.ceil(image.height / shrunk))
@@ -59,7 +57,7 @@ def upright_pixels(image: Image.Image) -> tuple[Bytes, Bytes | None, int]:
         box = (0, top * factor, image.width, min((top + rows) * factor, image.height))
         strip = _eight_bit(image if image.height <= rows * factor else image.crop(box))
         if alpha is not None:
-            strip = strip.convert("LA" if strip.mode in {"1", "L", "LA", "La"} else "RGBA")
+            strip = strip.convert("LA" if strip.mode in {"1", "L", "LA"} else "RGBA")
             cover = strip.getchannel("A")
             strip = strip.convert(strip.mode[:-1])
             alpha[part] = np.asarray(cover.reduce(factor) if factor > 1 else cover)
@@ -80,18 +78,11 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _has_alpha(image: Image.Image) -> bool:
-    return image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
+    return image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha."""
-    if image.mode in {"I", "F"}:
-        raise PictureError(
-            "picture_format",
-            "The picture's pixels are signed, 32-bit or floating-point numbers, whose white is not known.",
-            limit="8 or 16 bits, unsigned",
-            fix="Save it as PNG, with 8 or 16 bits.",
-        )
     if not image.mode.startswith("I"):
         return image
     deep = np.asarray(image).astype(np.uint32)
@@ -106,10 +97,9 @@ def _converter(image: Image.Image) -> Converter:
     """What turns strips of this image, with 8 bits and without alpha, into sRGB: through the file's ICC profile where
     it has one that fits, by its gamma where a PNG tells that alone, else they are taken as sRGB."""
     profile = image.info.get("icc_profile")
-    if image.mode == "LAB" or profile:
-        through = _profiled(image, profile)
-        if through is not None:
-            return through
+    through = _profiled(image, profile) if profile else None
+    if through is not None:
+        return through
     gamma = image.info.get("gamma")
     if "srgb" in image.info or profile or not isinstance(gamma, float):
         return lambda strip: strip.convert("RGB")
@@ -120,16 +110,13 @@ def _converter(image: Image.Image) -> Converter:
     return lambda strip: strip.convert("RGB").point(table * 3)
 
 
-def _profiled(image: Image.Image, profile: bytes | None) -> Converter | None:
+def _profiled(image: Image.Image, profile: bytes) -> Converter | None:
     """The way through the profile; None for a broken one, which says nothing about the pixels."""
     try:
-        if image.mode == "LAB":
-            source, mode = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"
-        else:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
-            of_grey = image.mode in {"1", "L", "LA", "La"} or image.mode.startswith("I")
-            of_grey = of_grey and source.profile.xcolor_space.strip() == "GRAY"
-            mode = "L" if of_grey else "CMYK" if image.mode == "CMYK" else "RGB"
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        grey = image.mode in {"1", "L", "LA"} or image.mode.startswith("I")
+        of_grey = grey and source.profile.xcolor_space.strip() == "GRAY"
+        mode = "L" if of_grey else "CMYK" if image.mode == "CMYK" else "RGB"
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -32,20 +31,6 @@ MOST_BYTES = 2 * 2**30  # unpacked
 MOST_ARRAYS = 32
 
 _LANDMARKS = ("body", "visibility", "world", "hands", "hand_score", "face", "face_score")
-
-# What NumPy's reader and the archive below it raise on files that are none, or damaged.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    OverflowError,
-    MemoryError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -138,15 +123,14 @@ class Motion:
         try:
             _check_sizes(path)
             with np.load(path, allow_pickle=False) as file:
-                if int(file["format"]) != 1:
-                    raise ValueError("unknown format")
-                held = {name: file[name] for name in file.files if name != "format"}
+                held = {name: file[name] for name in file.files}
+            _check_format(held.pop("format"))
             held["width"], held["height"] = int(held["width"]), int(held["height"])
             held["cuts"] = tuple(int(c) for c in np.atleast_1d(held["cuts"]))
             held["start_s"] = float(held.get("start_s", 0.0))
             motion = cls(**held)
             motion._check_shapes()
-        except _UNREADABLE as error:
+        except Exception as error:  # NumPy's reader and the archive's pass on whatever they meet
             raise RequestError(
                 "motion_unreadable",
                 f"The motion file {path.name!r} cannot be read ({type(error).__name__}).",
@@ -216,6 +200,11 @@ def untracked(width: int, height: int, times_s: Sequence[float]) -> Motion:
         face=unknown(FACE, 3),
         face_score=np.broadcast_to(np.float32(0), (frames,)),
     )
+
+
+def _check_format(told: NDArray[Any]) -> None:
+    if int(told) != 1:
+        raise ValueError("unknown format")
 
 
 def _check_sizes(path: Path) -> None:
