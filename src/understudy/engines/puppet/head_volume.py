@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from understudy.engines.puppet.head_solid import HeadSolid
+from understudy.engines.puppet.least_squares import Grid, Indices, LeastSquares
 from understudy.engines.puppet.relief import Lattice
 from understudy.tracking.motion import Floats
 
@@ -62,7 +61,7 @@ def volume_of(solid: HeadSolid, alpha: Floats, lattice: Lattice) -> Floats:
     frame, span = solid.frame, solid.frame.span
     rows, columns = lattice.rows, lattice.columns
     corner = np.array([lattice.x0, lattice.y0], np.float32)
-    data = _splat((solid.picture - corner + 0.5) / lattice.step - 0.5, rows, columns)
+    places, shares = _splat((solid.picture - corner + 0.5) / lattice.step - 0.5, rows, columns)
     wide, tall = np.ptp(frame.into(solid.picture), axis=0)
     per_node = len(solid.picture) / max(float(wide * tall) / lattice.step**2, 1.0)
 
@@ -81,52 +80,46 @@ def volume_of(solid: HeadSolid, alpha: Floats, lattice: Lattice) -> Floats:
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         pinned[edge], values[edge] = EDGE_HOLD, 0.0
     # What lies on the face or beside it goes with the mesh.
-    own = np.asarray(data.sum(axis=0)).reshape(rows, columns)
+    own = np.bincount(places.ravel(), shares.ravel(), rows * columns).reshape(rows, columns)
     beside = cv2.distanceTransform((own == 0).astype(np.uint8), cv2.DIST_L2, 5) * lattice.step
     pinned[(beside < BESIDE * span) & (pinned <= RIM_HOLD)] = 0
 
-    fit, wanted = (data.T @ data) / per_node, (data.T @ solid.places) / per_node
-    fit, wanted = fit + sparse.diags(pinned.ravel()), wanted + (pinned[..., None] * values).reshape(-1, 3)
-    right, down = _differences(rows, columns)
-    slopes = right.T @ right + down.T @ down
+    grid = Grid(rows, columns)
+    right, down = grid.edges()
+    edges, along = np.concatenate([right, down]), np.array([-1.0, 1.0])
+    every = np.arange(rows * columns)[:, None]
     # The figure's soft edge and what lies beyond it move as one, or the edge would be drawn out to a blur.
-    edge_on = sparse.diags(cv2.dilate((shown < 0.9).astype(np.float64), np.ones((3, 3))).ravel())
-    calm = right.T @ edge_on @ right + down.T @ edge_on @ down
-    volume = splu((fit + STIFF * (slopes @ slopes) + CALM * calm).tocsc()).solve(wanted)
+    edge_on = cv2.dilate((shown < 0.9).astype(np.float64), np.ones((3, 3))).ravel()
+    form = LeastSquares(*grid.blocks(2, 2), 3)
+    form.add(places, shares, 1 / per_node, solid.places)
+    form.add(every, np.ones(1), pinned.ravel(), values.reshape(-1, 3))
+    form.add(*grid.bends(), STIFF)
+    form.add(edges, along, CALM * edge_on[edges[:, 0]])
+    volume = form.solve()
 
     # Once more with the depth's slopes eased to what can be turned without folding.
     depth = volume[:, 2] / lattice.step
-    a, b = right @ depth, down @ depth
-    slope = np.hypot(a, b)
+    slopes = np.zeros((2, rows * columns))
+    for slope, pairs in zip(slopes, (right, down), strict=True):
+        slope[pairs[:, 0]] = depth[pairs[:, 1]] - depth[pairs[:, 0]]
+    steep = np.hypot(*slopes)
     rest = STEEPEST - STEEP
-    eased = np.where(slope > STEEP, STEEP + rest * np.tanh((slope - STEEP) / rest), slope)
-    share = lattice.step * eased / np.maximum(slope, 1e-6)
-    wished = right.T @ (share * a) + down.T @ (share * b)
-    volume[:, 2] = splu((HOLD * fit + slopes).tocsc()).solve(HOLD * wanted[:, 2] + wished)
+    eased = np.where(steep > STEEP, STEEP + rest * np.tanh((steep - STEEP) / rest), steep)
+    slopes *= lattice.step * eased / np.maximum(steep, 1e-6)
+    form = LeastSquares(*grid.blocks(1, 1), 1)
+    form.add(places, shares, HOLD / per_node, solid.places[:, 2:])
+    form.add(every, np.ones(1), HOLD * pinned.ravel(), values[..., 2].reshape(-1, 1))
+    form.add(right, along, 1.0, slopes[0, right[:, :1]])
+    form.add(down, along, 1.0, slopes[1, down[:, :1]])
+    volume[:, 2:] = form.solve()
     return np.asarray(volume.reshape(rows, columns, 3), np.float32)
 
 
-def _splat(at: Floats, rows: int, columns: int) -> sparse.csr_matrix:
-    """(N, rows * columns) bilinear weights of the nodes about each place."""
+def _splat(at: Floats, rows: int, columns: int) -> tuple[Indices, Floats]:
+    """(N, 4) the nodes about each place, and their bilinear shares."""
     x, y = np.clip(at[:, 0], 0, columns - 1.001), np.clip(at[:, 1], 0, rows - 1.001)
     left, top = np.floor(x).astype(int), np.floor(y).astype(int)
     fx, fy = x - left, y - top
     node = top * columns + left
-    places = np.stack([node, node + 1, node + columns, node + columns + 1])
-    weights = np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy])
-    which = np.broadcast_to(np.arange(len(at)), places.shape)
-    return sparse.csr_matrix(
-        (weights.ravel(), (which.ravel(), places.ravel())), shape=(len(at), rows * columns)
-    )
-
-
-def _differences(rows: int, columns: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """From each node to the next one to the right and below; 0 for the last ones."""
-    nodes = np.arange(rows * columns).reshape(rows, columns)
-
-    def between(start: np.ndarray, stop: np.ndarray) -> sparse.csr_matrix:
-        ones = np.ones(start.size)
-        places = np.r_[start.ravel(), start.ravel()], np.r_[start.ravel(), stop.ravel()]
-        return sparse.csr_matrix((np.r_[-ones, ones], places), shape=(nodes.size, nodes.size))
-
-    return between(nodes[:, :-1], nodes[:, 1:]), between(nodes[:-1], nodes[1:])
+    places = np.stack([node, node + 1, node + columns, node + columns + 1], axis=1)
+    return places, np.stack([(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy], axis=1)

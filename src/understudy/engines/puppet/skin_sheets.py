@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from understudy.engines.puppet.eyes import LOWER, UPPER
 from understudy.engines.puppet.lips import Lips
-from understudy.engines.puppet.plate import Plate
+from understudy.engines.puppet.plate import Plate, Ties
 from understudy.engines.puppet.relief import FaceFrame, Lattice
 from understudy.engines.puppet.skin_points import (
     AROUND_LIPS,
@@ -49,12 +48,12 @@ class SkinSheets:
 
     ``nodes`` is ``(rows * columns, len(SKIN))`` pixels per eye distance, one elastic `Plate` cut along the lips: they
     part, and beyond the corners both sheets are one. Each sheet goes on beyond the cut with the value at its edge:
-    ``beyond`` holds the shares ``(n, rows * columns)`` of the nodes in it, for the upper sheet's nodes below the cut
-    and the lower one's above it; None where there is no cut.
+    ``beyond`` ties it to the nodes, for the upper sheet's nodes below the cut and the lower one's above it; None where
+    there is no cut.
     """
 
     nodes: Floats
-    beyond: tuple[sparse.csr_matrix, sparse.csr_matrix] | None
+    beyond: tuple[Ties, Ties] | None
     gaps: Floats  # (9,) between the inner lips in the reference, corners left out, over the eyes' distance
     room: Floats  # (9,) largest gaps over the widest
     reach: float  # what the mouth's shifts are scaled by: below 1 in a mouth smaller than the mesh's
@@ -108,11 +107,7 @@ class SkinSheets:
             edge = frame.turn(*np.stack([uv[:, 0], line]) * frame.span) + frame.origin
             under = uv[:, 1] > line
             cut = (side != 0).astype(np.int8)
-            over, beneath = (
-                sparse.csr_matrix(plate.ties(edge[there], own[there]), dtype=np.float32)
-                for there, own in ((under, -cut), (~under, cut))
-            )
-            beyond = over, beneath
+            beyond = plate.ties(edge[under], -cut[under]), plate.ties(edge[~under], cut[~under])
         return cls(
             np.ascontiguousarray(solved, np.float32),
             beyond,
@@ -159,7 +154,7 @@ class SkinSheets:
             return shown, shown
         above, below = shown.copy(), shown.copy()
         flat = shown.reshape(-1, 2)
-        above[self.under], below[~self.under] = (shares @ flat for shares in self.beyond)
+        above[self.under], below[~self.under] = (ties.of(flat) for ties in self.beyond)
         return above, below
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import splu
 
 from understudy.engines.puppet.areas import nearest
+from understudy.engines.puppet.least_squares import LeastSquares
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -62,30 +61,29 @@ def straight_fill(image: Floats, hole: Mask, lines: Floats | None = None) -> Flo
 def spread(values: Floats, hole: Mask, within: Floats) -> Floats:
     """``values`` (H, W, C) with ``hole`` filled by the smoothest surface that may break where ``within`` (H, W, 3)
     changes colour: a wall's shading goes on over the wall and stops at the door."""
-    height, width = hole.shape
-    count = int(hole.sum())
-    number = np.full(hole.shape, -1, np.int64)
-    number[hole] = np.arange(count)
+    if not hole.any():
+        return values
+    if hole.sum(axis=1).max() > hole.sum(axis=0).max():  # by columns, which are shorter
+        turned = spread(values.transpose(1, 0, 2), hole.T, within.transpose(1, 0, 2))
+        return turned.transpose(1, 0, 2)
     y, x = np.nonzero(hole)
-    own = np.full(count, 1e-9)
-    right = np.zeros((count, values.shape[2]))
-    entries: list[tuple[Indices, Indices, Floats]] = []
-    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-        ny, nx = y + dy, x + dx
-        at = np.flatnonzero((ny >= 0) & (ny < height) & (nx >= 0) & (nx < width))
-        ny, nx = ny[at], nx[at]
-        apart = ((within[ny, nx] - within[y[at], x[at]]) ** 2).sum(1)
+    # Numbered row by row: as many in each as the longest has.
+    rank = np.cumsum(hole, axis=1)[y, x] - 1
+    longest = int(rank.max()) + 1
+    number = np.full(hole.shape, -1, np.int64)
+    number[y, x] = np.arange(len(y))
+    surface = LeastSquares((y - int(y.min())) * longest + rank, longest, values.shape[2])
+    for one, other in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        apart = ((within[one] - within[other]) ** 2).sum(2)
         ease = np.exp(-apart / (2 * BORDER**2)) + LEAK
-        own[at] += ease
-        other = number[ny, nx]
-        among = other >= 0
-        entries.append((at[among], other[among], ease[among]))
-        right[at[~among]] += ease[~among, None] * values[ny[~among], nx[~among]]
-    rows, columns, eases = (np.concatenate(part) for part in zip(*entries, strict=True))
-    system = sparse.csc_array((-eases, (rows, columns)), shape=(count, count)) + sparse.diags_array(own)
-    solved = splu(sparse.csc_matrix(system)).solve(right)
+        both = hole[one] & hole[other]
+        pairs = np.stack([number[one][both], number[other][both]], axis=1)
+        surface.add(pairs, np.array([-1.0, 1.0]), ease[both])
+        for here, there in ((one, other), (other, one)):
+            rim = hole[here] & ~hole[there]
+            surface.add(number[here][rim][:, None], np.ones(1), ease[rim], values[there][rim])
     filled = values.copy()
-    filled[hole] = solved
+    filled[hole] = surface.solve()
     return filled
 
 
