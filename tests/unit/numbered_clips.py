@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def chart_error(frame: NDArray[np.uint8]) -> float:
 
 def _columns(length: int, count: int) -> list[tuple[int, int]]:
     edges = [round(length * i / count) for i in range(count + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def make_numbered(
@@ -141,6 +142,8 @@ def make_numbered(
                 if draw is not None
                 else converted(numbered(index, width, height), pix_fmt, matrix, full_range)
             )
+            for name, value in (tags or {}).items():
+                setattr(made, name, value)
             made.pts = index if ticks is None else ticks[index]
             made.time_base = base or 1 / rate
             output.mux(stream.encode(made))

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from understudy.media.tone import tone_map
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-
 MATRICES = {  # matrix coefficients as ITU-T H.273 numbers them, to swscale's tables
     1: Colorspace.ITU709,
     4: Colorspace.FCC,
@@ -50,42 +48,38 @@ class Viewer:
 
     def rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         rgb = self._fitted(self._converted(frame))
-        if rgb.dtype != np.uint8:
-            tone = tone_map(frame.color_trc, frame.color_primaries)
-            assert tone is not None, "only what has a tone map is converted to 16 bits"
-            rgb = tone(np.asarray(rgb, np.uint16))
+        tone = tone_map(frame.color_trc, frame.color_primaries)
+        if tone is not None:
+            rgb = tone(rgb)
         if self._mirrored:
             rgb = np.asarray(cv2.flip(rgb, 1), np.uint8)
         if self._rotation:
             rgb = np.asarray(cv2.rotate(rgb, TURNS[self._rotation]), np.uint8)
-        return np.asarray(rgb, np.uint8)
+        return rgb
 
-    def _converted(self, frame: VideoFrame) -> Pixels:
-        """RGB of the stored size: 8 bits, or 16 where a tone map follows."""
+    def _converted(self, frame: VideoFrame) -> NDArray[np.uint8]:
         kind = frame.format
         # Untagged frames are BT.709 from high definition up, as players take them.
         guess = Colorspace.ITU709 if frame.width >= 1280 or frame.height > 576 else Colorspace.ITU601
         full = frame.color_range == ColorRange.JPEG or kind.name.startswith("yuvj") or kind.is_rgb
-        deep = tone_map(frame.color_trc, frame.color_primaries) is not None
         clear = any(part.is_alpha for part in kind.components)
-        made = self._reformatter.reformat(
+        converted = self._reformatter.reformat(
             frame,
-            format="rgb48le" if deep else "rgba" if clear else "rgb24",
+            format="rgba" if clear else "rgb24",
             src_colorspace=None if kind.is_rgb else MATRICES.get(frame.colorspace, guess),
             dst_colorspace=Colorspace.ITU709,
             src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
             interpolation=Interpolation.BILINEAR,
             threads=1,
-        ).to_ndarray()
-        if deep:
-            return np.asarray(made, np.uint16)
+        )
+        made = np.asarray(converted.to_ndarray(), np.uint8)
         if not clear:
-            return np.asarray(made, np.uint8)
+            return made
         opaque = cv2.cvtColor(np.ascontiguousarray(made[..., 3]), cv2.COLOR_GRAY2RGB)
         return np.asarray(cv2.multiply(np.ascontiguousarray(made[..., :3]), opaque, scale=1 / 255), np.uint8)
 
-    def _fitted(self, rgb: Pixels) -> Pixels:
+    def _fitted(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         width, height = self._size
         rows, columns = rgb.shape[:2]
         if (columns, rows) == (width, height):
@@ -98,8 +92,8 @@ class Viewer:
         how = cv2.INTER_LINEAR if rows <= 2.5 * inner[1] else cv2.INTER_AREA
         scaled = cv2.resize(rgb, inner, interpolation=how)
         if inner == (width, height):
-            return np.asarray(scaled)
-        framed = np.zeros((height, width, 3), rgb.dtype)
+            return np.asarray(scaled, np.uint8)
+        framed = np.zeros((height, width, 3), np.uint8)
         left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
         framed[top : top + inner[1], left : left + inner[0]] = scaled
         return framed
