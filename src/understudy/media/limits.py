@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from understudy.errors import ClipError, PictureError
@@ -25,6 +26,7 @@ CLIP_BYTES = 100 * MB
 CLIP_SIDES = (340, 3850)
 CLIP_SECONDS = {Orientation.VIDEO: (3.0, 30.0), Orientation.IMAGE: (3.0, 10.0)}
 SECONDS_TOLERANCE = 0.1  # encoders round up to whole frames and sound packets
+CLIP_RATES = (Fraction(1, 3600), 1000)  # frames a second; never lifted: beyond them a file's clock is damaged
 CLIP_PIXELS = 8192 * 8192  # never lifted
 
 
@@ -104,6 +106,20 @@ def check_picture(width: int, height: int) -> None:
             value=shape,
             limit="1:2.5 to 2.5:1",
             fix="Crop the long side, or add background at the long edges.",
+        )
+
+
+def check_clip_rate(fps: Fraction) -> None:
+    """Raise ClipError for frames that follow each other as no camera takes them. Holds with ``limits=False`` too."""
+    low, high = CLIP_RATES
+    if not low <= fps <= high:
+        told = f"{float(fps):.3g} frames a second"
+        raise ClipError(
+            "clip_rate",
+            f"The video's times make {told}: its clock is damaged.",
+            value=told,
+            limit=f"{high} frames a second",
+            fix="Download or export it again.",
         )
 
 

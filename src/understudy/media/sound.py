@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -78,6 +79,7 @@ class Sound:
         if base is None:
             return
         origin = round(Fraction(self._origin_s).limit_denominator(10**9) / base)
+        last_tick = -math.inf
         for packet in self._demuxed(stream):
             if packet.pts is None:
                 continue
@@ -85,6 +87,10 @@ class Sound:
             packet.pts -= origin
             if packet.pts + 2 * length <= 0:
                 continue
+            tick = round(packet.pts * base * stream.codec_context.sample_rate)
+            if tick <= last_tick:  # of a damaged clock; no muxer takes it
+                continue
+            last_tick = tick
             packet.dts = packet.pts
             packet.stream = self._stream
             yield packet
@@ -130,7 +136,10 @@ class Sound:
                     told = round((frame.time - self._origin_s) * rate)
                     if place is None or abs(told - place) > FURTHEST_S * rate:
                         place = told
-                for part in resampler.resample(frame):
+                parts: list[AudioFrame] = []
+                with suppress(av.error.FFmpegError, ValueError):  # of a rate or a layout that cannot be
+                    parts = resampler.resample(frame)
+                for part in parts:
                     samples = np.asarray(part.to_ndarray(), np.float32)
                     begin = place or 0
                     place = begin + samples.shape[1]
