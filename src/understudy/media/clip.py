@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from understudy.media.colour import Viewer
 from understudy.media.container import MOV, READABLE, container_of, damaged, open_clip, video_stream
 from understudy.media.interlace import deinterlaced
+from understudy.media.limits import check_clip_rate
 
 ROUND_RATES = (5, 8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
 STANDARD_RATES = (
@@ -71,13 +72,14 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
     """Look at a clip: reads its packets and decodes one frame. ``containers`` are those to take.
 
     Raises ClipError with the code clip_unreadable, clip_format, clip_no_video, clip_codec, clip_too_small,
-    clip_too_many_pixels or clip_damaged.
+    clip_too_many_pixels, clip_rate or clip_damaged.
     """
     file = Path(path).absolute()
     with open_clip(file, containers) as container:
         stream = video_stream(container)
         times, duration_s, stamped = _frame_times(container, stream)
-        fps, variable = _rate(times, duration_s)
+        fps, variable = _rate(times, duration_s, stream.guessed_rate, stream.time_base or Fraction(0))
+        check_clip_rate(fps)
         first = _first_frame(file)
         turn, mirrored = _turn(first)
         width, height = _upright_size(first, _pixel_aspect(stream), turn)
@@ -196,30 +198,52 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> tuple[list[F
     return times, float((last_tick - first_tick) * base) + last_s, True
 
 
-def _rate(times: list[Fraction], duration_s: float) -> tuple[Fraction, bool]:
+def _rate(
+    times: list[Fraction], duration_s: float, told: Fraction | None, tick: Fraction
+) -> tuple[Fraction, bool]:
     """Frames a second, and whether the rate varies: whether a frame lies off the even grid by a quarter frame.
 
-    Files round their stamps to ticks, often milliseconds, so an average that a standard rate explains within that
-    rounding becomes that rate: 29.97 stays 30000/1001. An edit list shifts what comes after it by its own rounding;
-    then the step that most frames keep tells the rate.
+    Files round their stamps to ticks, often milliseconds. So a rate that explains every stamp within that rounding is
+    taken: the one that the file has ``told``, else one that is usual near the average, so that 29.97 stays
+    30000/1001. An edit list shifts what comes after it by a rounding of its own; then the step that most frames keep
+    tells the rate.
     """
     count = len(times)
     length = times[-1] - times[0]
     if count < 2 or length <= 0:
-        return (
-            Fraction(count / duration_s).limit_denominator(1001) if duration_s > 0 else UNSTAMPED_RATE
-        ), False
+        measured = Fraction(count / duration_s) if duration_s > 0 else told or UNSTAMPED_RATE
+        close = told is not None and abs(1 / told - 1 / measured) <= 2 * tick
+        return _tidy(told) if told and close else measured.limit_denominator(1001), False
     fps = (count - 1) / length
     steps = Counter(b - a for a, b in pairwise(times))
     usual, often = steps.most_common(1)[0]
     slack = (max(steps) - min(steps)) / length
     if slack:
-        nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
-        close = abs(nearest - fps) <= fps * min(2 * slack, Fraction(1, 2500))
-        fps = nearest if close else fps.limit_denominator(100_000)
-        if not close and 2 * often > count and _furthest_off(times, 1 / usual) <= QUARTER:
-            fps = 1 / usual
+        told = told and _tidy(told)
+        nearest = _nearest_standard(fps)
+        common = _nearest_standard(1 / usual)
+        if told and _furthest_off(times, told) <= tick * told:
+            fps = told
+        elif (
+            abs(nearest - fps) <= fps * min(2 * slack, Fraction(1, 2500))
+            or _furthest_off(times, nearest) <= 2 * tick * nearest
+        ):
+            fps = nearest
+        elif 2 * often > count and abs(common * usual - 1) < tick and _furthest_off(times, common) <= QUARTER:
+            fps = common
+        else:
+            fps = fps.limit_denominator(100_000)
     return fps, _furthest_off(times, fps) > QUARTER
+
+
+def _nearest_standard(fps: Fraction) -> Fraction:
+    return min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
+
+
+def _tidy(fps: Fraction) -> Fraction:
+    """A standard rate without the rounding of a frame's duration to nanoseconds, others as they are."""
+    nearest = _nearest_standard(fps)
+    return nearest if abs(nearest - fps) <= fps * Fraction(1, 10_000) else fps
 
 
 def _furthest_off(times: list[Fraction], fps: Fraction) -> Fraction:
@@ -254,9 +278,14 @@ def _decoded(container: InputContainer, stream: VideoStream, threads: int | None
 
 def _turn(frame: VideoFrame) -> tuple[int, bool]:
     """Clockwise turn in degrees, and whether a mirror comes before it, from the file's display matrix."""
-    matrix = cast("Mapping[str, SupportsBytes]", frame.side_data).get("DISPLAYMATRIX")  # PyAV's stub is wrong
+    # None too where there is side data of a kind that PyAV does not know yet, such as EXIF; a mirror is missed then.
+    matrix = None
+    with suppress(ValueError):
+        matrix = cast("Mapping[str, SupportsBytes]", frame.side_data).get(
+            "DISPLAYMATRIX"
+        )  # PyAV's stub is wrong
     if matrix is None:
-        return 0, False
+        return round(-frame.rotation / 90) % 4 * 90, False
     a, b, _, c, d = (float(x) for x in np.frombuffer(bytes(matrix), np.int32)[:5])
     mirrored = a * d - b * c < 0
     if mirrored:
