@@ -100,8 +100,8 @@ def main() -> None:
     print(by_length(runs) if chosen.memory else by_stage(runs))
 
 
-def measured(request: dict[str, object]) -> Run:
-    """Animate in a process of its own."""
+def measured(request: dict[str, object], source: Path | None = None) -> Run:
+    """Animate in a process of its own, with the version whose package lies in ``source`` (None: the installed one)."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     done = subprocess.run(
@@ -109,6 +109,7 @@ def measured(request: dict[str, object]) -> Run:
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ if source is None else {**os.environ, "PYTHONPATH": str(source.resolve())},
     )
     whole_s = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

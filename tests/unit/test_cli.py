@@ -495,3 +495,10 @@ def test_a_real_process_ends_with_the_code_and_no_traceback(tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (2, "")
     assert "[models_unknown]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_package_runs_as_a_module() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "understudy", "--help"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith("Usage: understudy")
