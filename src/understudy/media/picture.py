@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from understudy.errors import PictureError
+from understudy.media.jpeg_scans import check_scans
 from understudy.media.limits import (
     check_picture,
     check_picture_file,
@@ -130,6 +131,8 @@ def _decoded(file: BinaryIO, kind: str, limits: bool) -> Picture:
         head = file.read(24)
         file.seek(0)
         check_picture_pixels(int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big"))
+    if kind == "JPEG":
+        check_scans(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pixels fewer than are refused here, and of odd metadata
