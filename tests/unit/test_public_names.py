@@ -86,9 +86,43 @@ def test_animate_stays_the_function_whatever_is_imported_first() -> None:
     assert alone(code) == "True"
 
 
+HEAVY = [
+    "numpy",
+    "cv2",
+    "av",
+    "PIL",
+    "ai_edge_litert",
+    "c2pa",
+    "cryptography",
+    "rich",
+    "asyncio",
+    "ssl",
+    "fastapi",
+    "uvicorn",
+    "httpx",
+    "sqlalchemy",
+    "procrastinate",
+    "psycopg",
+    "obstore",
+]
+
+
+def loaded(code: str) -> str:
+    return alone(
+        f"import sys; {code}; print('loaded:', *(m for m in {[*HEAVY, 'typer']} if m in sys.modules))"
+    )
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = "('numpy', 'cv2', 'av', 'typer', 'rich', 'PIL', 'ai_edge_litert', 'c2pa')"
-    look = f"import sys; print([m for m in {heavy} if m in sys.modules])"
-    assert alone(f"import understudy; {look}") == "[]"
+    assert loaded("import understudy") == "loaded:"
     # The command line brings Typer; the work's libraries come with the work, and rich with something to show.
-    assert alone(f"import understudy.cli; {look}") == "['typer']"
+    assert loaded("import understudy.cli") == "loaded: typer"
+
+
+@pytest.mark.parametrize(
+    "words", ["--help", "animate --help", "keys --help", "serve --help", "demo --nonsense"]
+)
+def test_a_commands_help_loads_nothing_heavy(words: str) -> None:
+    run = f"from understudy import cli; from contextlib import suppress; sys.argv = {['understudy', *words.split()]}"
+    told = loaded(f"{run}\nwith suppress(SystemExit): cli.main()\npass")
+    assert told.splitlines()[-1] == "loaded: typer"

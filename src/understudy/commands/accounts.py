@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from understudy.commands.columns import columns
-from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened
+from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened, run
 from understudy.errors import RequestError
 from understudy.terminal import say
 
@@ -189,7 +188,7 @@ def _run(
         async with opened(data_dir, database_url) as service, service.database.begin() as connection:
             return await work(connection)
 
-    return asyncio.run(whole())
+    return run(whole())
 
 
 def _decimal(text: str) -> Decimal:

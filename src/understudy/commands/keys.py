@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated
 
 import typer
 
 from understudy.commands.columns import columns, moment
-from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened
+from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened, run
 from understudy.terminal import say
 
 app = typer.Typer(help="Keys of accounts.", no_args_is_help=True, rich_markup_mode=None)
@@ -34,7 +33,7 @@ def create(
                 owner = await account_named(connection, account)
             return await create_keys(connection, service.secrets, owner.id)
 
-    new = asyncio.run(work())
+    new = run(work())
     if as_json:
         made = {"access_key": new.access_key, "secret_key": new.secret_key, "api_key": new.api_key}
         typer.echo(json.dumps(made))
@@ -60,7 +59,7 @@ def list_all(
             owner = None if account is None else await account_named(connection, account)
             return await list_keys(connection, None if owner is None else owner.id)
 
-    records = asyncio.run(work())
+    records = run(work())
     if as_json:
         rows = [
             {
@@ -93,4 +92,4 @@ def revoke(
         async with opened(data_dir, database_url) as service, service.database.begin() as connection:
             return await revoke_keys(connection, access_key)
 
-    say("It is revoked." if asyncio.run(work()) else "It was revoked before.")
+    say("It is revoked." if run(work()) else "It was revoked before.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ from understudy.config import Settings
 if TYPE_CHECKING:
     from understudy.tasks.database import Database
     from understudy.tasks.seal import Secrets
+
+T = TypeVar("T")
 
 DataDirOption = Annotated[
     Path | None, typer.Option("--data-dir", help="Where the service keeps what it embeds.")
@@ -51,3 +53,10 @@ async def opened(data_dir: Path | None, database_url: str | None) -> AsyncIterat
             yield Opened(settings, database, secrets)
         finally:
             await database.close()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work of one command, in an event loop of its own."""
+    import asyncio  # with TLS behind it: a command that opens nothing starts sooner without
+
+    return asyncio.run(work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from understudy.commands.columns import columns, moment
-from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened
+from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened, run
 from understudy.commands.words import one_line, without_secrets
 from understudy.errors import RequestError
 from understudy.terminal import say
@@ -68,7 +67,7 @@ def list_newest(
                 limit=limit,
             )
 
-    found = asyncio.run(work())
+    found = run(work())
     if as_json:
         typer.echo(json.dumps([_json(each.account, each.task) for each in found]))
     elif found:
@@ -156,7 +155,7 @@ def _on_task(
                     its = await account_named(connection, account)
             return await work(tasks, its, await tasks.find(its.id, name))
 
-    return asyncio.run(whole())
+    return run(whole())
 
 
 def _row(account: str, task: Task) -> tuple[str, ...]:

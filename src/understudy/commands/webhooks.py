@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from understudy.commands.columns import columns, moment
-from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened
+from understudy.commands.opening import DatabaseOption, DataDirOption, JsonOption, opened, run
 from understudy.commands.words import one_line, without_secrets
 from understudy.terminal import say
 
@@ -41,7 +40,7 @@ def rotate(
             owner = await account_named(connection, account)
             return await webhooks.rotate(connection, service.secrets, owner.id)
 
-    new = asyncio.run(work())
+    new = run(work())
     if as_json:
         until = new.old_until.isoformat(timespec="seconds") if new.old_until else None
         typer.echo(json.dumps({"account": account, "secret": new.secret, "old_secret_signs_until": until}))
@@ -79,7 +78,7 @@ def send(
             guard = NetworkGuard(service.settings.allow_networks)
             return await trial.send_test(guard, body, url, secrets), len(secrets)
 
-    answer, signatures = asyncio.run(work())
+    answer, signatures = run(work())
     signed = {0: "unsigned", 1: "signed"}.get(signatures, f"signed with {signatures} secrets")
     if answer.http_status is None:
         say(f"no answer: {answer.error} ({answer.took_ms} ms, {signed})")
@@ -111,7 +110,7 @@ def log(
             owner_id = None if account is None else (await account_named(connection, account)).id
             return await delivery_log.log(connection, owner_id, task_id=task, limit=limit)
 
-    found = asyncio.run(work())
+    found = run(work())
     if as_json:
         typer.echo(json.dumps([_json(each) for each in found]))
     elif found:
@@ -145,7 +144,7 @@ def redeliver(
         async with opened(data_dir, database_url) as service, service.database.begin() as connection:
             await delivery_log.redeliver(connection, ProcrastinateJobs(), callback)
 
-    asyncio.run(work())
+    run(work())
     say(f"The callback {callback} is in the queue again; a running service sends it now.")
 
 
