@@ -174,7 +174,8 @@ def sound_packets(
     audio: Any, sound: Any, rate: int, layout: str, start_s: float
 ) -> Iterable[av.packet.Packet[Any]]:
     """Encode ``(channels, n)`` float sound in whatever shape the encoder wants."""
-    block = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound, np.float32), "fltp", layout)
+    mixed = np.ascontiguousarray(np.asarray(sound, np.float32).T).reshape(1, -1)
+    block = av.AudioFrame.from_ndarray(mixed, "flt", layout)
     block.sample_rate, block.time_base = rate, Fraction(1, rate)
     block.pts = round(start_s * rate)
     resampler = av.AudioResampler(
