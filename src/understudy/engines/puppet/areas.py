@@ -89,6 +89,14 @@ def grown_round(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0, np.bool_)
 
 
+def box_about(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
+    """The rows and columns that ``mask`` (H, W) takes, with a ``margin`` of pixels about it; of an empty one none."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    if width == 0:
+        return slice(0, 0), slice(0, 0)
+    return slice(max(y - margin, 0), y + height + margin), slice(max(x - margin, 0), x + width + margin)
+
+
 def nearest(values: NDArray[Any], among: NDArray[np.bool_]) -> NDArray[Any]:
     """(H, W[, C]) the value of the nearest pixel of ``among`` (H, W); ``values`` themselves where there is none."""
     if not among.any():

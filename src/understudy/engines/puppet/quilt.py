@@ -8,20 +8,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.pieces import BLOCKS, STEP, means, packed, softened, unpacked
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 
 MOST = 6000  # hole samples: what the search costs grows with them
 SIDE = 160  # the most samples along the picture's short side
-STEP = 4  # samples between two places; a piece is twice as wide, so that neighbours overlap
-BLOCKS = 4  # a piece is first looked for by the mean colours of its 4 x 4 parts
 ALIKE = 12  # pieces each place may choose from that look like what is meant there
 COMMON = 8  # ... that lie at one of the shifts most places like
 BEYOND = (1.6, 2.2, 3.2, 4.5)  # half pieces beyond a hidden line's end from where it may be continued
 TILE = 6  # samples: of all pieces that begin in a tile only the best is a candidate
 CLOSE = (1.5, 0.5)  # samples by which each further round moves a place's piece about
+BEST = 8  # candidates of its own that a place keeps for the next round
 MESSAGES = 6
 MEANT = 0.5  # how much the meant colour counts against the picture's own, in the first choice
 GUIDE = 0.3  # ... in the final choice
@@ -39,7 +40,7 @@ class Quilt:
     shift: Indices
     step: int
     spacing: int  # pixels between two samples
-    soft: Floats  # (H, W, 3) the picture, softened to what the samples show
+    soft: Bytes  # (H, W, 3) the picture, softened to what the samples show
 
 
 def choose(image: Floats, hole: Mask, meant: Floats, lines: Floats | None = None) -> Quilt | None:
@@ -70,20 +71,19 @@ class _Search:
         self._side = np.array([self._width, self._height], np.float32)
         self._spacing = spacing
         self._reach = STEP * spacing  # half a piece
-        pad = 2 * self._reach
-        self._pad = pad
-        self._stride = self._width + 2 * pad
-        edge = ((pad, pad), (pad, pad))
-        wide = np.pad(hole, edge)
+        self._pad = 2 * self._reach
+        self._stride = self._width + 2 * self._pad
+        inner = np.s_[self._pad : -self._pad, self._pad : -self._pad]
+        wide = self._padded(hole.astype(np.uint8), cv2.BORDER_CONSTANT)
         size = 2 * self._reach + spacing
-        touched = cv2.dilate(wide.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
-        self._allowed = ~touched[pad:-pad, pad:-pad]
+        touched = cv2.dilate(wide, np.ones((size, size), np.uint8)) > 0
+        self._allowed = ~touched[inner]
         self._allowed[: self._reach] = self._allowed[-self._reach :] = False
         self._allowed[:, : self._reach] = self._allowed[:, -self._reach :] = False
         self.possible = int(self._allowed.sum()) > 60 * spacing**2
         rows = np.arange(0, self._height + self._reach, self._reach)
         columns = np.arange(0, self._width + self._reach, self._reach)
-        grid = touched[np.ix_(rows + pad, columns + pad)]
+        grid = touched[np.ix_(rows + self._pad, columns + self._pad)]
         self._grid = np.full((len(rows) + 2, len(columns) + 2), -1, np.int64)
         y, x = np.nonzero(grid)
         self._grid[y + 1, x + 1] = np.arange(len(y))
@@ -92,68 +92,79 @@ class _Search:
         span = np.arange(-STEP, STEP) * spacing + spacing // 2
         self._taps = (span[:, None] * self._stride + span).ravel()
         # whole numbers make the products below exact, so that the threads of a machine change nothing
-        self._soft = np.rint(_softened(image, ~hole, spacing))
-        mixed = np.where(hole[..., None], np.rint(meant), self._soft)
+        self._soft = softened(image, hole, spacing)
         flat = self._flat(self._at)
-        self._pixels = np.pad(self._soft, (*edge, (0, 0)), mode="edge").reshape(-1, 3)
-        self._target = np.pad(mixed, (*edge, (0, 0)), mode="edge").reshape(-1, 3)[flat]
-        self._inside = np.pad(np.ones_like(hole), edge).ravel()[flat]
-        self._known = ~wide.ravel()[flat] & self._inside
-        self._meant = self._means(self._target)
+        seen = self._padded(self._soft, cv2.BORDER_REPLICATE)
+        self._pixels = packed(seen)
+        cv2.copyTo(cv2.convertScaleAbs(meant), hole.astype(np.uint8), seen[inner])
+        self._target = unpacked(packed(seen)[flat])
+        inside = self._padded(np.ones(hole.shape, np.uint8), cv2.BORDER_CONSTANT).ravel()[flat] > 0
+        self._known = inside & (wide.ravel()[flat] == 0)
+        self._inside = inside
+        self._meant = means(self._target)
+
+    def _padded(self, values: Bytes, border: int) -> Bytes:
+        pad = self._pad
+        return np.asarray(cv2.copyMakeBorder(values, pad, pad, pad, pad, border), np.uint8)
 
     def _flat(self, at: Indices) -> Indices:
         middle = (at[..., 1] + self._pad) * self._stride + at[..., 0] + self._pad
         return np.asarray(middle[..., None] + self._taps, np.int64)
 
-    @staticmethod
-    def _means(pixels: Floats) -> Floats:
-        """(n, BLOCKS², C) the mean values of a piece's parts, of its samples (n, 4 STEP², C)."""
-        cut = (np.arange(2 * STEP) * BLOCKS) // (2 * STEP)
-        part = (cut[:, None] * BLOCKS + cut).ravel() == np.arange(BLOCKS**2)[:, None]
-        sums = part.astype(np.float32) @ pixels  # of whole numbers, hence exact
-        return np.asarray(np.rint(sums / part.sum(1, keepdims=True)), np.float32)
-
     def look_around(self, lines: Floats) -> None:
         """Candidates from the whole picture, at the shifts that most places like, and along lines."""
         every = 2 * self._spacing
         y, x = np.nonzero(self._allowed[::every, ::every])
-        sources = np.stack([every * x, every * y], 1)
-        theirs = self._means(self._pixels[self._flat(sources)]).reshape(len(sources), -1)
-        share = self._means(np.stack([self._known, self._inside], 2) * np.float32(8))
-        weight = np.rint(MEANT * share[..., 1:] + (1 - MEANT) * share[..., :1])
-        ours = (weight * self._meant).reshape(len(self._at), -1)
-        cost = np.repeat(weight, 3, 2).reshape(len(ours), -1) @ (theirs**2).T - 2 * ours @ theirs.T
-        cost /= np.maximum(weight.sum((1, 2)), 1e-3)[:, None]
-        weigh = DRIFT / self._side**2
-        there, here = sources.astype(np.float32), self._at.astype(np.float32)
-        cost += (weigh * there**2).sum(1)
-        for axis in (0, 1):
-            cost -= (2 * weigh[axis] * here[:, axis])[:, None] * there[:, axis]
         tile = (y // (TILE // 2)) * (self._width // every + 1) + x // (TILE // 2)
         order = np.argsort(tile, kind="stable")
         starts = np.flatnonzero(np.diff(tile[order], prepend=-1))
         ends = np.append(starts[1:], len(order))
-        best = np.minimum.reduceat(cost[:, order], starts, axis=1)
-        tiles = np.argsort(best, axis=1, kind="stable")[:, :ALIKE]
-        longest = int((ends - starts).max())
-        within = np.minimum(starts[tiles][..., None] + np.arange(longest), ends[tiles][..., None] - 1)
-        which = order[within]
-        values = np.take_along_axis(cost, which.reshape(len(cost), -1), 1).reshape(which.shape)
-        chosen = sources[np.take_along_axis(which, values.argmin(2)[..., None], 2)[..., 0]]
+        # (the most in a tile, tiles): tiles that hold fewer name some twice
+        longest = np.arange(int((ends - starts).max()))[:, None]
+        order = order[np.minimum(starts + longest, ends - 1)]
+        y, x = y[order].ravel(), x[order].ravel()
+        sources = np.stack([every * x, every * y], 1)
+        theirs = self._parts(x, y).reshape(len(sources), -1)
+        share = means(np.stack([self._known, self._inside], 2) * np.float32(8))
+        weight = np.rint(MEANT * share[..., 1:] + (1 - MEANT) * share[..., :1])
+        ours = (weight * self._meant).reshape(len(self._at), -1)
+        squares = (theirs**2).reshape(len(sources), -1, 3).sum(2)
+        left = np.concatenate([weight[..., 0], -2 * ours], 1)
+        cost = left @ np.concatenate([squares, theirs], 1).T
+        weigh = DRIFT / self._side**2
+        there, here = sources.astype(np.float32), self._at.astype(np.float32)
+        cost *= 1 / np.maximum(weight.sum((1, 2)), 1e-3)[:, None]
+        far = np.concatenate([there, (weigh * there**2).sum(1, keepdims=True)], 1)
+        cost += np.concatenate([-2 * weigh * here, np.ones_like(here[:, :1])], 1) @ far.T
+        cost = cost.reshape(-1, *order.shape)
+        tiles = _least(cost.min(1), ALIKE)
+        within = np.take_along_axis(cost, tiles[:, None], 2).argmin(1)
+        chosen = sources.reshape(*order.shape, 2)[within, tiles]
         common = self._at[:, None] + self._common(chosen)[None]
         self._consider(np.concatenate([chosen, common, self._straight_on(), self._along(lines)], 1))
+
+    def _parts(self, x: Indices, y: Indices) -> Floats:
+        """(n, BLOCKS², 3) the mean values of the parts of the pieces about every second sample (``x``, ``y``)."""
+        first = self._pad - self._reach + self._spacing // 2
+        seen = self._pixels.reshape(-1, self._stride)[first :: self._spacing, first :: self._spacing]
+        samples = unpacked(seen[: len(seen) // 2 * 2, : seen.shape[1] // 2 * 2])
+        sums = samples[::2, ::2] + samples[1::2, ::2] + samples[::2, 1::2] + samples[1::2, 1::2]
+        parts = np.rint(sums / np.float32(4))
+        side = np.arange(BLOCKS)
+        at = y[:, None, None] + side[:, None], x[:, None, None] + side
+        return np.asarray(parts[at].reshape(len(x), -1, 3), np.float32)
 
     def _straight_on(self) -> Indices:
         """(n, 4, 2) the nearest pieces straight left, right, above and below, where there are any: folds, boards and
         bars go on upright or level."""
-        height, width = self._allowed.shape
-        columns, rows = np.arange(width)[None], np.arange(height)[:, None]
+        width, height = self._width, self._height
         x = np.clip(self._at[:, 0], self._reach, width - 1)
         y = np.clip(self._at[:, 1], self._reach, height - 1)
-        left = np.maximum.accumulate(np.where(self._allowed, columns, -1), axis=1)[y, x]
-        right = np.minimum.accumulate(np.where(self._allowed, columns, width)[:, ::-1], axis=1)[:, ::-1][y, x]
-        above = np.maximum.accumulate(np.where(self._allowed, rows, -1), axis=0)[y, x]
-        below = np.minimum.accumulate(np.where(self._allowed, rows, height)[::-1], axis=0)[::-1][y, x]
+        level, row = np.unique(y, return_inverse=True)
+        upright, column = np.unique(x, return_inverse=True)
+        left, right = _ends(self._allowed[level])
+        above, below = _ends(self._allowed[:, upright].T)
+        left, right, above, below = left[row, x], right[row, x], above[column, y], below[column, y]
         here_x, here_y = self._at.T
         sides = [(left, here_y), (right, here_y), (here_x, above), (here_x, below)]
         return np.stack([np.stack(side, 1) for side in sides], 1)
@@ -195,15 +206,20 @@ class _Search:
         good = (x == candidates[..., 0]) & (y == candidates[..., 1]) & self._allowed[y, x]
         code = np.where(good, y * self._width + x, -1)
         code.sort(axis=1)
+        code[:, 1:][code[:, 1:] == code[:, :-1]] = -1
+        # Places have fewer different candidates than were named: the good ones last, and no more than any has
+        most = max(int((code >= 0).sum(1).max()), 1)
+        code = np.sort(code, axis=1)[:, -most:]
         good = code >= 0
-        good[:, 1:] &= code[:, 1:] != code[:, :-1]
         y, x = np.divmod(np.where(good, code, np.flatnonzero(self._allowed)[0]), self._width)
         self._candidates = np.stack([x, y], 2)
-        self._pieces = self._pixels[self._flat(self._candidates)]
+        self._pieces = unpacked(self._pixels[self._flat(self._candidates)])
         off = self._pieces - self._target[:, None]
-        own = np.einsum("nkpc,nkpc,np->nk", off, off, self._known.astype(np.float32))
-        low = self._means(self._pieces.reshape(-1, *self._pieces.shape[2:])).reshape(*code.shape, -1, 3)
-        guide = GUIDE * ((low - self._meant[:, None]) ** 2).sum(3).mean(2)
+        off *= self._known[:, None, :, None]
+        off = off.reshape(*good.shape, -1)
+        own = np.einsum("nkp,nkp->nk", off, off)
+        away = (means(self._pieces) - self._meant[:, None]).reshape(off.shape[0], off.shape[1], -1)
+        guide = GUIDE / BLOCKS**2 * np.einsum("nkp,nkp->nk", away, away)
         drift = 0.3 * (((self._candidates - self._at[:, None]) / self._side) ** 2 * DRIFT).sum(2)
         self._unary = np.where(good, own + (guide + drift) * STEP**2, 1e9).astype(np.float32)
 
@@ -219,21 +235,29 @@ class _Search:
             first = square[here][..., STEP:, :] if dx else square[here][:, :, STEP:]
             second = square[there][..., :STEP, :] if dx else square[there][:, :, :STEP]
             a, b = first.reshape(len(here), most, -1), second.reshape(len(here), most, -1)
-            cost = (a**2).sum(2)[:, :, None] + (b**2).sum(2)[:, None] - 2 * a @ b.transpose(0, 2, 1)
-            mine, his = self._codes(here), self._codes(there)
-            cost += JOIN * STEP**2 * (mine[:, :, None] != his[:, None])
-            edges.append((here, there, cost))
-        incoming = np.zeros((4, count, most), np.float32)
+            both = a @ b.transpose(0, 2, 1)
+            # (most, most, edges): the sums and minima below run along the edges
+            cost = np.ascontiguousarray(both.transpose(1, 2, 0))
+            cost *= -2
+            cost += np.einsum("mkp,mkp->km", a, a)[:, None] + JOIN * STEP**2
+            cost += np.einsum("mkp,mkp->km", b, b)
+            mine, his = self._codes(here).T, self._codes(there).T
+            np.subtract(cost, JOIN * STEP**2, out=cost, where=mine[:, None] == his)
+            edges.append((here, there, cost, np.empty_like(cost)))
+        incoming = np.zeros((4, most, count), np.float32)
+        unary = np.ascontiguousarray(self._unary.T)
         for _ in range(MESSAGES):
-            for axis, (here, there, cost) in enumerate(edges):
-                total = self._unary + incoming.sum(0)
-                forth = (cost + (total - incoming[2 * axis + 1])[here][:, :, None]).min(1)
-                back = (cost + (total - incoming[2 * axis])[there][:, None]).min(2)
-                forth -= forth.min(1, keepdims=True)
-                back -= back.min(1, keepdims=True)
-                incoming[2 * axis, there] = 0.5 * incoming[2 * axis, there] + 0.5 * forth
-                incoming[2 * axis + 1, here] = 0.5 * incoming[2 * axis + 1, here] + 0.5 * back
-        self._belief = self._unary + incoming.sum(0)
+            for axis, (here, there, cost, buffer) in enumerate(edges):
+                total = unary + incoming.sum(0)
+                np.add(cost, (total - incoming[2 * axis + 1])[:, None, here], out=buffer)
+                forth = buffer.min(0)
+                np.add(cost, (total - incoming[2 * axis])[None, :, there], out=buffer)
+                back = buffer.min(1)
+                forth -= forth.min(0)
+                back -= back.min(0)
+                incoming[2 * axis][:, there] = 0.5 * incoming[2 * axis][:, there] + 0.5 * forth
+                incoming[2 * axis + 1][:, here] = 0.5 * incoming[2 * axis + 1][:, here] + 0.5 * back
+        self._belief = (unary + incoming.sum(0)).T
 
     def _codes(self, which: Indices) -> Indices:
         """(m, k) the candidates' shifts as single numbers."""
@@ -242,8 +266,7 @@ class _Search:
 
     def ask_neighbours(self, reach: float) -> None:
         """New candidates: the best own ones, the neighbours' best carried on, and places close by."""
-        order = np.argsort(self._belief, axis=1, kind="stable")[:, :8]
-        ranked = np.take_along_axis(self._candidates, order[..., None], 1)
+        ranked = np.take_along_axis(self._candidates, _least(self._belief, BEST)[..., None], 1)
         new = [ranked]
         for dy in (-1, 0, 1):
             for dx in (-1, 0, 1):
@@ -263,11 +286,21 @@ class _Search:
         return Quilt(shift, self._reach, self._spacing, self._soft)
 
 
-def _softened(image: Floats, known: Mask, spacing: int) -> Floats:
-    """``image`` softened to what samples ``spacing`` pixels apart can show, without the colours of the hole."""
-    if spacing < 2:
-        return image
-    weight = known.astype(np.float32)
-    blurred = cv2.GaussianBlur(image * weight[..., None], (0, 0), 0.4 * spacing)
-    share = cv2.GaussianBlur(weight, (0, 0), 0.4 * spacing)[..., None]
-    return np.where(share > 0.02, blurred / np.maximum(share, 0.02), image).astype(np.float32)
+def _ends(allowed: Mask) -> tuple[Indices, Indices]:
+    """(r, w) the column of the last allowed place up to each, and of the first from it on, in rows of ``allowed``; -1
+    and w where there is none."""
+    width = allowed.shape[1]
+    columns = np.arange(width)
+    last = np.maximum.accumulate(np.where(allowed, columns, -1), axis=1)
+    first = np.minimum.accumulate(np.where(allowed, columns, width)[:, ::-1], axis=1)[:, ::-1]
+    return last, first
+
+
+def _least(values: Floats, count: int) -> Indices:
+    """(n, count) where the least of ``values`` (n, m) stand, the least first."""
+    if count < values.shape[1]:
+        among = np.sort(np.argpartition(values, count, axis=1)[:, :count], axis=1)
+    else:
+        among = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    rank = np.argsort(np.take_along_axis(values, among, 1), axis=1, kind="stable")
+    return np.asarray(np.take_along_axis(among, rank, 1), np.int64)

@@ -25,6 +25,7 @@ AGREEING = 25.0  # RGB distance at which the two ends of a line no longer are th
 BRIDGE = 300.0  # how much more a line with two agreeing ends counts than one end
 ALIKE = 40.0  # RGB distance at which colours no longer speak for each other
 ROUNDS = 6
+MARGIN = 20  # pixels about the picture, where nothing is known: no end that is seen is looked at farther out
 BORDER = 9.0  # RGB distance of neighbours that makes a border
 LEAK = 1e-3  # what still crosses a border: what is shut in on all sides gets some colour
 TIDY = 7  # side of the median that straightens the borders between colours, in pixels
@@ -96,73 +97,87 @@ def _fence(gap: Mask, lines: Floats | None, scale: float) -> Mask:
 
 
 def _ends(small: Floats, gap: Mask, fence: Mask, y: Indices, x: Indices) -> tuple[Floats, Floats]:
-    """(2 LINES, n, 3) the colour at both ends of each line through the pixels at ``y``, ``x``, and their weights."""
+    """(3, 2 LINES, n) the colour at both ends of each line through the pixels at ``y``, ``x``, and their weights."""
     height, width = gap.shape
-    room = cv2.distanceTransform((gap & ~fence).astype(np.uint8), cv2.DIST_L2, 3)
+    stride = width + 2 * MARGIN
+    around = ((MARGIN, MARGIN), (MARGIN, MARGIN))
+    room = np.pad(cv2.distanceTransform((gap & ~fence).astype(np.uint8), cv2.DIST_L2, 3), around).ravel()
+    known = np.pad(~gap, around).ravel()
+    closed = np.pad(fence, around).ravel()
+    planes = [np.pad(small[..., c], around, mode="edge").ravel() for c in range(3)]
     angle = np.arange(2 * LINES) * np.pi / LINES
-    dy, dx = np.sin(angle).astype(np.float32)[:, None], np.cos(angle).astype(np.float32)[:, None]
+    turn = (2 * LINES, len(y))
+    dy, dx = (np.repeat(way.astype(np.float32), len(y)) for way in (np.sin(angle), np.cos(angle)))
+    from_y, from_x = (np.broadcast_to(at.astype(np.float32) + MARGIN, turn).ravel() for at in (y, x))
 
-    def look(along: Floats, aside: float = 0.0) -> tuple[Indices, Indices, Mask]:
-        at_y = np.rint(y + along * dy + aside * dx).astype(np.int64)
-        at_x = np.rint(x + along * dx - aside * dy).astype(np.int64)
-        inside = (at_y >= 0) & (at_y < height) & (at_x >= 0) & (at_x < width)
-        return np.clip(at_y, 0, height - 1), np.clip(at_x, 0, width - 1), inside
+    def look(which: Indices, along: Floats, aside: float = 0.0) -> Indices:
+        ay, ax = dy[which], dx[which]
+        row = np.rint(from_y[which] + (along * ay + aside * ax)).clip(0, height + 2 * MARGIN - 1)
+        column = np.rint(from_x[which] + (along * ax - aside * ay)).clip(0, stride - 1)
+        return np.asarray(row * stride + column, np.int64)
 
-    far = np.zeros((2 * LINES, len(y)), np.float32)
+    far = np.zeros(dy.size, np.float32)
+    on_way = np.arange(dy.size)
     for _ in range(40):  # a step never leaves the disc that is known to be hole
-        at_y, at_x, inside = look(far)
-        step = np.where(inside, room[at_y, at_x], 0)
-        if not (step > 0).any():
+        step = room[look(on_way, far[on_way])]
+        on_way, step = on_way[step > 0], step[step > 0]
+        if not len(on_way):
             break
-        far += np.where(step > 0, np.maximum(step - 0.5, 0.7), 0)
+        far[on_way] += np.maximum(step - 0.5, 0.7)
 
-    at_y, at_x, _ = look(far)
-    fenced = fence[at_y, at_x]
-    at_y, at_x, inside = look(far + 1)
-    colour, seen = small[at_y, at_x], inside & ~gap[at_y, at_x] & ~fenced
+    every = np.arange(dy.size)
+    there = look(every, far + 1)
+    seen = np.flatnonzero(known[there] & ~closed[look(every, far)])
+    colour = np.stack([plane[there] for plane in planes])
+    ends, own = far[seen], colour[:, seen]
 
     def change(along: float, aside: float) -> tuple[Floats, Mask]:
-        at_y, at_x, inside = look(far + np.float32(along), aside)
-        return ((small[at_y, at_x] - colour) ** 2).sum(2), inside & ~gap[at_y, at_x]
+        at = look(seen, ends + np.float32(along), aside)
+        return sum((plane[at] - mine) ** 2 for plane, mine in zip(planes, own, strict=True)), known[at]
 
-    on, across = np.zeros_like(far), np.zeros_like(far)
+    on, across = np.zeros_like(ends), np.zeros_like(ends)
     for behind in BEHIND:
         much, valid = change(behind, 0)
-        on += np.where(valid, much, 3 * CHANGING**2) / behind
+        on += np.where(valid, much, np.float32(3 * CHANGING**2)) / np.float32(behind)
     on /= sum(1 / behind for behind in BEHIND)
-    count = np.full(far.shape, 1e-3, np.float32)
+    count = np.full(ends.shape, 1e-3, np.float32)
     for aside in ASIDE:
         much, valid = change(2, aside)
-        across += np.where(valid, much, 0)
+        across += much * valid
         count += valid
-    leaning = np.clip((across / count + SLIGHT) / (on + SLIGHT), 1 / LEANING, LEANING)
+    leaning, weight = np.zeros_like(far), np.zeros_like(far)
+    leaning[seen] = np.clip((across / count + SLIGHT) / (on + SLIGHT), 1 / LEANING, LEANING)
+    weight[seen] = leaning[seen] / (1 + on / CHANGING**2) ** 2 / (ends + 2) ** 2
 
-    other = np.roll(np.arange(2 * LINES), LINES)
-    length = far + far[other]
-    alone = leaning / (1 + on / CHANGING**2) ** 2 / (far + 2) ** 2
-    agree = np.exp(-((colour - colour[other]) ** 2).sum(2) / (2 * AGREEING**2)) * seen[other]
-    nearer = far[other] / np.maximum(length, 1)
-    paired = BRIDGE * agree * np.sqrt(leaning * leaning[other]) * nearer / (length / 2 + 2) ** 2
-    return np.asarray(colour, np.float32), np.asarray(np.where(seen, alone + paired, 0), np.float32)
+    other = np.roll(np.arange(dy.size), LINES * len(y))[seen]
+    agree = np.exp(((own - colour[:, other]) ** 2).sum(0) * np.float32(-0.5 / AGREEING**2))
+    length = ends + far[other]
+    near = far[other] / np.maximum(length, 1) / (length / 2 + 2) ** 2
+    # ``leaning`` is 0 where the other end is not seen
+    weight[seen] += BRIDGE * agree * np.sqrt(leaning[seen] * leaning[other]) * near
+    return colour.reshape(3, *turn), weight.reshape(turn)
 
 
 def _agreed(colours: Floats, weights: Floats, small: Floats, y: Indices, x: Indices) -> Floats:
     """``small`` with each pixel at ``y``, ``x`` set to the weighted mode of its colours, by mean shift."""
     share = weights / np.maximum(weights.sum(0), 1e-12)
-    best = np.full(len(y), -1.0, np.float32)
-    at = np.zeros((len(y), 3), np.float32)
-    for colour, own in zip(colours, share, strict=True):
-        score = (np.exp(-((colours - colour) ** 2).sum(2) / (2 * ALIKE**2)) * share).sum(0)
-        better = (score > best) & (own > 0)
-        best = np.where(better, score, best)
-        at[better] = colour[better]
+    fall = np.float32(-0.5 / ALIKE**2)
+    score = share.copy()
+    for one in range(len(share) - 1):
+        apart = ((colours[:, one + 1 :] - colours[:, one, None]) ** 2).sum(0)
+        alike = np.exp(apart * fall)
+        score[one] += (alike * share[one + 1 :]).sum(0)
+        score[one + 1 :] += alike * share[one]
+    best = np.where(share > 0, score, -1).argmax(0)
+    at = np.take_along_axis(colours, best[None, None], 1)[:, 0]
     drawn = small.copy()
     for _ in range(ROUNDS):
         for _ in range(2):
-            near = share * (np.exp(-((colours - at) ** 2).sum(2) / (2 * ALIKE**2)) + 1e-9) + 1e-15
-            at = np.einsum("kn,knc->nc", near, colours) / near.sum(0)[:, None]
-        drawn[y, x] = at
-        tidy = cv2.medianBlur(np.clip(np.rint(drawn), 0, 255).astype(np.uint8), TIDY)
-        at = tidy[y, x].astype(np.float32)
-    drawn[y, x] = at
+            apart = ((colours - at[:, None]) ** 2).sum(0)
+            near = share * (np.exp(apart * fall) + np.float32(1e-9)) + np.float32(1e-15)
+            at = (near * colours).sum(1) / near.sum(0)
+        drawn[y, x] = at.T
+        tidy = cv2.medianBlur(cv2.convertScaleAbs(drawn), TIDY)
+        at = tidy[y, x].T.astype(np.float32)
+    drawn[y, x] = at.T
     return drawn
