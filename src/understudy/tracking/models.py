@@ -12,8 +12,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,6 +35,8 @@ DOWNLOAD = (
     "3.12",
 )
 DOWNLOAD_LIMIT_S = 900
+
+_hashing = threading.Lock()
 
 MODELS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {  # name: (path inside the wheel, SHA-256)
@@ -72,7 +76,9 @@ def model_path(name: str) -> Path:
     _, wanted = MODELS[name]
     path = config.models_dir() / f"{name}.tflite"
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        state = path.stat()
+        with _hashing:  # two trackers that start side by side have each file hashed once
+            found = _hash(path, state.st_ino, state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise ModelError(
             "model_missing", f"The tracker's model {name!r} is not at {path}.", fix=PULL
@@ -86,6 +92,13 @@ def model_path(name: str) -> Path:
             fix=PULL,
         )
     return path
+
+
+@cache
+def _hash(path: Path, *state: int) -> str:
+    """The SHA-256 of a file in that ``state``; what is there later is another."""
+    del state
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def pull_tracker(progress: Progress = silent, *, wheel: Path | None = None) -> tuple[Path, ...]:

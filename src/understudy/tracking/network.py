@@ -35,8 +35,10 @@ class Network:
 
     def __init__(self, name: str, *, threads: int = 1, without: Collection[int] = ()) -> None:
         model = model_path(name).read_bytes()
+        if without:
+            model = trimmed(model, without)
         with _quiet():
-            self._interpreter = Interpreter(model_content=trimmed(model, without), num_threads=threads)
+            self._interpreter = Interpreter(model_content=model, num_threads=threads)
             self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
         self._input: int = given["index"]
