@@ -125,6 +125,8 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
             contact_sheet(request.video, request.output, request.sheet, driving_start_s=start_s)
     left_out = _missing_head(whole)
     left_out += [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
+    if written.sound_unreadable:
+        left_out.append(LeftOut("sound", "The driving video's sound cannot be decoded: the output has none."))
     return Result(
         path=request.output,
         width=performance.width,

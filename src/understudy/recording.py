@@ -19,6 +19,8 @@ from understudy.progress import Progress
 from understudy.request import MotionRequest
 from understudy.tracking.motion import Motion
 
+SAME_S = 1e-4  # within which two times of single precision are one; frames are further apart
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -28,6 +30,7 @@ class Recorded:
     frames: int
     duration_s: float
     sound: bool
+    sound_unreadable: bool  # the driving video has sound that cannot be decoded
 
 
 def record(
@@ -48,6 +51,7 @@ def record(
         fps, variable = clip.fps, clip.variable_rate
     else:
         fps, variable = _rate(whole)
+    length_s = _length_s(clip if request.motion is None else None, whole, part)
     marked = marked_path(request)
     with ExitStack() as stack:
         writers = []
@@ -59,9 +63,10 @@ def record(
                     performance.height,
                     fps,
                     variable_rate=variable,
+                    length_s=length_s,
                     sound_from=sound,
                     sound_start_s=part.start_s,
-                    sound_stop_s=part.start_s + part.duration_s,
+                    sound_stop_s=part.start_s + length_s,
                     threads=threads,
                     finish=_signer(request, engine) if request.provenance else None,
                 )
@@ -73,7 +78,20 @@ def record(
             if stamp is not None:
                 writers[1].write(stamp.mark(frame), float(times[index]))
             progress("drawing", index + 1, len(times))
-    return Recorded(fps, writers[0].frames, writers[0].duration_s, sound=writers[0].has_sound)
+    first = writers[0]
+    return Recorded(fps, first.frames, first.duration_s, first.has_sound, first.sound_unreadable)
+
+
+def _length_s(clip: Clip | None, whole: Motion, part: Motion) -> float:
+    """From the part's first frame to the end of its last: to the next frame, or to the end of the clip. A frame of a
+    variable rate may last longer than most."""
+    last_s = part.start_s + float(part.times_s[-1])
+    later = whole.start_s + whole.times_s[whole.start_s + whole.times_s > last_s + SAME_S]
+    if len(later):
+        return float(later[0]) - part.start_s
+    if clip is not None and clip.duration_s > last_s:
+        return clip.duration_s - part.start_s
+    return part.duration_s
 
 
 def marked_path(request: MotionRequest) -> Path | None:

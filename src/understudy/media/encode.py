@@ -51,7 +51,8 @@ class VideoWriter:
 
     A context manager. The file is built under a hidden name beside ``path``; at the end ``finish``, if given, is
     called with that name (to sign it), and only then does it take its place; after an exception nothing is left.
-    ``fps`` is exact: frames lie on its grid, unless ``variable_rate`` keeps every frame's own time. The sound of
+    ``fps`` is exact: frames lie on its grid, unless ``variable_rate`` keeps every frame's own time; then the last
+    one lasts until ``length_s``. The sound of
     ``sound_from`` between ``sound_start_s`` and ``sound_stop_s``, counted from that clip's first frame, begins with
     the first frame and ends with the last. Raises RequestError (output_unwritable) and EngineError (encode_failed).
     """
@@ -64,6 +65,7 @@ class VideoWriter:
         fps: Fraction,
         *,
         variable_rate: bool = False,
+        length_s: float | None = None,
         sound_from: Clip | None = None,
         sound_start_s: float = 0.0,
         sound_stop_s: float | None = None,
@@ -75,7 +77,9 @@ class VideoWriter:
         self.path = Path(path)
         self.frames = 0
         self.has_sound = False
+        self.sound_unreadable = False
         self._fps = fps
+        self._length_s = length_s if variable_rate else None
         self._finish = finish
         self._size = (height, width, 3)
         self._base = Fraction(1, TICKS) if variable_rate else 1 / fps
@@ -96,6 +100,7 @@ class VideoWriter:
             if sound_from is not None:
                 self._sound = Sound(sound_from, self._output, start_s=sound_start_s, stop_s=sound_stop_s)
                 self.has_sound = self._sound.present
+                self.sound_unreadable = self._sound.unreadable
         except BaseException:
             self._abandon()
             raise
@@ -181,6 +186,8 @@ class VideoWriter:
                 "There are no frames to write.",
                 fix="Use a longer piece of the driving video.",
             )
+        if self._length_s is not None:
+            self._frame_ticks = max(round(Fraction(self._length_s) / self._base) - self._last_tick, 1)
         try:
             self._mux(self._stream.encode(None))
             if self._sound is not None:

@@ -126,6 +126,8 @@ class Sound:
                 begin = follows
             if begin + 2 * length <= 0 or (packet.is_discard and begin + length > 0):
                 continue
+            if begin >= self._limit_s * rate:
+                return
             if begin <= last:  # of a damaged clock; no muxer takes it
                 continue
             last, follows = begin, begin + length
