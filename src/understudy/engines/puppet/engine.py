@@ -73,8 +73,7 @@ class PuppetEngine:
         steps = 4
         progress("rig", 0, steps)
         width, height = output_size(picture, request.mode)
-        tracker = self._tracker or MediaPipeTracker(threads=self._threads)
-        found = find_character(picture, tracker, joints=request.joints)
+        found = self._found(picture, request)
         progress("rig", 1, steps)
         small = resized(picture, width, height)
         character = found.scaled(width / picture.width)
@@ -98,6 +97,12 @@ class PuppetEngine:
             rig = replace(rig, background=fill() if filling is None else filling.result())
         progress("rig", 4, steps)
         return Puppet(small, character, rig, face, cut, head)
+
+    def _found(self, picture: Picture, request: MotionRequest) -> Character:
+        """The character in the picture. The networks that look for it are gone again afterwards: they take as much
+        memory as the rest of the rig."""
+        tracker = self._tracker or MediaPipeTracker(threads=self._threads)
+        return find_character(picture, tracker, joints=request.joints)
 
     def perform(self, ready: Puppet, motion: Motion, request: MotionRequest) -> Performance:
         rig, character = ready.rig, ready.character
