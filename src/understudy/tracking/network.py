@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Collection
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -14,17 +14,34 @@ from understudy.tracking.motion import Floats
 from understudy.tracking.trimmed import trimmed
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """LiteRT greets on the process's stderr, past Python, in the middle of a progress bar."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+class Quiet:
+    """LiteRT greets on the process's stderr, past Python, in the middle of a progress bar.
+
+    Threads may load side by side: the first to enter sends stderr nowhere, the last to leave brings it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._kept = -1
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+
+
+_quiet = Quiet()
 
 
 class Network:
@@ -37,7 +54,7 @@ class Network:
         model = model_path(name).read_bytes()
         if without:
             model = trimmed(model, without)
-        with _quiet():
+        with _quiet:
             self._interpreter = Interpreter(model_content=model, num_threads=threads)
             self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()

@@ -1,0 +1,38 @@
+"""Networks load without a word on stderr, and stderr comes back whoever leaves last."""
+
+import os
+import threading
+
+import pytest
+
+from understudy.tracking.network import Quiet
+
+
+def test_stderr_comes_back_when_the_last_has_left(capfd: pytest.CaptureFixture[str]) -> None:
+    quiet = Quiet()
+    entered, leave = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with quiet:
+            entered.set()
+            assert leave.wait(10)
+            os.write(2, b"greeting of the thread")
+
+    thread = threading.Thread(target=load)
+    with quiet:
+        thread.start()
+        assert entered.wait(10)
+        os.write(2, b"greeting")
+    leave.set()
+    thread.join(10)
+    os.write(2, b"said")
+    assert capfd.readouterr().err == "said"
+
+
+def test_it_can_be_entered_again(capfd: pytest.CaptureFixture[str]) -> None:
+    quiet = Quiet()
+    for word in (b"one", b"two"):
+        with quiet:
+            os.write(2, b"greeting")
+        os.write(2, word)
+    assert capfd.readouterr().err == "onetwo"
