@@ -1,6 +1,10 @@
 #!/bin/sh
-# Write requirements.txt anew: every dependency pinned with its hashes, for Python 3.11 and newer on any platform,
-# without download addresses; then ask pip whether it could install that on Linux and macOS, with each Python.
+# Write the locks anew: every dependency pinned with its hashes, for Python 3.11 and newer on any platform, without
+# download addresses; then ask uv whether that can be installed on Linux and macOS, with each Python.
+#   requirements.txt          what making a video needs
+#   requirements-server.txt   what `understudy serve` needs besides
+#   requirements-dev.txt      what the learned matte, the tests and the build need besides
+# No package stands in two of them, so that one call of pip takes any leading part of the list.
 # Usage: lock.sh PYTHON [--upgrade]. Pins that still fit are kept unless --upgrade is given.
 set -eu
 python=$1
@@ -16,38 +20,40 @@ backports-strenum<1.3
 c2pa-python!=0.38.2
 END
 
-if [ -f requirements.txt ]; then cp requirements.txt "$work/lock.txt"; fi
-"$work/venv/bin/uv" --no-config pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
-    --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-    --constraints "$work/constraints.txt" --extra server --extra matting --group dev --output-file "$work/lock.txt" ${2:+"$2"} pyproject.toml
-if grep -n '://' "$work/lock.txt"; then
+# Usage: compile OUTPUT ARGUMENTS...
+compile() {
+    output=$1
+    shift
+    "$work/venv/bin/uv" --no-config pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+        --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+        --constraints "$work/constraints.txt" --output-file "$output" "$@" pyproject.toml
+}
+
+# All of it first, so that the parts fit each other; then the smaller parts, held to the same pins.
+cat requirements.txt requirements-server.txt requirements-dev.txt > "$work/all.txt" 2>/dev/null || true
+compile "$work/all.txt" --extra server --extra matting --group dev ${2:+"$2"}
+cp "$work/all.txt" "$work/server.txt"
+compile "$work/server.txt" --extra server
+cp "$work/all.txt" "$work/base.txt"
+compile "$work/base.txt"
+if grep -n '://' "$work/all.txt"; then
     echo "lock: the lock holds an address" >&2
     exit 1
 fi
+"$python" scripts/lock_parts.py "$work/base.txt" "$work/server.txt" "$work/all.txt"
 
-# Usage: installable PYTHON_VERSION PLATFORM...
-installable() {
-    version=$1
-    shift
-    tags=$(for tag in "$@"; do printf ' --platform %s' "$tag"; done)
-    # shellcheck disable=SC2086  # the tags are words
-    "$work/venv/bin/python" -m pip install --quiet --dry-run --target "$work/none" --python-version "$version" $tags \
-        --no-deps --only-binary=:all: --require-hashes -r "$work/lock.txt" || {
-        echo "lock: not installable with Python $version on $1" >&2
-        exit 1
-    }
-}
-
+# Asked of uv, since pip reads the markers of the Python that runs it, whatever --python-version says.
 for version in 3.11 3.12 3.13 3.14; do
-    for cpu in x86_64 aarch64; do
-        installable "$version" "manylinux_2_28_$cpu" "manylinux_2_27_$cpu" "manylinux_2_26_$cpu" "manylinux_2_24_$cpu" \
-            "manylinux_2_17_$cpu" "manylinux2014_$cpu" "manylinux_2_12_$cpu" "manylinux_2_5_$cpu" "manylinux1_$cpu"
+    for platform in x86_64-manylinux_2_28 aarch64-manylinux_2_28 aarch64-apple-darwin; do
+        MACOSX_DEPLOYMENT_TARGET=14.0 "$work/venv/bin/uv" --no-config pip install --quiet --dry-run \
+            --target "$work/none" --python-version "$version" --python-platform "$platform" \
+            --no-deps --only-binary :all: --require-hashes -r "$work/all.txt" || {
+            echo "lock: not installable with Python $version on $platform" >&2
+            exit 1
+        }
     done
-    installable "$version" macosx_14_0_arm64 macosx_13_0_arm64 macosx_12_0_arm64 macosx_11_0_arm64 macosx_12_0_universal2 \
-        macosx_11_0_universal2 macosx_10_9_universal2
 done
-{
-    echo "# Pinned by 'make lock'. Base install, the extras of server and matting, tests and build tool; hashes for every platform, no addresses."
-    cat "$work/lock.txt"
-} > requirements.txt.new
-mv requirements.txt.new requirements.txt
+for part in base server dev; do
+    name=requirements$([ "$part" = base ] || echo "-$part").txt
+    mv "$work/$part.part" "$name"
+done

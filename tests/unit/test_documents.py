@@ -67,9 +67,19 @@ def test_the_example_of_a_joints_file_can_be_read(tmp_path: Path) -> None:
     assert person.body[0, :2] == pytest.approx([408, 261])
 
 
-def test_the_lock_holds_no_addresses() -> None:
-    for name in ("requirements.txt", "scripts/reference_tracker.txt"):
+LOCKS = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt")
+
+
+def test_the_locks_hold_no_addresses_and_no_package_twice() -> None:
+    for name in (*LOCKS, "scripts/reference_tracker.txt"):
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         assert [line for line in lines if "://" in line or " @ " in line] == []
         pinned = [line for line in lines if "==" in line]
         assert len(pinned) > 10
+    parts = [
+        set(re.findall(r"^([\w-]+)==", (ROOT / name).read_text("utf-8"), re.MULTILINE)) for name in LOCKS
+    ]
+    assert len(set.union(*parts)) == sum(map(len, parts))
+    assert {"numpy", "av"} <= parts[0]
+    assert "fastapi" in parts[1]
+    assert "pytest" in parts[2]
