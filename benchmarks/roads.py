@@ -100,7 +100,14 @@ def _clip(path: Path) -> str:
     grey = np.full((height, width, 3), 99, np.uint8)
     last = -1.0
     with VideoWriter(
-        made, width, height, clip.fps, variable_rate=clip.variable_rate, sound_from=clip, threads=1
+        made,
+        width,
+        height,
+        clip.fps,
+        variable_rate=clip.variable_rate,
+        sound_from=clip,
+        sound_stop_s=clip.duration_s,
+        threads=1,
     ) as out:
         for index, (time_s, frame) in enumerate(read_frames(clip, short_side_max=120, threads=1)):
             assert time_s > last

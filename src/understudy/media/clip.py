@@ -19,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from understudy.media.boxes import check_samples
 from understudy.media.colour import Viewer
 from understudy.media.container import MOV, READABLE, container_of, damaged, open_clip, video_stream
 from understudy.media.interlace import deinterlaced
@@ -75,6 +76,8 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
     clip_too_many_pixels, clip_rate or clip_damaged.
     """
     file = Path(path).absolute()
+    if container_of(file) == MOV:
+        check_samples(file)
     with open_clip(file, containers) as container:
         stream = video_stream(container)
         times, duration_s, stamped = _frame_times(container, stream)
