@@ -18,6 +18,7 @@ MOST_SAMPLES = 4_000_000
 DEEPEST = 16
 HOLDERS = frozenset((b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"moof", b"traf", b"mvex"))
 SIZES = (b"stsz", b"stz2")
+DATA_HANDLER = b"dhlr"  # QuickTime's, of where the data lies rather than what it is
 PACKED_INDEX = b"cmov"  # QuickTime's of the 1990s, which unpacks to any size
 
 
@@ -32,7 +33,7 @@ def check_samples(path: Path) -> None:
                 track = {}
             elif name in SIZES:
                 track[name] = max(_number(data, start + 8), track.get(name, 0))
-            elif name == b"hdlr":
+            elif name == b"hdlr" and data[start + 4 : start + 8] != DATA_HANDLER:
                 track[name] = data[start + 8 : start + 12] == b"soun"
             elif name == b"stts":
                 track[name] = _number(data, start + 4) == 1 and _number(data, start + 12) == 1
@@ -45,7 +46,10 @@ def check_samples(path: Path) -> None:
 
 
 def _all_boxes(data: mmap.mmap, start: int, stop: int, depth: int) -> Iterator[tuple[bytes, int]]:
-    """The boxes there by name and where their content begins, each before those that it holds. A length that is wrong ends at the holder's end."""
+    """The boxes there by name and where their content begins, each before those that it holds.
+
+    A length that is wrong ends at the holder's end.
+    """
     at = start
     while at + 8 <= stop:
         length, head = _number(data, at), 8
