@@ -1,4 +1,4 @@
-"""Part one lock into three that share no package: `lock_parts.py BASE SERVER ALL` writes `base.part` and so on beside ALL.
+"""Part one lock into three that share no package: `lock_parts.py BASE SERVER ALL` writes `base.part`... beside ALL.
 
 Each is a requirements file as uv writes it: a package's entry begins at the margin, its hashes are indented. An entry
 belongs to the smallest part that names it; all three must agree on its version.
