@@ -2,8 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from understudy.engines.puppet.closed_form import carry_over, solve_alpha
-from understudy.engines.puppet.crf import Reach, settle
 from understudy.engines.puppet.foreground import estimate_foreground
 from understudy.engines.puppet.matte import FakeMatter, matte
 from understudy.tracking.backdrop import find_backdrop, plain_background_mask
@@ -78,27 +76,6 @@ def test_foreground_has_no_halo():
     soft = (alpha > 0.1) & (alpha < 0.9)
     assert np.abs(fore[soft] - red).mean() < 12
     assert np.abs(picture[soft] - red).mean() > 40
-
-
-def test_labels_follow_colour():
-    lab = np.zeros((60, 60, 3), np.float32)
-    lab[:, 30:, 0] = 60
-    evidence = np.where(np.arange(60) > 36, 2.0, -0.2).astype(np.float32) * np.ones((60, 1), np.float32)
-    weight = np.ones((60, 60), np.float32)
-    label = settle(evidence, lab, weight, np.ones((60, 60), bool), (Reach(12, 8, 5, 5.0),))
-    assert (label[:, 31:] > 0.5).all()
-    assert (label[:, :29] < 0.5).all()
-
-
-def test_closed_form_recovers_a_ramp():
-    truth = np.clip((np.arange(60) - 20) / 20, 0, 1).astype(np.float32) * np.ones((30, 1), np.float32)
-    picture = truth[..., None] * np.array([0.9, 0.2, 0.1], np.float32) + (1 - truth[..., None]) * 0.5
-    band = (truth > 0) & (truth < 1)
-    guess = np.where(band, 0.5, truth).astype(np.float32)
-    alpha = solve_alpha(picture.astype(np.float32), guess, band, trust=0.001, steps=400)
-    assert np.abs(alpha - truth)[band].mean() < 0.06
-    large = cv2.resize(picture.astype(np.float32), (120, 60))
-    assert np.abs(carry_over(picture, truth, large) - cv2.resize(truth, (120, 60))).mean() < 0.02
 
 
 @pytest.mark.parametrize("shape", [(32, 24), (31, 47), (9, 300)])

@@ -2,15 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse.linalg import cg
 
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
+Doubles = NDArray[np.float64]
+
+WINDOW = 9  # pixels
+ENOUGH = 1e-3  # of the right side's length: a residual below that leaves no level of alpha to gain
+
+
+class MattingLaplacian:
+    """How far an alpha is, window by window, from a linear function of colour.
+
+    Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting" (CVPR 2006), over 3 x 3 windows. The
+    matrix is never written down: per window it takes the best linear function away, which two small sums do.
+    """
+
+    def __init__(self, rgb: Floats, touched: Mask, smooth: float) -> None:
+        """``rgb`` (H, W, 3) 0..1. Only windows count that hold a pixel ``touched`` (H, W) and lie in the picture;
+        ``smooth`` is the paper's epsilon."""
+        height, width = touched.shape
+        wide = cv2.dilate(touched.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        y, x = np.nonzero(wide[1:-1, 1:-1])
+        corner = y * width + x
+        pixels = np.stack([corner + dy * width + dx for dy in range(3) for dx in range(3)])  # (9, K)
+        held = np.zeros(height * width, np.bool_)
+        held[pixels] = True
+        self.places = np.flatnonzero(held)  # (M,) numbers of the pixels that any window holds
+        number = np.zeros(height * width, np.intp)
+        number[self.places] = np.arange(len(self.places))
+        self._pixels = number[pixels]
+        colours = rgb.reshape(-1, 3).T[:, pixels]  # (3, 9, K)
+        centred = colours - colours.mean(1, keepdims=True, dtype=np.float64)
+        covariance = np.einsum("cnk,dnk->cdk", centred, centred) / WINDOW
+        covariance += smooth / WINDOW * np.eye(3)[..., None]
+        slopes = np.einsum("cdk,dnk->cnk", _inverse(covariance), centred) / WINDOW
+        self._centred, self._slopes = centred.astype(np.float32), slopes.astype(np.float32)
+
+    def __call__(self, values: Doubles) -> Doubles:
+        """(M,) the matrix times ``values`` (M,), at `places`."""
+        seen = values.astype(np.float32)[self._pixels]
+        rest = seen - seen.mean(0)
+        for centred, slopes in zip(self._centred, self._slopes, strict=True):
+            rest -= centred * (slopes * seen).sum(0)
+        return self._gathered(rest)
+
+    def diagonal(self) -> Doubles:
+        """(M,) the matrix's diagonal."""
+        own = 1 - 1 / WINDOW - (self._centred * self._slopes).sum(0)
+        return self._gathered(own)
+
+    def _gathered(self, values: Floats) -> Doubles:
+        """(M,) what the windows say of their pixels (9, K), added up."""
+        return np.asarray(np.bincount(self._pixels.ravel(), values.ravel(), len(self.places)), np.float64)
 
 
 def solve_alpha(
@@ -18,72 +69,108 @@ def solve_alpha(
 ) -> Floats:
     """(H, W) alpha that equals ``guess`` outside ``band`` and is a locally linear function of colour inside it.
 
-    ``rgb`` is (H, W, 3) 0..1. Levin, Lischinski and Weiss, "A Closed-Form Solution to Natural Image Matting"
-    (CVPR 2006): the matting Laplacian over 3 x 3 windows, built only for windows that touch the band. ``trust``
-    pulls towards ``guess``, ``smooth`` is the paper's epsilon.
+    ``rgb`` is (H, W, 3) 0..1; ``trust`` pulls towards ``guess``; for ``smooth`` see `MattingLaplacian`.
     """
     if not band.any():
         return guess
-    height, width = band.shape
-    wide = cv2.dilate(band.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    centre_y, centre_x = np.nonzero(wide[1:-1, 1:-1])
-    offsets = np.array([(dy, dx) for dy in range(3) for dx in range(3)])
-    pixels = (centre_y[:, None] + offsets[:, 0]) * width + centre_x[:, None] + offsets[:, 1]  # (K, 9)
-    colours = rgb.reshape(-1, 3)[pixels].astype(np.float32)
-    centred = colours - colours.mean(1, keepdims=True)
-    covariance = np.einsum("kni,knj->kij", centred, centred) / 9 + smooth / 9 * np.eye(3, dtype=np.float32)
-    inverse = np.linalg.inv(covariance)
-    likeness = (1 + np.einsum("kni,kij,kmj->knm", centred, inverse, centred, optimize=True)) / 9
+    laplacian = MattingLaplacian(rgb, band, smooth)
+    asked = band.ravel()[laplacian.places]
+    known = np.where(asked, 0, guess.ravel()[laplacian.places]).astype(np.float64)
+    first = guess[band].astype(np.float64)
+    spread = np.zeros_like(known)
 
-    unknown = np.full(height * width, -1, np.int64)
-    inside = np.flatnonzero(band)
-    unknown[inside] = np.arange(len(inside))
-    rows = np.repeat(unknown[pixels], 9, axis=1).ravel()
-    columns = np.tile(pixels, (1, 9)).ravel()
-    values = (np.eye(9, dtype=np.float32) - likeness).ravel()
-    kept = rows >= 0
-    rows, columns, values = rows[kept], columns[kept], values[kept]
-    among = unknown[columns] >= 0
-    flat = guess.ravel().astype(np.float64)
-    system = sparse.csr_array(
-        (values[among].astype(np.float64), (rows[among], unknown[columns[among]])), shape=(len(inside),) * 2
-    )
-    pull = np.bincount(rows[~among], values[~among] * flat[columns[~among]], minlength=len(inside))
-    system = system + trust * sparse.eye_array(len(inside))
-    right = trust * flat[inside] - pull
-    diagonal = system.diagonal()
-    found, _ = cg(
-        system,
-        right,
-        x0=flat[inside],
-        rtol=1e-3,
-        maxiter=steps,
-        M=sparse.diags_array(1 / np.maximum(diagonal, 1e-6)),
-    )
+    def system(values: Doubles) -> Doubles:
+        spread[asked] = values
+        return laplacian(spread)[asked] + trust * values
+
+    right = trust * first - laplacian(known)[asked]
+    found = conjugate_gradients(system, right, first, laplacian.diagonal()[asked] + trust, steps)
     alpha = guess.copy()
-    alpha.ravel()[inside] = np.clip(found, 0, 1)
+    alpha[band] = np.clip(found, 0, 1)
     return np.asarray(alpha, np.float32)
 
 
+def conjugate_gradients(
+    system: Callable[[Doubles], Doubles], right: Doubles, start: Doubles, diagonal: Doubles, steps: int
+) -> Doubles:
+    """(N,) x with ``system(x)`` near ``right`` (N,), after at most ``steps`` from ``start`` (N,).
+
+    ``system`` multiplies by a symmetric positive matrix, whose ``diagonal`` (N,) scales the search (Hestenes and
+    Stiefel 1952, with Jacobi's preconditioner).
+    """
+    found = start.copy()
+    residual = right - system(found)
+    scale = 1 / np.maximum(diagonal, 1e-6)
+    enough = ENOUGH**2 * _product(right, right)
+    way = np.zeros_like(found)
+    before = 1.0
+    for _ in range(steps):
+        if _product(residual, residual) <= enough:
+            break
+        scaled = scale * residual
+        now = _product(residual, scaled)
+        way = scaled + now / before * way
+        before = now
+        taken = system(way)
+        length = now / _product(way, taken)
+        found += length * way
+        residual -= length * taken
+    return found
+
+
 def carry_over(
-    small_rgb: Floats, small_alpha: Floats, rgb: Floats, *, radius: int = 2, smooth: float = 1e-4
+    small_rgb: Floats,
+    small_alpha: Floats,
+    band: Mask,
+    rgb: NDArray[np.uint8],
+    *,
+    radius: int = 2,
+    smooth: float = 1e-4,
 ) -> Floats:
-    """(H, W) the alpha of a small picture for the full one: local linear models of alpha in colour, enlarged.
+    """(H, W) the alpha of a small picture for the full one, ``rgb`` (H, W, 3): in the ``band`` of the small one by
+    local linear models of alpha in colour, elsewhere enlarged.
 
     He and Sun, "Fast Guided Filter" (2015), with the colour covariance of He, Sun and Tang (ECCV 2010).
     """
-    size = (2 * radius + 1, 2 * radius + 1)
+    side = 2 * radius + 1
+    full = np.asarray(cv2.resize(small_alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    if not band.any():
+        return full
+    # a pixel hears the models within ``radius`` of the four small ones about it
+    asked = cv2.dilate(band.astype(np.uint8), np.ones((side + 2, side + 2), np.uint8)) > 0
 
-    def mean(image: Floats) -> Floats:
-        return np.asarray(cv2.blur(image, size), np.float32)
+    def mean(image: Floats) -> Doubles:
+        return np.asarray(cv2.blur(image, (side, side))[asked].T, np.float64)
 
     colour, alpha = mean(small_rgb), mean(small_alpha)
-    products = mean((small_rgb[..., :, None] * small_rgb[..., None, :]).reshape(*small_alpha.shape, 9))
-    covariance = products.reshape(*small_alpha.shape, 3, 3) - colour[..., :, None] * colour[..., None, :]
-    covariance = covariance + smooth * np.eye(3, dtype=np.float32)
-    across = mean(small_rgb * small_alpha[..., None]) - colour * alpha[..., None]
-    slope = np.linalg.solve(covariance, across[..., None])[..., 0].astype(np.float32)
-    start = alpha - (slope * colour).sum(2)
-    model = mean(np.concatenate([slope, start[..., None]], 2))
+    covariance = np.empty((3, 3, len(alpha)))
+    for shift in (0, 1):  # the diagonal, then the rest of the symmetric matrix
+        products = mean(small_rgb * np.roll(small_rgb, -shift, axis=2))
+        for c, d in ((0, shift), (1, 1 + shift), (2, (2 + shift) % 3)):
+            covariance[c, d] = covariance[d, c] = products[c] - colour[c] * colour[d]
+    covariance += smooth * np.eye(3)[..., None]
+    across = mean(small_rgb * small_alpha[..., None]) - colour * alpha
+    slope = np.einsum("cdk,dk->ck", _inverse(covariance), across)
+    model = np.zeros((*band.shape, 4), np.float32)
+    model[asked] = np.concatenate([slope, [alpha - (slope * colour).sum(0)]]).T
+    model = np.asarray(cv2.blur(model, (side, side)), np.float32)
     model = np.asarray(cv2.resize(model, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-    return np.asarray(np.clip((model[..., :3] * rgb).sum(2) + model[..., 3], 0, 1), np.float32)
+    near = cv2.resize(band.astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    here = model[near]
+    full[near] = np.clip((here[:, :3] * rgb[near]).sum(1) / 255 + here[:, 3], 0, 1)
+    return full
+
+
+def _product(one: Doubles, other: Doubles) -> float:
+    """The scalar product, summed in one order always: BLAS sums by its number of threads, and waits for them."""
+    return float((one * other).sum())
+
+
+def _inverse(matrix: NDArray[Any]) -> Doubles:
+    """(3, 3, K) the inverses of symmetric (3, 3, K) matrices, by their cofactors."""
+    (a, b, c), (_, d, e), (_, _, f) = matrix
+    one, two, three = d * f - e * e, c * e - b * f, b * e - c * d
+    adjugate = np.array(
+        [[one, two, three], [two, a * f - c * c, b * c - a * e], [three, b * c - a * e, a * d - b * b]]
+    )
+    return np.asarray(adjugate / (a * one + b * two + c * three), np.float64)

@@ -107,9 +107,5 @@ def _soft_edge(half: Frame, label: Floats, rgb: Frame) -> Floats:
     band = (outer > 0) & (inner == 0)
     small = half.astype(np.float32) / 255
     guess = np.where(band, label, hard).astype(np.float32)
-    alpha = solve_alpha(small, guess, band)
-    full = carry_over(small, alpha, rgb.astype(np.float32) / 255)
-    plain = cv2.resize(alpha, rgb.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    near = cv2.resize(band.astype(np.uint8), rgb.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    full = np.where(near, full, plain)
+    full = carry_over(small, solve_alpha(small, guess, band), band, rgb)
     return np.asarray(np.clip((full - 0.04) / 0.92, 0, 1), np.float32)
