@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.layer import Layer
-from understudy.engines.puppet.paint import Box, Canvas, Field
+from understudy.engines.puppet.paint import Canvas, Field
 from understudy.engines.puppet.warp import rotation
 from understudy.tracking.motion import Floats
 

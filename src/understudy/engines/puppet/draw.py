@@ -8,15 +8,16 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.box import Box, around, common, empty
 from understudy.engines.puppet.cut import extended
 from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_target import HandTargets
 from understudy.engines.puppet.head_relief import HeadTurn
 from understudy.engines.puppet.joint import HIP, SHOULDER, Bend
-from understudy.engines.puppet.layer import Layer, faded
+from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
-from understudy.engines.puppet.paint import Box, Canvas, Field, Placed, around, common, empty
+from understudy.engines.puppet.paint import Canvas, Field, Placed
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.posed_limb import PosedLimb
@@ -175,20 +176,22 @@ class Painter:
 
         shown: Shown = {}
 
-        def place(part: Part, layer: Layer, field: Field, box: Box, cell: int | None = None) -> None:
-            placed = self._canvas.place(layer, field, box, cell)
+        def place(
+            part: Part, layer: Layer, field: Field, box: Box, cell: int | None = None, opacity: float = 1.0
+        ) -> None:
+            placed = self._canvas.place(layer, field, box, cell, opacity)
             if placed is not None:
                 shown[part] = (*shown.get(part, ()), placed)
 
         arms = {limb.limb.name for limb in rig.limbs if limb.limb.arm}
         for name, posed in limbs.items():
             for k, each in enumerate(layers[name][: 2 if name in arms else 3]):
-                place((name, k), faded(each, posed.opacity(k)), posed.field(k), posed.box(k))
+                place((name, k), each, posed.field(k), posed.box(k), opacity=posed.opacity(k))
         for limb in rig.limbs:
             own = limbs[limb.limb.name]
             if limb.limb.arm:
-                for each, field, where, cell in own.hand_parts():
-                    place((limb.limb.name, 2), each, field, where, cell)
+                for hand in own.hand_parts():
+                    place((limb.limb.name, 2), *hand)
         place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
             place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))

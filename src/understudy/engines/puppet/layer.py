@@ -41,12 +41,3 @@ def soft(mask: NDArray[np.bool_] | NDArray[np.uint8], feather: float = FEATHER_P
     """A mask with a soft edge: 0..1 float32, half at the mask's border."""
     blurred: Floats = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), feather * 0.6)
     return blurred
-
-
-def faded(layer: Layer, opacity: float) -> Layer:
-    """The layer, of which only so much shows."""
-    if opacity >= 1:
-        return layer
-    return Layer(
-        layer.name, np.asarray(cv2.convertScaleAbs(layer.texture, alpha=opacity), np.uint8), layer.origin
-    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_points import KNUCKLES, chain
 from understudy.engines.puppet.hand_rig import RiggedHand
 from understudy.engines.puppet.hand_target import HandTarget
 from understudy.engines.puppet.joint import Bend, Joint
-from understudy.engines.puppet.paint import Box
 from understudy.engines.puppet.warp import BoneMap, moved, rotation, wrapped
 from understudy.tracking.motion import Floats
 

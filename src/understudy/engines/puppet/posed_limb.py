@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_target import HandTarget
 from understudy.engines.puppet.joint import LIMB, Bend, Joint, segment_field
-from understudy.engines.puppet.layer import Layer, faded
+from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
-from understudy.engines.puppet.paint import Box, Field
+from understudy.engines.puppet.paint import Field
 from understudy.engines.puppet.posed_hand import WRIST, PosedHand, palm_map, reflection
 from understudy.engines.puppet.warp import (
     MAX_FORESHORTENED_STRETCH,
@@ -25,8 +26,8 @@ from understudy.engines.puppet.warp import (
 )
 from understudy.tracking.motion import Floats
 
-# A layer, its field, where it can show, the distance of its nodes if not the usual one.
-HandPart = tuple[Layer, Field, Box, int | None]
+# A layer, its field, where it can show, the distance of its nodes if not the usual one, how much of it shows.
+HandPart = tuple[Layer, Field, Box, int | None, float]
 
 DISC = 2.2  # half widths about a joint in which a layer can show something that is bent round it
 # What the reference image shows about a hand (a forearm that points at the camera, clothes between its fingers) is
@@ -119,9 +120,9 @@ class PosedLimb:
         """What shows the hand, from back to front, and over it the picture's own while it lies as in the picture."""
         limb, where = self._limb, (self.field(2), self.box(2), None)
         if limb.clean is None:
-            return [(limb.layers[2], *where)]
+            return [(limb.layers[2], *where, 1.0)]
         off = 0.0
-        parts: list[HandPart] = [(limb.clean, *where)]
+        parts: list[HandPart] = [(limb.clean, *where, 1.0)]
         if limb.hand is not None and self._target is not None and self._finger_bend is not None:
             posed = PosedHand(
                 limb.hand,
@@ -133,14 +134,14 @@ class PosedLimb:
                 self.joints[2],
             )
             off = 1.0 if self._target.mirrored else posed.off
-            parts = [(limb.clean, posed.field, posed.box, FINE)]
+            parts = [(limb.clean, posed.field, posed.box, FINE, 1.0)]
         rest = self._at_rest(off)
         behind = self._at_rest(0.0) if limb.stub is not None else 0.0
         if limb.stub is not None and behind > 0:
-            parts = [(faded(limb.stub, behind), *where), *parts]
+            parts = [(limb.stub, *where, behind), *parts]
         if rest >= 1:
-            return [(limb.layers[2], *where)]
-        return [*parts, (faded(limb.layers[2], rest), *where)] if rest > 0 else parts
+            return [(limb.layers[2], *where, 1.0)]
+        return [*parts, (limb.layers[2], *where, rest)] if rest > 0 else parts
 
     def opacity(self, k: int) -> float:
         """How much of layer ``k`` shows: a made forearm is not the picture's and comes as the arm leaves its place."""
