@@ -170,6 +170,7 @@ def evaluate(
                 sheet=sheet,
                 crops=crops,
                 every=every,
+                progress=progress,
             )
     typer.echo(text)
 

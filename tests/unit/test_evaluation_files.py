@@ -225,6 +225,13 @@ def test_evaluate_against_itself_and_still(clip: Path, picture: Path) -> None:
     assert alone.bg_l1 == pytest.approx(0)
 
 
+def test_evaluating_tells_how_far_it_is(clip: Path, picture: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    arguments = {"orientation": Orientation.VIDEO, "tracker": fake_tracker, "masker": bar_masker}
+    evaluate(picture, clip, clip, progress=lambda *step: told.append(step), **arguments)  # type: ignore[arg-type]
+    assert told == [("judging", number, 24) for number in range(25)]
+
+
 def test_an_output_of_one_shot_is_compared_from_its_start(clip: Path, picture: Path, tmp_path: Path) -> None:
     part = write(tmp_path / "part.mp4", [scene(k) for k in range(12, 24)])
     arguments = {"orientation": Orientation.VIDEO, "tracker": fake_tracker, "masker": bar_masker}

@@ -27,6 +27,7 @@ def evaluate_one(
     sheet: Path | None = None,
     crops: Path | None = None,
     every: int = EVERY,
+    progress: Progress = silent,
 ) -> str:
     """The figures of one output, as JSON, its contact sheet and, in a folder, its crop sheets where asked for.
 
@@ -57,6 +58,7 @@ def evaluate_one(
         driving_start_s=start_s,
         crops=crops,
         every=every,
+        progress=progress,
     )
     if sheet is not None:
         contact_sheet(video, output, sheet, driving_start_s=start_s)

@@ -25,6 +25,7 @@ from understudy.evaluation.speech import lip_lag
 from understudy.evaluation.watched import Watched, Watcher
 from understudy.media.clip import Clip, probe
 from understudy.media.picture import Picture, load_picture
+from understudy.progress import Progress, silent
 from understudy.request import Orientation
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 from understudy.tracking.tracker import Frame, Person, Tracker
@@ -59,6 +60,7 @@ def evaluate(
     work_s: float | None = None,
     crops: Path | None = None,
     every: int = EVERY,
+    progress: Progress = silent,
 ) -> Figures:
     """Every figure of docs/quality.md for ``output``; in ``still_image`` the same of the reference image shown still.
 
@@ -85,7 +87,7 @@ def evaluate(
         self_reenactment = is_frame_of(picture.rgb, driving)
     seen = _watch(
         picture,
-        _samples(clip, driving_start_s, compared_s),
+        _counted(_samples(clip, driving_start_s, compared_s), len(sample_times(compared_s)), progress),
         _samples(made, 0.0, compared_s),
         self_reenactment=self_reenactment,
         tracker=tracker,
@@ -257,6 +259,13 @@ def _own_pixels(size: float | None, clip: Clip) -> float | None:
 
 def _samples(clip: Clip, start_s: float, duration_s: float) -> Iterator[Frame]:
     return sampled(clip, [start_s + t for t in sample_times(duration_s)])
+
+
+def _counted(frames: Iterator[Frame], total: int, progress: Progress) -> Iterator[Frame]:
+    for number, frame in enumerate(frames):
+        progress("judging", number, total)
+        yield frame
+    progress("judging", total, total)
 
 
 def _sample(frame: Frame, person: Person | None, masker: Masker, height: float) -> Sample:
