@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageFile
 
 Bytes = NDArray[np.uint8]
 
@@ -29,6 +29,7 @@ TURNS: dict[int, Callable[[Bytes], Bytes]] = {  # EXIF 2.32, 4.6.4: from what is
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
+DEPTH_SCALES = {"1": 255, "L;2": 85, "L;4": 17}  # Pillow's names of how a PNG stores grey
 USUAL_GAMMA = 1 / 2.2  # of a PNG's gAMA chunk: what sRGB is close to
 GAMMAS = (0.1, 2.5)  # of a sane chunk
 
@@ -45,6 +46,7 @@ def upright_pixels(image: Image.Image) -> tuple[Bytes, Bytes | None, int]:
     wanted = (math.ceil(image.width / shrunk), math.ceil(image.height / shrunk))
     if shrunk > 1:
         image.draft(None, wanted)  # JPEG's decoder shrinks by itself
+    _scale_clear_level(image)
     image.load()
     turn = TURNS.get(_orientation(image))
     factor = shrunk if image.size != wanted else 1
@@ -81,8 +83,19 @@ def _has_alpha(image: Image.Image) -> bool:
     return image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info
 
 
+def _scale_clear_level(image: Image.Image) -> None:
+    """A PNG's transparent grey of fewer than 8 bits, put on the scale that Pillow puts the pixels on."""
+    level = image.info.get("transparency")
+    stored = image.tile[0].args if isinstance(image, ImageFile.ImageFile) and image.tile else None
+    if isinstance(level, int) and stored in DEPTH_SCALES:
+        image.info["transparency"] = level * DEPTH_SCALES[stored]
+
+
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha."""
+    """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha. Inks whose file has
+    no Adobe segment are 255 where they are full, which Pillow takes the other way round."""
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        return ImageChops.invert(image)
     if not image.mode.startswith("I"):
         return image
     deep = np.asarray(image).astype(np.uint32)
