@@ -25,7 +25,7 @@ QUICK: dict[str, dict[str, str]] = {
     },
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "8", "b": "0"},
     "libvpx": {"deadline": "realtime", "cpu-used": "8", "crf": "4", "b": "4M"},
-    "libsvtav1": {"preset": "12", "crf": "8", "svtav1-params": "lp=1"},
+    "libsvtav1": {"preset": "8", "crf": "8", "svtav1-params": "lp=1"},
     "prores_ks": {"profile": "standard"},
     "mpeg4": {"qscale": "2", "b": "8M"},
 }
