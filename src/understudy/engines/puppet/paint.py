@@ -111,8 +111,7 @@ class Canvas:
             if empty(box):
                 return None
         source = _source(layer, field, box, cell)
-        seen = visible.near(source)
-        parts = [] if seen is None else boxed(seen, cell)
+        parts = boxed(visible.near(source), cell)
         return Placed(layer, source, parts, box, cell, opacity) if parts else None
 
     def paint(self, placed: Placed, within: Box | None = None) -> None:
@@ -161,7 +160,7 @@ def _tightened(layer: Layer, visible: Visible, field: Field, box: Box) -> Box:
     """A large box without what every ``LOOSE``-th node tells to be empty."""
     cell = CELL * LOOSE
     seen = visible.near(_source(layer, field, box, cell), LOOSE_REACH)
-    x, y, w, h = (0, 0, 0, 0) if seen is None else cv2.boundingRect(seen)
+    x, y, w, h = cv2.boundingRect(seen)
     x0, y0 = box[:2]
     if not w:
         return x0, y0, x0, y0

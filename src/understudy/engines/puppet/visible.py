@@ -31,15 +31,14 @@ class Visible:
         blocks = whole.reshape(height, BLOCK, width, BLOCK).any(axis=(1, 3))
         clear = np.pad(~blocks, FAR // BLOCK, constant_values=True).astype(np.uint8)
         # From block to block, across, down or aslant: at least so far any two pixels of them lie apart, less a block.
-        away = BLOCK * cv2.distanceTransform(clear, cv2.DIST_C, 3)
-        self._away = np.where(away > FAR, NEVER, away).astype(np.uint8) if blocks.any() else None
+        # Where no block shows anything, the distances are huge.
+        away = cv2.distanceTransform(clear, cv2.DIST_C, 3)
+        self._away = np.where(away > FAR // BLOCK, NEVER, BLOCK * np.minimum(away, FAR)).astype(np.uint8)
 
-    def near(self, source: Floats, reach: float | None = None) -> NDArray[np.uint8] | None:
+    def near(self, source: Floats, reach: float | None = None) -> NDArray[np.uint8]:
         """(rows, columns) 1 where a pixel between a node and its neighbours may show something, for nodes that come
         from ``source`` (rows, columns, 2) in the texture; or where something lies within ``reach`` pixels of that,
-        across and down. None where nothing ever shows."""
-        if self._away is None:
-            return None
+        across and down."""
         # The nearest block, counted from the middle of the first one.
         at = source * np.float32(1 / BLOCK) + np.float32(FAR / BLOCK - 0.5)
         away = cv2.remap(
