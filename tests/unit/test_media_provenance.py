@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
@@ -76,8 +78,17 @@ def test_two_first_runs_at_once_agree_on_one_identity(tmp_path: Path, folder: Pa
     assert len(list(folder.iterdir())) == 1
 
 
+def test_a_kept_identity_needs_nothing_that_works_on_keys(folder: Path) -> None:
+    provenance._identity()
+    look = "import sys; from understudy.media import provenance as p; print(p._identity()[2], *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    algorithm, *modules = done.stdout.split()
+    assert algorithm == "es256"
+    assert "cryptography" not in modules
+
+
 def test_the_operators_own_certificate(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate, key = provenance._identity()
+    certificate, key, _ = provenance._identity()
     (folder / "identity.pem").unlink()
     (tmp_path / "own.pem").write_text(certificate)
     (tmp_path / "own.key").write_text(key)
@@ -93,7 +104,7 @@ def test_the_operators_own_certificate(tmp_path: Path, folder: Path, monkeypatch
 def test_a_failure_is_an_error_and_never_an_unsigned_file(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    certificate, key = provenance._identity()
+    certificate, key, _ = provenance._identity()
     (tmp_path / "own.pem").write_text(certificate)
     (tmp_path / "own.key").write_text("nonsense" if broken == "not a key" else key)
     if broken == "other key":
