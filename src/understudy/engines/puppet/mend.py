@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import box_about
 from understudy.engines.puppet.straight_fill import SIDE, spread
 from understudy.tracking.motion import Floats
 
@@ -95,7 +96,7 @@ def _slope(image: Floats) -> Floats:
     """(H, W) how much the light changes from pixel to pixel, of all three colours together."""
     soft = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
     across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
-    return np.asarray(3**0.5 / 8 * np.hypot(across, down), np.float32)
+    return np.asarray(cv2.magnitude(across, down) * np.float32(3**0.5 / 8), np.float32)
 
 
 def _about(values: Floats, weight: Floats) -> Floats:
@@ -107,20 +108,24 @@ def _about(values: Floats, weight: Floats) -> Floats:
 
 def with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
     """The smooth fill with the background's fine noise, taken from beside the hole."""
-    fine = image - cv2.GaussianBlur(image, (0, 0), 2.0)
     unit = min(hole.shape) / 720
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3)
+    box = box_about(hole, round(GRAIN_FROM * unit) + 8)
+    seen, inside = image[box], hole[box]
+    fine = cv2.subtract(seen, cv2.GaussianBlur(seen, (0, 0), 2.0))
+    away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3)
     about = (away > 4) & (away < GRAIN_FROM * unit)
     known = fine[about]
     if len(known) < 100:
         return smooth
-    strength = np.abs(known).mean(1)
+    strength = np.abs(known) @ np.full(3, 1 / 3, np.float32)
     calm = known[strength <= np.percentile(strength, 80)]  # without the edges that cross the ring
     generator = np.random.default_rng(7)
-    drawn = calm[generator.integers(0, len(calm), int(hole.sum()))]
-    grain = np.zeros_like(image)
-    grain[hole] = drawn
+    drawn = calm[generator.integers(0, len(calm), int(inside.sum()))]
+    grain = np.zeros_like(seen)
+    grain[inside] = drawn
     if min(hole.shape) > 8:  # single pixels drawn apart are finer than a camera's or a codec's grain
         soft = cv2.GaussianBlur(grain, (0, 0), 0.7)
-        grain = soft * (drawn.std() / max(float(soft[hole].std()), 1e-6))
-    return np.asarray(smooth + grain, np.float32)
+        grain = soft * (drawn.std() / max(float(soft[inside].std()), 1e-6))
+    grainy = smooth.copy()
+    grainy[box] += grain
+    return grainy
