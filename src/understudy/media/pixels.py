@@ -29,7 +29,7 @@ TURNS: dict[int, Callable[[Bytes], Bytes]] = {  # EXIF 2.32, 4.6.4: from what is
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-DEPTH_SCALES = {"1": 255, "L;2": 85, "L;4": 17}  # Pillow's names of how a PNG stores grey
+DEPTH_SCALES = {"L;2": 85, "L;4": 17}  # Pillow's names of how a PNG stores grey
 USUAL_GAMMA = 1 / 2.2  # of a PNG's gAMA chunk: what sRGB is close to
 GAMMAS = (0.1, 2.5)  # of a sane chunk
 
@@ -87,23 +87,30 @@ def _scale_clear_level(image: Image.Image) -> None:
     """A PNG's transparent grey of fewer than 8 bits, put on the scale that Pillow puts the pixels on."""
     level = image.info.get("transparency")
     stored = image.tile[0].args if isinstance(image, ImageFile.ImageFile) and image.tile else None
-    if isinstance(level, int) and stored in DEPTH_SCALES:
-        image.info["transparency"] = level * DEPTH_SCALES[stored]
+    scale = DEPTH_SCALES.get(stored) if isinstance(stored, str) else None
+    if scale and isinstance(level, int) and level <= 255 // scale:
+        image.info["transparency"] = level * scale
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """Grey of 16 bits scaled to 8, which Pillow would clip; a transparent grey level becomes alpha. Inks whose file has
-    no Adobe segment are 255 where they are full, which Pillow takes the other way round."""
+    """Grey of any depth scaled to 8 bits, its transparent level made alpha; others as they are.
+
+    Inks whose file has no Adobe segment are 255 where they are full, which Pillow takes the other way round.
+    """
     if image.mode == "CMYK" and "adobe" not in image.info:
         return ImageChops.invert(image)
-    if not image.mode.startswith("I"):
-        return image
-    deep = np.asarray(image).astype(np.uint32)
-    grey = Image.fromarray(((deep * 255 + 32767) // 65535).astype(np.uint8))
     clear = image.info.get("transparency")
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(np.uint32)
+        grey = ((levels * 255 + 32767) // 65535).astype(np.uint8)
+    elif image.mode in {"1", "L"}:
+        levels = grey = np.asarray(image.convert("L"))
+    else:
+        return image
+    plain = Image.fromarray(grey)
     if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
-    return grey
+        plain.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return plain
 
 
 def _converter(image: Image.Image) -> Converter:

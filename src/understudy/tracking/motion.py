@@ -124,7 +124,7 @@ class Motion:
             _check_sizes(path)
             with np.load(path, allow_pickle=False) as file:
                 held = {name: file[name] for name in file.files}
-            _check_format(held.pop("format"))
+            _check_numbers(held)
             held["width"], held["height"] = int(held["width"]), int(held["height"])
             held["cuts"] = tuple(int(c) for c in np.atleast_1d(held["cuts"]))
             held["start_s"] = float(held.get("start_s", 0.0))
@@ -152,6 +152,8 @@ class Motion:
         }
         if self.irises is not None:
             wanted["irises"] = (frames, EYES, 3)
+        if self.camera is not None:
+            wanted["camera"] = (frames, 2, 3)
         for name, shape in wanted.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype != np.float32:
@@ -173,8 +175,6 @@ class Motion:
             raise ValueError(f"{self.duration_s:g} s from {self.start_s:g} s on")
         if any(not 0 < cut < frames for cut in self.cuts) or list(self.cuts) != sorted(set(self.cuts)):
             raise ValueError(f"cuts {self.cuts}")
-        if self.camera is not None and self.camera.shape != (frames, 2, 3):
-            raise ValueError(f"camera is {self.camera.shape}")
         for name in (*_LANDMARKS, "camera", "irises"):
             array = getattr(self, name)
             if array is not None and np.nanmax(np.abs(array), initial=0.0) > 100 * LARGEST_PX:
@@ -202,8 +202,11 @@ def untracked(width: int, height: int, times_s: Sequence[float]) -> Motion:
     )
 
 
-def _check_format(told: NDArray[Any]) -> None:
-    if int(told) != 1:
+def _check_numbers(held: dict[str, NDArray[Any]]) -> None:
+    """Raise ValueError where an array holds anything but real numbers, or the format is a later one."""
+    if any(array.dtype.kind not in "iuf" for array in held.values()):
+        raise ValueError("an array of no numbers")
+    if int(held.pop("format")) != 1:
         raise ValueError("unknown format")
 
 
