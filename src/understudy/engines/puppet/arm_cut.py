@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from understudy.engines.puppet.areas import distance_to_polyline, grown, trunk_outline
 from understudy.engines.puppet.band import find_band
@@ -19,6 +18,7 @@ from understudy.engines.puppet.skin import bare_hand, is_bare
 from understudy.engines.puppet.strip import Strip
 from understudy.engines.puppet.walker import links, walk
 from understudy.tracking.motion import Floats
+from understudy.tracking.series import gaussian
 
 # Half widths of upper arm, forearm and hand over the figure's size (`figure_size`), as seen on dressed adults; what the
 # picture shows decides, these only tell plausible from not.
@@ -78,7 +78,7 @@ def arm_part(
     outer, inner = find_band(strip, lab, figure, head, hair)
     root = np.interp(strip.along, (0.0, ARMPIT[1], ARMPIT[1] + 0.1), (ARMPIT[0], 1.0, np.inf))
     inner = np.minimum(inner, strip.widths * root)
-    outer, inner = (ndimage.gaussian_filter1d(side, 1.5, mode="nearest") for side in (outer, inner))
+    outer, inner = (gaussian(side, 1.5) for side in (outer, inner))
     area = np.zeros(figure.shape, np.uint8)
     one = strip.points + (outer + 2.0)[:, None] * strip.normals
     other = strip.points - inner[:, None] * strip.normals
@@ -218,14 +218,16 @@ def _to_the_pixel(
     place = np.where(loose, np.maximum(place, LOOSE_ODDS), place)
     place = np.minimum(place, np.interp(along, (2.4, 2.6), (PLACE, TIP_ODDS)))
     sure = np.abs(place) >= PLACE
-    colours = Colours(lab[box], seen_along(along))
+    colours = Colours(lab[box][told], seen_along(along[told]))
     right, down = links(lab[box], figure[box])
     chance = 1 / (1 + np.exp(-place))
+    odds = np.zeros_like(place)
+    arm = ((depth > -0.3) & ~clothed)[told]
+    # What may be the arm's sleeve tells less about the others' colours.
+    others = np.where(loose, 0.3, 1.0)[told]
     for _ in range(ROUNDS):
-        ours = np.where(told & (depth > -0.3) & ~clothed, chance**2, 0)
-        # What may be the arm's sleeve tells less about the others' colours.
-        theirs = np.where(told, (1 - chance) ** 2 * np.where(loose, 0.3, 1.0), 0)
-        odds = told * colours.odds(ours, theirs)
+        likely = chance[told]
+        odds[told] = colours.odds(arm * likely**2, others * (1 - likely) ** 2)
         alone = 1 / (1 + np.exp(-(place + odds)))
         alone = np.where(sure, place > 0, alone)
         hold = np.where(sure, FIRM, HOLD)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from understudy.engines.puppet.areas import grown
 from understudy.engines.puppet.colours import Colours, seen_along
 from understudy.engines.puppet.strip import Strip
 from understudy.tracking.motion import Floats
+from understudy.tracking.series import gaussian, maximum
 
 CHOICES = 28  # borders tried on each side
 WIDEST = 2.1  # of them, in expected half widths from the bone
@@ -95,7 +95,7 @@ def _likely_middle(ends: tuple[Floats, Floats], width: Floats) -> Floats:
     middle = np.where(outer < FREE * width, outer - 0.75 * width, 0.0)
     middle = np.where((inner < FREE * width) & (outer >= FREE * width), 0.75 * width - inner, middle)
     middle = np.where(outer + inner < 2.6 * width, (outer - inner) / 2, middle)
-    soft: Floats = ndimage.gaussian_filter1d(middle, 3.0, mode="nearest").astype(np.float32)
+    soft: Floats = gaussian(middle, 3.0).astype(np.float32)
     return soft
 
 
@@ -110,7 +110,7 @@ def _edges(picture: Floats, inside: NDArray[np.bool_]) -> Floats:
     # Among many folds only the clearest count.
     usual = float(np.percentile(strength[inside], 75)) if inside.any() else 0.0
     usual = float(np.clip(usual, EDGE_LAB / 2, 2 * EDGE_LAB))
-    peak = np.maximum(ndimage.maximum_filter1d(strength, 7, axis=1), 1e-3)
+    peak = np.maximum(maximum(strength, 7, axis=1), 1e-3)
     edges: Floats = strength / (strength + usual) * np.maximum(strength / peak, 0.3)
     return edges.astype(np.float32)
 

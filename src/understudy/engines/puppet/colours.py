@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from understudy.tracking.motion import Floats
+from understudy.tracking.series import correlate
 
 PLACES = 8  # kept apart per bone
 LIGHT, TONE = 13.0, 5.0  # Lab units of a bin
 BINS = (20, 24, 24)
 BLUR = (1.1, 0.9, 0.8, 0.8)  # bins that samples spread over: place, lightness, tones
+SPREAD = 2.5  # of these, as far as they do
 FEWEST = 20.0  # samples about a place that tell its colours
 UNKNOWN = 4e-4  # share of the samples of a side that have any colour, seen or not
 MOST = 2.5  # log-odds that colour alone can give: alike colours do occur on both sides
@@ -21,28 +22,56 @@ class Colours:
     """Soft histograms over Lab and the place along a limb, for two sides of a border."""
 
     def __init__(self, lab: Floats, along: Floats) -> None:
-        """``lab`` (H, W, 3) in OpenCV's 8-bit ranges, ``along`` (H, W) number of the bone and share of the way."""
-        tones = [np.clip((lab[..., c] - 128) / TONE + BINS[c] / 2, 0, BINS[c] - 1) for c in (1, 2)]
-        self._at = [along * PLACES, np.clip(lab[..., 0] / LIGHT, 0, BINS[0] - 1), *tones]
-        self._shape = (int(np.ceil(float(self._at[0].max(initial=0.0)))) + 1, *BINS)
-        self._bin = np.ravel_multi_index(
-            tuple(np.rint(axis).astype(np.intp) for axis in self._at), self._shape
-        ).ravel()
+        """``lab`` (..., 3) pixels in OpenCV's 8-bit ranges, ``along`` (...) each one's bone and its share of the way."""
+        self._pixels = along.shape
+        tones = [np.clip((lab[..., c] - 128) / TONE + BINS[c] / 2, 0, BINS[c] - 1).ravel() for c in (1, 2)]
+        at = [along.ravel() * PLACES, np.clip(lab[..., 0] / LIGHT, 0, BINS[0] - 1).ravel(), *tones]
+        last = (int(np.ceil(float(at[0].max(initial=0.0)))), *(count - 1 for count in BINS))
+        self._kernels = [_bell(deviation) for deviation in BLUR]
+        counts, lows, bins = [], [], []
+        self._part: list[Floats] = []
+        for axis, end, kernel in zip(at, last, self._kernels, strict=True):
+            # Most pictures have few tones: bins that no sample reaches are left out.
+            reach = len(kernel) // 2
+            first = max(int(axis.min(initial=0.0)) - reach, 0)
+            counts.append(min(int(np.ceil(float(axis.max(initial=0.0)))) + reach, end) - first + 1)
+            place = (axis - first).astype(np.float32)
+            bins.append(np.rint(place).astype(np.intp))
+            lows.append(np.minimum(place.astype(np.intp), max(counts[-1] - 2, 0)))
+            self._part.append(place - lows[-1].astype(np.float32))
+        self._shape = tuple(counts)
+        self._bin = np.ravel_multi_index(tuple(bins), self._shape)
+        self._low = np.ravel_multi_index(tuple(lows), self._shape)
 
     def odds(self, ours: Floats, theirs: Floats) -> Floats:
-        """(H, W) log of how much likelier each pixel's colour is on our side than on the other, within ``MOST``;
-        ``ours`` and ``theirs`` (H, W) tell how surely each pixel is a sample of a side."""
+        """(...) log of how much likelier each pixel's colour is on our side than on the other, within ``MOST``;
+        ``ours`` and ``theirs`` (...) tell how surely each pixel is a sample of a side."""
         log = np.log((self._table(ours) + UNKNOWN) / (self._table(theirs) + UNKNOWN))
-        odds = ndimage.map_coordinates(np.clip(log, -MOST, MOST), self._at, order=1, mode="nearest")
-        return np.asarray(odds, np.float32)
+        return self._between(np.clip(log, -MOST, MOST).ravel()).reshape(self._pixels)
+
+    def _between(self, table: Floats, axis: int = 0) -> Floats:
+        """(N,) the flat ``table`` at the pixels, linear between its bins in this axis and all that follow."""
+        if axis == len(self._shape):
+            return np.asarray(table.take(self._low), np.float32)
+        near = self._between(table, axis + 1)
+        if self._shape[axis] > 1:
+            far = self._between(table[int(np.prod(self._shape[axis + 1 :])) :], axis + 1)
+            near += self._part[axis] * (far - near)
+        return near
 
     def _table(self, weight: Floats) -> NDArray[np.float32]:
         count = np.bincount(self._bin, weight.ravel(), minlength=int(np.prod(self._shape)))
-        table = ndimage.gaussian_filter(
-            count.reshape(self._shape).astype(np.float32), BLUR, truncate=2.5, mode="nearest"
-        )
+        table = count.reshape(self._shape).astype(np.float32)
+        for axis, kernel in enumerate(self._kernels):
+            table = correlate(table, kernel, axis)
         total = table.sum(axis=(1, 2, 3), keepdims=True)
         return np.asarray(table / np.maximum(total, FEWEST), np.float32)
+
+
+def _bell(deviation: float) -> NDArray[np.float64]:
+    reach = int(SPREAD * deviation + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 def seen_along(along: Floats) -> Floats:

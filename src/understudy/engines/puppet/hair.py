@@ -59,8 +59,9 @@ def find_hair(
     arms = [limb.polyline(joints) for limb in limbs if limb.arm]
     clothes = _clothes(small.shape[:2], joints, arms) & inside
     others = (clothes | (features & inside)) & ~seeds
-    colours = Colours(small, np.zeros(small.shape[:2], np.float32))
-    odds = colours.odds(seeds.astype(np.float32), others.astype(np.float32))
+    colours = Colours(small[inside], np.zeros(int(inside.sum()), np.float32))
+    odds = np.zeros(inside.shape, np.float32)
+    odds[inside] = colours.odds(seeds[inside].astype(np.float32), others[inside].astype(np.float32))
     if not clothes.any() or float((odds[clothes] > 0).mean()) > ALIKE:
         return found
     top, bottom = centre(joints, SHOULDERS), centre(joints, HIPS)
@@ -76,7 +77,8 @@ def find_hair(
             right, across, (hold * alone).astype(np.float32), (hold * (1 - alone)).astype(np.float32)
         )
         # Hair is darker below the chin, and light in the tips.
-        odds = colours.odds(chance**2 * inside, np.where(others, 1.0, ((1 - chance) ** 2) * inside))
+        likely = chance[inside]
+        odds[inside] = colours.odds(likely**2, np.where(others[inside], 1.0, (1 - likely) ** 2))
     hair = ((chance > 0.5) & inside).astype(np.uint8)
     hair = _islands(hair, hair * seeds, LEAST * float(seeds.sum()))
     # The lines of a drawing have the colour of dark hair.

@@ -45,12 +45,15 @@ def adopt_strays(
     if ours.sum() < SPECK or theirs.sum() < SPECK:
         return
     lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB).astype(np.float32)
-    odds = Colours(lab, np.zeros(core.shape, np.float32)).odds(
-        ours.astype(np.float32), theirs.astype(np.float32)
+    free = core & (labels == TRUNK) & ~outline & ~head_area(joints, labels.shape)
+    asked = free | ours | theirs
+    pixels = lab[asked]
+    odds = Colours(pixels, np.zeros(len(pixels), np.float32)).odds(
+        ours[asked].astype(np.float32), theirs[asked].astype(np.float32)
     )
     tone = skin_tone(lab, joints)
-    least = SURELY if tone is None else np.where(is_bare(lab, tone), SURELY_SKIN, SURELY)
-    free = core & (labels == TRUNK) & ~outline & ~head_area(joints, labels.shape) & (odds > least)
+    least = SURELY if tone is None else np.where(is_bare(pixels[None], tone)[0], SURELY_SKIN, SURELY)
+    free[asked] &= odds > least
     whole = cv2.morphologyEx(free.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, islands, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=4)
     for label, corridor in arms:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.seam import STATION_PX, normal_outwards
 from understudy.tracking.motion import Floats
+from understudy.tracking.series import gaussian
 
 TURN = 5.0  # stations about a joint over which the normals turn from one bone's to the next one's
 # Where along the arm it is as wide as which bone (upper arm, forearm, hand).
@@ -39,7 +39,7 @@ class Strip:
             along.append(k + share)
         self.points: Floats = np.concatenate(points).astype(np.float32)
         self.along: Floats = np.concatenate(along).astype(np.float32)
-        soft = ndimage.gaussian_filter1d(np.concatenate(normals), TURN, axis=0, mode="nearest")
+        soft = gaussian(np.concatenate(normals), TURN)
         size = np.maximum(np.linalg.norm(soft, axis=1, keepdims=True), 1e-6)
         self.normals: Floats = (soft / size).astype(np.float32)
         places, bones = zip(*WIDE_AT, strict=True)
