@@ -80,7 +80,6 @@ def _pictures() -> list[tuple[str, bytes]]:
         ("webp-lossless", saved(clear, "WEBP", lossless=True)),
         ("webp-animated", saved(rgb, "WEBP", save_all=True, append_images=[rgb.rotate(90)])),
         ("avif", saved(clear, "AVIF", quality=60, exif=exif, speed=10)),
-        ("tiff", saved(rgb, "TIFF", icc_profile=profile)),
         ("bmp", saved(rgb, "BMP")),
         ("bmp-palette", saved(indexed, "BMP")),
         ("gif", saved(indexed, "GIF", transparency=2)),

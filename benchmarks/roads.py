@@ -63,7 +63,7 @@ def verdict(kind: str, path: Path) -> Verdict:
 
 def _tried(kind: str, path: Path) -> tuple[str, str | None]:
     try:
-        return _ROADS[kind](path), None
+        return ROADS[kind](path), None
     except UnderstudyError as error:
         told = (error.code, error.message, error.fix)
         if not all(told) or not isinstance(error, InputError):
@@ -138,7 +138,7 @@ def _joints(path: Path) -> str:
     return ACCEPTED
 
 
-_ROADS = {"picture": _picture, "clip": _clip, "motion": _motion, "joints": _joints}
+ROADS = {"picture": _picture, "clip": _clip, "motion": _motion, "joints": _joints}
 
 
 def work(line: Connection, folder: Path, seed: int) -> None:

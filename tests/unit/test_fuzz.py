@@ -1,0 +1,144 @@
+"""Some of the fuzzer's files, the bombs that it cannot draw, and the fuzzer itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import resource
+import struct
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bad_files import SHARES, bad_file
+from good_files import KINDS, good_files
+from roads import ACCEPTED, ROADS, verdict
+from understudy.errors import ClipError, InputError, RequestError, UnderstudyError
+from understudy.media.boxes import MOST_SAMPLES
+from understudy.media.clip import probe
+from understudy.tracking.joints import read_joints
+from understudy.tracking.motion import Motion
+
+SEED, FILES = 6, 400
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_good_files_are_accepted(tmp_path: Path, kind: str) -> None:
+    unreadable = {"mpeg4.avi": "clip_format"}
+    for name, content in good_files(kind):
+        path = tmp_path / name
+        path.write_bytes(content)
+        went = verdict(kind, path)
+        assert went.fault is None, name
+        outcome = went.outcome.partition(",")[0]  # the clips are smaller and shorter than the limits
+        assert outcome == unreadable.get(name, "performer_not_found" if name == "bare" else ACCEPTED), name
+
+
+def test_a_bad_file_is_the_same_each_time() -> None:
+    assert [bad_file(SEED, index) for index in range(30)] == [bad_file(SEED, index) for index in range(30)]
+    kinds = Counter(bad_file(SEED, index).kind for index in range(FILES))
+    assert set(kinds) == set(SHARES)
+
+
+def test_bad_files_end_in_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    faults = {}
+    refused = 0
+    for index in range(FILES):
+        made = bad_file(SEED, index)
+        path.write_bytes(made.content)
+        went = verdict(made.kind, path)
+        refused += not went.outcome.startswith(ACCEPTED)
+        if went.fault is not None:
+            faults[f"{index} {made.was}: {made.done}"] = went.fault
+    assert faults == {}
+    assert FILES / 3 < refused < FILES
+
+
+def code_of(call: object, *arguments: object) -> str:
+    with pytest.raises(InputError) as caught:
+        call(*arguments)  # type: ignore[operator]
+    assert caught.value.fix
+    return caught.value.code
+
+
+def boxed(name: bytes, *bodies: bytes) -> bytes:
+    body = b"".join(bodies)
+    return struct.pack(">I4s", len(body) + 8, name) + body
+
+
+def clip_of_samples(count: int, *, run: bool = False) -> bytes:
+    """The index of a video that says it has so many samples of one size, in a table or in a fragment."""
+    table = boxed(b"stsz", struct.pack(">III", 0, 9, 0 if run else count))
+    track = boxed(b"trak", boxed(b"mdia", boxed(b"minf", boxed(b"stbl", table))))
+    fragment = boxed(b"moof", boxed(b"traf", boxed(b"trun", struct.pack(">II", 0, count))))
+    return boxed(b"ftyp", b"isom", bytes(4)) + boxed(b"moov", track) + (fragment if run else b"")
+
+
+@pytest.mark.parametrize("run", [False, True])
+def test_a_clip_that_says_it_has_millions_of_samples(tmp_path: Path, run: bool) -> None:
+    path = tmp_path / "bomb.mp4"
+    path.write_bytes(clip_of_samples(MOST_SAMPLES + 1, run=run))
+    with pytest.raises(ClipError, match="more in it") as caught:
+        probe(path)
+    assert caught.value.code == "clip_damaged"
+    path.write_bytes(clip_of_samples(MOST_SAMPLES // 2, run=run))  # no bomb, but no video either
+    with pytest.raises(ClipError) as caught:
+        probe(path)
+    assert "more in it" not in caught.value.message
+
+
+def test_a_motion_file_that_unpacks_to_more_than_memory(tmp_path: Path) -> None:
+    """Arrays of zeros pack a thousandfold, so that a small file could fill any memory."""
+    path = tmp_path / "bomb.npz"
+    rows = np.lib.format.header_data_from_array_1_0(np.zeros((1, 33, 3), np.float32))
+    rows["shape"] = (8_000_000, 33, 3)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("body.npy", "w") as member:
+        head = io.BytesIO()
+        np.lib.format.write_array_header_1_0(head, rows)
+        member.write(head.getvalue())
+        for _ in range(64):
+            member.write(bytes(2**20))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert code_of(Motion.load, path) == "motion_unreadable"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
+def test_no_ordinary_file_is_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path, tmp_path / "gone", Path("/dev/zero"), Path("/dev/null")):
+        assert code_of(probe, path) == "clip_unreadable"
+        assert code_of(Motion.load, path) == "motion_unreadable"
+        assert code_of(read_joints, path, 300, 400) == "joints_unreadable"
+
+
+def test_a_word_on_stderr_and_an_odd_error_are_faults(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "joints.json"
+    path.write_bytes(good_files("joints")[0][1])
+
+    def talks(_: Path) -> str:
+        os.write(2, b"a library's warning")
+        return ACCEPTED
+
+    def escapes(_: Path) -> str:
+        raise KeyError("inside")
+
+    def mumbles(_: Path) -> str:
+        raise UnderstudyError("some_code", "Something is wrong.", fix="Do something.")
+
+    for road, fault in ((talks, "noise"), (escapes, "escaped"), (mumbles, "unclear")):
+        monkeypatch.setitem(ROADS, "joints", road)
+        assert (verdict("joints", path).fault or "").partition(":")[0] == fault
+
+
+def test_motion_s_error_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    path.write_bytes(b"PK\3\4")
+    with pytest.raises(RequestError, match=r"some\.npz"):
+        Motion.load(path)
