@@ -194,3 +194,28 @@ def beeps(seconds: float, at_s: Sequence[float], rate: int = 48000, channels: in
         on = (time >= begin - 1e-9) & (time < begin + 0.1)
         sound[on] = 0.8 * np.cos(2 * np.pi * 1000 * (time[on] - begin))
     return np.repeat(sound[None].astype(np.float32), channels, axis=0)
+
+
+def onsets_s(path: Path) -> tuple[list[float], float]:
+    """When each beep begins and when the sound ends, as a player hears the file; what is damaged is passed over."""
+    with av.open(str(path)) as source:
+        stream = source.streams.audio[0]
+        rate = stream.rate
+        mixer = av.AudioResampler("flt", "mono", rate)  # PyAV cannot give eight planes as an array
+        heard = np.zeros(20 * rate, np.float32)
+        end = 0
+        for packet in source.demux(stream):
+            try:
+                frames = stream.decode(packet)
+            except av.error.FFmpegError:
+                continue
+            for part in (part for frame in frames for part in mixer.resample(frame)):
+                place = round(float(part.time) * rate)
+                kept = part.to_ndarray().reshape(-1)[max(-place, 0) :]
+                begin = max(place, 0)
+                heard[begin : begin + len(kept)] = kept
+                end = max(end, begin + len(kept))
+        length = float(stream.duration * stream.time_base) if stream.duration else end / rate
+    loud = np.flatnonzero(np.abs(heard) > 0.3)
+    first = [place for before, place in pairwise([-rate, *loud]) if place - before > 0.05 * rate]
+    return [place / rate for place in first], length
