@@ -22,7 +22,7 @@ class Colours:
     """Soft histograms over Lab and the place along a limb, for two sides of a border."""
 
     def __init__(self, lab: Floats, along: Floats) -> None:
-        """``lab`` (..., 3) pixels in OpenCV's 8-bit ranges, ``along`` (...) each one's bone and its share of the way."""
+        """``lab`` (..., 3) pixels in OpenCV's 8-bit ranges, ``along`` (...) bone and share of the way."""
         self._pixels = along.shape
         tones = [np.clip((lab[..., c] - 128) / TONE + BINS[c] / 2, 0, BINS[c] - 1).ravel() for c in (1, 2)]
         at = [along.ravel() * PLACES, np.clip(lab[..., 0] / LIGHT, 0, BINS[0] - 1).ravel(), *tones]
