@@ -67,7 +67,7 @@ def test_the_key_is_kept_for_its_owner_alone(tmp_path: Path, folder: Path) -> No
 
 
 def test_two_first_runs_at_once_agree_on_one_identity(tmp_path: Path, folder: Path) -> None:
-    seen: list[tuple[str, str]] = []
+    seen: list[tuple[str, str, str]] = []
     threads = [threading.Thread(target=lambda: seen.append(provenance._identity())) for _ in range(8)]
     for thread in threads:
         thread.start()
