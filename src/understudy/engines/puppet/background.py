@@ -49,8 +49,8 @@ def clean_background(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]
     filled = _filled(image, hole)
     box = box_about(hole, FADED)
     result = rgb.copy()
-    eased = cv2.convertScaleAbs(np.maximum(_eased(image[box], filled[box], alpha[box], _unit(hole.shape)), 0))
-    cv2.copyTo(eased, hole[box].astype(np.uint8), result[box])
+    eased = _eased(image[box], filled[box], alpha[box], _unit(hole.shape))
+    cv2.copyTo(cv2.convertScaleAbs(cv2.max(eased, 0.0)), hole[box].astype(np.uint8), result[box])
     return result
 
 
@@ -64,17 +64,17 @@ def _eased(image: Floats, filled: Floats, alpha: Floats, unit: float) -> Floats:
     near = _hole(alpha, unit) | (away < FAR)
     if near.all():
         return filled
-    eased = image + np.clip(filled - image, -FAINT, FAINT)
+    eased = cv2.add(image, np.clip(cv2.subtract(filled, image), -FAINT, FAINT))
     # What stays of the shadow fades out towards the other side of the figure; broken off it would be a new border.
-    left = eased - filled
-    left[near] = 0
+    left = cv2.subtract(eased, filled)
+    cv2.copyTo(np.zeros_like(left), near.astype(np.uint8), left)
     if np.abs(left).max() > 1:
         size = (max(8, near.shape[1] // LOOK), max(8, near.shape[0] // LOOK))
         share = 1 - cv2.resize(near.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         small = cv2.resize(left, size, interpolation=cv2.INTER_AREA) / np.maximum(share, 0.1)[..., None]
         small = membrane(np.asarray(small, np.float32), np.asarray(share < 0.5, np.bool_))
         left = cv2.resize(small, near.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    cv2.copyTo(filled + left, near.astype(np.uint8), eased)
+    cv2.copyTo(cv2.add(filled, left), near.astype(np.uint8), eased)
     return np.asarray(eased, np.float32)
 
 

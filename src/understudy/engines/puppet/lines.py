@@ -67,7 +67,7 @@ def _ends(small: Floats, gap: Mask) -> tuple[Floats, Floats]:
     lines = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(light)[0]
     height, width = gap.shape
     points, ways = [], []
-    for x0, y0, x1, y1 in np.zeros((0, 4)) if lines is None else lines.reshape(-1, 4):
+    for x0, y0, x1, y1 in np.zeros((0, 4)) if lines is None else _near(lines.reshape(-1, 4), gap):
         length = float(np.hypot(x1 - x0, y1 - y0))
         if length < SHORTEST:
             continue
@@ -95,6 +95,17 @@ def _ends(small: Floats, gap: Mask) -> tuple[Floats, Floats]:
                 points.append(ahead[hits[0]] - forth)
                 ways.append(forth)
     return np.array(points, np.float32).reshape(-1, 2), np.array(ways, np.float32).reshape(-1, 2)
+
+
+def _near(lines: Floats, gap: Mask) -> Floats:
+    """Those of ``lines`` (n, 4) that come near the hole."""
+    height, width = gap.shape
+    side = 2 * round(2 * NEAR) + 1
+    about = cv2.dilate(gap.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
+    share = np.linspace(0, 1, 2 + int(max(height, width) / NEAR))[:, None]
+    x, y = (lines[:, k] + share * (lines[:, k + 2] - lines[:, k]) for k in (0, 1))
+    x, y = np.rint(x.clip(0, width - 1)).astype(int), np.rint(y.clip(0, height - 1)).astype(int)
+    return np.asarray(lines[about[y, x].any(axis=0)], np.float32)
 
 
 def _colour(small: Floats, gap: Mask, ends: Floats, ways: Floats, side: int) -> Floats:

@@ -14,6 +14,7 @@ Mask = NDArray[np.bool_]
 
 ROUNDS = 12  # of relaxation on each level
 LEAST = 8  # pixels of a side that is not halved any more
+EVEN = 16  # pixels to a coarse one whose places keep to the whole picture
 RIM = 2  # pixels about a hole that tell what it is filled with
 
 
@@ -24,7 +25,10 @@ def membrane(image: Floats, hole: Mask) -> Floats:
     """
     if not hole.any() or hole.all():
         return image
-    box = box_about(hole, RIM)
+    # Coarse pixels lie alike wherever the hole's box begins.
+    box = tuple(
+        slice(side.start // EVEN * EVEN, -(-side.stop // EVEN) * EVEN) for side in box_about(hole, RIM)
+    )
     filled = image.copy()
     filled[box] = _relaxed(image[box], hole[box])
     return filled

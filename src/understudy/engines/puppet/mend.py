@@ -21,6 +21,8 @@ REPEATED = (7.0, 14.0)  # times the same is shown at which it begins to count le
 CALM = (0.8, 1.6)  # slope below which a background is calm, and above which it is not
 OTHER = 14.0  # RGB distance at which pieces on calm ground show another thing than is meant
 BROAD = 4.0  # cells over which the colours of pieces on calm ground are brought to the meant ones
+MOST_GRAIN = 1000  # root of the number of pixels whose grain is taken
+SOFT_GRAIN, SOFT_SIDE = 0.7, 7  # pixels
 GRAIN_FROM = 60  # pixels about the hole, at a short side of 720, whose grain is taken
 
 
@@ -38,7 +40,15 @@ def busyness(image: Floats, hole: Mask, straight: Floats) -> Floats:
     edge = cv2.dilate(_slope(np.where(near[..., None], _cells(straight), seen)), np.ones((3, 3), np.uint8))
     weight = np.where(near, 0, 1 / (1 + (edge / EDGE) ** 2)).astype(np.float32)
     beside = _about(_cells(_slope(image)), weight)
-    return spread(beside[..., None], np.asarray(near, np.bool_), _cells(straight))[..., 0]
+    # Busyness has no detail: every second cell tells it.
+    size = (max(1, gap.shape[1] // 2), max(1, gap.shape[0] // 2))
+    known = cv2.resize((~near).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(np.where(near, 0, beside), size, interpolation=cv2.INTER_AREA)
+    hidden = np.asarray(known < 0.5, np.bool_)
+    coarse = (total / np.maximum(known, 0.5))[..., None]
+    within = np.asarray(cv2.resize(_cells(straight), size, interpolation=cv2.INTER_AREA), np.float32)
+    large = cv2.resize(spread(coarse, hidden, within), gap.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(near, large, beside).astype(np.float32)
 
 
 def worth_detail(expected: Floats, hole: Mask) -> Mask:
@@ -82,7 +92,12 @@ def mend(
     lack = cv2.GaussianBlur(lack, (0, 0), BROAD) * (calm * gap)[..., None]
     level = cv2.resize(lack.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     share = cv2.resize(trusted, (width, height), interpolation=cv2.INTER_LINEAR)[..., None]
-    return np.where(hole[..., None], plain + share * (pieces + level - plain), image).astype(np.float32)
+    box = box_about(hole, 0)
+    own = plain[box]
+    better = own + share[box] * (pieces[box] + level[box] - own)
+    mended = np.array(image, np.float32)
+    cv2.copyTo(better, hole[box].astype(np.uint8), mended[box])
+    return mended
 
 
 def _cells(values: Floats) -> Floats:
@@ -119,13 +134,14 @@ def with_grain(image: Floats, smooth: Floats, hole: Mask) -> Floats:
         return smooth
     strength = np.abs(known) @ np.full(3, 1 / 3, np.float32)
     calm = known[strength <= np.percentile(strength, 80)]  # without the edges that cross the ring
+    side = min(int(len(calm) ** 0.5), MOST_GRAIN)
     generator = np.random.default_rng(7)
-    drawn = calm[generator.integers(0, len(calm), int(inside.sum()))]
-    grain = np.zeros_like(seen)
-    grain[inside] = drawn
+    places = generator.integers(0, side, (*inside.shape, 2), dtype=np.int16)
+    grain = cv2.remap(calm[: side**2].reshape(side, side, 3), places, None, cv2.INTER_NEAREST)
     if min(hole.shape) > 8:  # single pixels drawn apart are finer than a camera's or a codec's grain
-        soft = cv2.GaussianBlur(grain, (0, 0), 0.7)
-        grain = soft * (drawn.std() / max(float(soft[inside].std()), 1e-6))
+        kernel = cv2.getGaussianKernel(SOFT_SIDE, SOFT_GRAIN, cv2.CV_32F)
+        # single grains mixed have less spread: by the root of the sum of their squared shares
+        grain = cv2.sepFilter2D(grain, -1, kernel, kernel / np.float32((kernel**2).sum()))
     grainy = smooth.copy()
-    grainy[box] += grain
+    cv2.copyTo(cv2.add(smooth[box], grain), inside.astype(np.uint8), grainy[box])
     return grainy

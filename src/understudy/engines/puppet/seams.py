@@ -32,8 +32,10 @@ def shifts(hole: Mask, quilt: Quilt) -> tuple[NDArray[np.int32], Indices]:
         if not any(moved):
             break
     height, width = hole.shape
-    told, which = np.unique(cut.label.reshape(-1, 2), axis=0, return_inverse=True)
-    shown = np.where(cut.gap & cut.label.any(2), which.reshape(cut.gap.shape) + 1, 0).astype(np.int32)
+    code = cut.label[..., 1] * 4 * width + cut.label[..., 0]
+    _, first, which = np.unique(code, return_index=True, return_inverse=True)
+    told = cut.label.reshape(-1, 2)[first]
+    shown = np.where(cut.gap & cut.label.any(2), which.reshape(code.shape) + 1, 0).astype(np.int32)
     full = np.repeat(np.repeat(shown, every, 0), every, 1)
     beyond = ((0, max(0, height - full.shape[0])), (0, max(0, width - full.shape[1])))
     full = np.pad(full, beyond, mode="edge")[:height, :width]

@@ -85,8 +85,11 @@ def _usual(seen: Floats, wide: Mask) -> Floats:
     rows = np.flatnonzero((~wide).sum(1) >= 8)
     if not len(rows):
         return np.zeros((len(seen), 3), np.float32)
-    away = np.where(wide[rows, :, None], np.nan, seen[rows])
-    usual = np.nanmedian(away, axis=1)
+    # The median: what is out of account comes last, and so many are left in each row.
+    left = (~wide[rows]).sum(1)[:, None, None]
+    away = np.sort(np.where(wide[rows, None], np.inf, seen[rows].transpose(0, 2, 1)), axis=2)
+    low, high = (np.take_along_axis(away, at, 2) for at in ((left - 1) // 2, left // 2))
+    usual = ((low + high) / 2)[..., 0]
     every = np.arange(len(seen))
     return np.stack([np.interp(every, rows, usual[:, c]) for c in range(3)], 1).astype(np.float32)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import nearest
+from understudy.engines.puppet.areas import box_about, nearest
 from understudy.engines.puppet.least_squares import LeastSquares
 from understudy.tracking.motion import Floats
 
@@ -56,7 +56,10 @@ def straight_fill(image: Floats, hole: Mask, lines: Floats | None = None) -> Flo
     drawn = nearest(_agreed(colours, weights, small, y, x), ~lost)
     drawn = spread(small, gap, drawn)
     large = cv2.resize(drawn, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.where(hole[..., None], np.clip(large, 0, 255), image).astype(np.float32)
+    filled = np.array(image, np.float32)
+    box = box_about(hole, 0)
+    cv2.copyTo(np.clip(large[box], 0, 255), hole[box].astype(np.uint8), filled[box])
+    return filled
 
 
 def spread(values: Floats, hole: Mask, within: Floats) -> Floats:
