@@ -63,7 +63,7 @@ enter() {
         "$work/environment" > "$work/kept"
     # shellcheck disable=SC2016  # the inner shell's variables
     ROOT=$root WORK=$work PROJECT=$project BIND=$(pip_folders) OWN=${4:-} KEPT="$work/kept" PERSON=$person NAME=$1 \
-        HOME_THERE=$home PYTHON_THERE=$3 unshare --mount --pid --fork --kill-child sh -euc '
+        HOME_THERE=$home PYTHON_THERE=$3 CHROOT=$(command -v chroot) unshare --mount --pid --fork --kill-child sh -euc '
         mount --make-rprivate /
         mount --bind "$ROOT" "$ROOT"
         for path in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
@@ -83,7 +83,7 @@ enter() {
         # A shared libpython lies where that Python was built for; here it lies elsewhere.
         if [ -n "$OWN" ]; then set -- "$@" LD_LIBRARY_PATH=/opt/python/lib; fi
         exec env -i "$@" HOME="$HOME_THERE" USER=visitor PATH=/usr/bin:/bin BARE_NAME="$NAME" \
-            nice chroot --userspec="$PERSON:$PERSON" "$ROOT" \
+            nice "$CHROOT" --userspec="$PERSON:$PERSON" "$ROOT" \
             /bin/sh -c "cd \"$PROJECT\" && exec sh scripts/bare_inside.sh \"$PYTHON_THERE\""
     ' > "$folder/$1.log" 2>&1 || echo "verdict: failed with exit code $?" >> "$folder/$1.log"
     rm -rf "$work"

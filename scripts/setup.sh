@@ -25,9 +25,11 @@ if ! { [ -x "$venv/bin/python" ] && new_enough "$venv/bin/python" && "$venv/bin/
     fi
 fi
 pinned > "$venv/.locked"
+# Where the cache cannot be written, pip says so at length with each call.
+if ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/pip" 2>/dev/null; then export PIP_NO_CACHE_DIR=1; fi
 echo "setup: installing the pinned packages (about 240 MB to download, once)"
 # The locks are whole, so pip need not search for dependencies. Bytecode comes with the first use of each module; most of
-# what pip would write (35 MB, 12 s) is never used.
+# what pip would write (110 MB, 12 s) is never used.
 # shellcheck disable=SC2046  # likewise
 "$venv/bin/python" -m pip install --quiet --no-deps --no-compile --require-hashes --only-binary=:all: \
     $(printf ' -r %s' $locks)
@@ -35,3 +37,5 @@ echo "setup: installing the pinned packages (about 240 MB to download, once)"
 "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
 echo "setup: fetching the tracker's models (35 MB, once)"
 "$venv/bin/understudy" models pull tracker
+echo "setup: looking whether all of it can be loaded"
+"$venv/bin/understudy" doctor > "$venv/.doctor" || grep -A 1 '^problem' "$venv/.doctor" || cat "$venv/.doctor"

@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from understudy.commands import SERVER_PACKAGES, accounts, keys, models, server_missing, tasks, webhooks
+from understudy.commands.demo import demo
+from understudy.commands.doctor import doctor
 from understudy.commands.serve import serve, worker
 from understudy.config import PREFIX
 from understudy.errors import UnderstudyError
@@ -175,40 +177,8 @@ def evaluate(
     typer.echo(text)
 
 
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option(help="Where the video goes.")] = Path("demo")
-    / "understudy-demo.mp4",
-) -> None:
-    """Make a video of the project's own sample and say where it lies."""
-    from understudy.animate import animate as run
-    from understudy.media.whole_file import make_folder
-    from understudy.sample import character_path, clip_path
-    from understudy.terminal import progress_bar, show_result
-
-    make_folder(output.parent)
-    with progress_bar() as progress:
-        result = run(
-            character_path(), clip_path(), output=output, sheet=output.with_suffix(".png"), progress=progress
-        )
-    show_result(result)
-
-
-@app.command()
-def doctor() -> None:
-    """Check whether this installation can make a video, and say what to do where it cannot."""
-    from understudy.doctor import examine
-    from understudy.terminal import say
-
-    checks = examine()
-    for check in checks:
-        say(f"{'ok     ' if check.good else 'problem'}  {check.name}: {check.found}")
-        if check.fix:
-            say(f"         do: {check.fix}")
-    if not all(check.good for check in checks):
-        raise typer.Exit(1)
-
-
+app.command()(demo)
+app.command()(doctor)
 app.command()(serve)
 app.command()(worker)
 app.add_typer(models.app, name="models")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_pulls_what_is_pinned_and_nothing_else(wheel: Path, tmp_path: Path) -> N
 
 def test_a_second_pull_needs_neither_wheel_nor_network(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     models.pull_tracker(wheel=wheel)
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: pytest.fail("started a program"))
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("started a program"))
     assert len(models.pull_tracker()) == 2
 
 
@@ -88,11 +89,30 @@ def test_no_pip_and_no_uv_is_one_clear_error(wheel: Path, monkeypatch: pytest.Mo
 
 
 def test_a_failed_download_tells_pips_last_line(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        assert "mediapipe==0.10.21" in command
-        return subprocess.CompletedProcess(command, 1, "", "much talk\nno network here\n")
-
-    monkeypatch.setattr(models, "_pips", lambda: [["pip"]])
-    monkeypatch.setattr(subprocess, "run", refuse)
+    refuse = "import sys; assert 'mediapipe==0.10.21' in sys.argv; sys.exit('much talk\\nno network here')"
+    monkeypatch.setattr(models, "_pips", lambda: [[sys.executable, "-c", refuse]])
     with pytest.raises(ModelError, match="no network here"):
+        models.pull_tracker()
+
+
+def test_a_download_tells_how_much_has_come(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bring = (
+        "import os, shutil, sys, time\n"
+        "open(os.path.join(os.environ['TMPDIR'], 'part'), 'wb').write(bytes(3_000_000))\n"
+        "time.sleep(0.3)\n"
+        f"shutil.copy({str(wheel)!r}, os.path.join(sys.argv[-2], 'mediapipe-0.whl'))\n"
+    )
+    monkeypatch.setattr(models, "LOOK_S", 0.01)
+    monkeypatch.setattr(models, "_pips", lambda: [[sys.executable, "-c", bring]])
+    told: list[tuple[str, int, int]] = []
+    assert len(models.pull_tracker(lambda *step: told.append(step))) == 2
+    assert ("download", 3, models.DOWNLOAD_MB) in told
+    assert told[-1] == ("models", 2, 2)
+    assert models.lacking_models() == []
+
+
+def test_a_download_that_takes_too_long_is_given_up(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "DOWNLOAD_LIMIT_S", 0.1)
+    monkeypatch.setattr(models, "_pips", lambda: [[sys.executable, "-c", "import time; time.sleep(60)"]])
+    with pytest.raises(ModelError, match="longer than"):
         models.pull_tracker()

