@@ -440,6 +440,30 @@ def test_times(row: Row, tmp_path: Path, tracked: list[int]) -> None:
     holds(row, made_file(row, tmp_path), tracked)
 
 
+@table(
+    Row("from the middle, H.264"),
+    Row("from the middle, B-frames", {"options": REORDERED}),
+    Row("from the middle, open GOP", {"options": {**REORDERED, "x264-params": "open-gop=1:keyint=8"}}),
+    Row("from the middle, MKV", {"options": {"g": "6"}}, MKV),
+    Row("from the middle, no index", {"flags": {"live": "1"}}, MKV),
+    Row(
+        "from the middle, fragmented",
+        {"flags": {"movflags": "frag_keyframe+empty_moov"}, "options": {"g": "6"}},
+    ),
+    Row("from the middle, trimmed", {"options": REORDERED}, changed=edited((18 * FRAME, 7 * FRAME))),
+    Row("from the middle, delayed", changed=edited((6 * FRAME, None), (24 * FRAME, 0))),
+    Row("from the middle, no stamps", changed=steps((24, 0))),
+)
+def test_a_stretch_holds_the_frames_of_the_whole(row: Row, tmp_path: Path) -> None:
+    clip = probe(made_file(row, tmp_path))
+    whole = [(time_s, number_of(frame)) for time_s, frame in read_frames(clip)]
+    for start_s, stop_s in ((0.3, 0.6), (0.0, 0.25), (0.5, 9.0)):
+        part = [
+            (time_s, number_of(frame)) for time_s, frame in read_frames(clip, start_s=start_s, stop_s=stop_s)
+        ]
+        assert part == [row for row in whole if start_s - 1e-6 <= row[0] < stop_s - 1e-6]
+
+
 def test_out_of_order_and_endless_stamps_stay_calm(tmp_path: Path) -> None:
     """Files whose clock is damaged: the frames that come in order are shown, and a frame lasts ten seconds at most."""
     mixed = shifted((10, 0), (1, -2048), (13, 0))(make_numbered(tmp_path / "mixed.mp4"))

@@ -128,8 +128,8 @@ def read_frames(
     """
     width, height = frame_size(clip, short_side_max)
     step = 1 / float(clip.fps)
-    seen = 0
     last = -1.0
+    seen = False
     with open_clip(clip.path) as container:
         stream = video_stream(container)
         viewer = Viewer(
@@ -142,19 +142,26 @@ def read_frames(
         if start_s > 0 and stream.time_base and clip.stamped:
             with suppress(av.error.FFmpegError):  # no index: from the beginning, then
                 container.seek(int((start_s + clip.start_s) / stream.time_base), stream=stream)
-        for frame in deinterlaced(_decoded(container, stream, threads)):
-            seen += 1
+        for number, frame in enumerate(deinterlaced(_decoded(container, stream, threads))):
             if not clip.stamped:
-                time_s = (seen - 1) * step
+                time_s = number * step
             else:
                 time_s = last + step if frame.time is None else frame.time - clip.start_s
             if time_s <= last:
                 continue
             if stop_s is not None and time_s >= stop_s - 1e-6:
+                seen = True
                 break
             last = time_s
-            if time_s >= start_s - 1e-6:
-                yield max(time_s, 0.0), viewer.rgb(frame)
+            if time_s < start_s - 1e-6:
+                seen = True
+                continue
+            try:
+                rgb = viewer.rgb(frame)
+            except (av.error.FFmpegError, ValueError):
+                continue  # pixels of a kind that nothing here can read
+            seen = True
+            yield max(time_s, 0.0), rgb
     if not seen:
         raise damaged()
 
@@ -189,7 +196,7 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> tuple[list[F
         raise damaged()
     stamps = sorted({(pts, duration) for pts, duration in shown if pts is not None})
     count = len({pts for pts, _ in stamps})
-    if 2 * count <= len(shown) > 1:
+    if 4 * count <= len(shown):  # two fields of a frame may share a stamp, and a damaged clock repeats some
         rate = stream.guessed_rate or UNSTAMPED_RATE
         first = stamps[0][0] * base if stamps else Fraction(0)
         return [first + n / rate for n in range(len(shown))], float(len(shown) / rate), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import av.error
 from av.filter import Graph
@@ -28,18 +29,24 @@ def deinterlaced(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         if graph is None:
             yield frame
             continue
-        graph.vpush(frame)
+        with suppress(av.error.FFmpegError):  # a frame that the filter does not take is left out
+            graph.vpush(frame)
         yield from _pulled(graph)
     if graph is not None:
         yield from _pulled(graph, last=True)
 
 
-def _graph(frame: VideoFrame) -> Graph:
+def _graph(frame: VideoFrame) -> Graph | None:
+    """None where the filter cannot read such pixels: the frames then stay as they are."""
     graph = Graph()
-    source = graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
-    graph.link_nodes(source, graph.add(FILTER, OPTIONS), graph.add("buffersink")).configure()
+    graph.threads = 1
+    try:
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        )
+        graph.link_nodes(source, graph.add(FILTER, OPTIONS), graph.add("buffersink")).configure()
+    except (av.error.FFmpegError, ValueError):
+        return None
     return graph
 
 
