@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from understudy.tracking.body import paste, refine, region_about
 from understudy.tracking.face import region_from_body
+from understudy.tracking.followed_body import is_same, off
 from understudy.tracking.hands import region_from_body as hand_region
 from understudy.tracking.hands import region_from_hand
-from understudy.tracking.mediapipe_tracker import is_same, off
 from understudy.tracking.one_euro import OneEuro
 from understudy.tracking.pose_detection import anchors, merge
 from understudy.tracking.region import Region

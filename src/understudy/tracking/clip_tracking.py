@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -14,8 +15,8 @@ from understudy.tracking.motion import BODY, FACE, HAND, Floats, Motion
 from understudy.tracking.shots import find_dissolves, with_cuts
 from understudy.tracking.sides import mixed_up
 from understudy.tracking.smoothing import person_height, smooth
-from understudy.tracking.thumbnail import TINY, tiny
-from understudy.tracking.tracker import Frame, Person, Tracker, nobody
+from understudy.tracking.thumbnail import TINY, Grey
+from understudy.tracking.tracker import Frame, Person, Shown, Tracker, nobody
 
 JUMP = 1.0  # torso lengths that the mid-hip may move from one frame to the next
 JUMP_SIZE = 1.7  # ratio of the torso's lengths in two frames
@@ -37,26 +38,32 @@ def track_clip(
     """Follow the performer through a clip and give the motion, smoothed without lag.
 
     ``frames`` are times in seconds and RGB frames (height, width, 3) in order, read once, the first at the motion's
-    ``start_s``; four frames are held at
-    a time, so each must be an array of its own. ``total`` is the expected number of frames, for ``progress``
-    (stage ``tracking``). The tracker starts anew at each cut. A clip in which nobody is found gives a motion of
-    NaN; no frames at all raise ValueError.
+    ``start_s``; some are held at a time, so each must be an array of its own. ``total`` is the expected number of
+    frames, for ``progress`` (stage ``tracking``). The tracker starts anew at each cut. A clip in which nobody is found
+    gives a motion of NaN; no frames at all raise ValueError.
     """
     times: list[float] = []
     people: list[Person] = []
     cuts: list[int] = []
-    thumbnails: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]] = []
+    thumbnails: list[Grey] = []
     camera = CameraMovement(width, height)
     absent = nobody()
-    tracker.restart()
-    for index, (time_s, frame, grey, is_cut) in enumerate(with_cuts(frames)):
+    beside: deque[tuple[float, Grey, Grey, bool]] = (
+        deque()
+    )  # what is known of frames that the tracker looks ahead at
+
+    def shown() -> Iterator[Shown]:
+        for time_s, frame, grey, thumbnail, is_cut in with_cuts(frames):
+            beside.append((time_s, grey, thumbnail, is_cut))
+            yield Shown(time_s, frame, is_cut)
+
+    for index, person in enumerate(tracker.follow(shown())):
+        time_s, grey, thumbnail, is_cut = beside.popleft()
         if is_cut:
             cuts.append(index)
-            tracker.restart()
-        person = tracker.track(frame)
         times.append(time_s)
         people.append(person or absent)
-        thumbnails.append(tiny(grey))
+        thumbnails.append(thumbnail)
         camera.add(grey, person.body if person else None, cut=is_cut)
         progress("tracking", index + 1, max(total, index + 1))
     if not people:
@@ -87,7 +94,7 @@ def track_clip(
         part = slice(shot.start, shot.stop)
         for side in (0, 1):
             drop_glimpses(motion.hands[part, side], motion.hand_score[part, side], motion.fps)
-    return smooth(motion)
+    return smooth(motion, np.array([p.stepped for p in people], bool))
 
 
 def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:

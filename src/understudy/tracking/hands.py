@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import atan2, hypot, pi
 
@@ -70,40 +70,57 @@ class HandLandmarks:
 
     def restart(self) -> None:
         self._last: list[Hand | None] = [None, None]
-        self._lost_for = [0, 0]
+        self._lost_for = [0, 0]  # frames
+        self._tried = [0, 0]  # how often a lost hand was looked for
+        self._tried_at = [0, 0]  # and after how many frames the last time
 
-    def look(self, frame: Frame, body: Floats, visibility: Floats) -> tuple[Floats, Floats]:
-        """Landmarks (2, 21, 3) in pixels, NaN where lost, and scores (2,), 0 where lost."""
+    def look(
+        self, frame: Frame, body: Floats, visibility: Floats, passed: tuple[int, int] = (1, 1)
+    ) -> list[Hand | None]:
+        """The hands in a frame, left first, None where lost; ``body`` (33, 3) and ``visibility`` (33,) in it.
+
+        ``passed`` says for either side how many frames on from its last look this is, 0 where it is not looked at.
+        """
         found = [
-            self._follow(frame, side, body, visibility) if self._is_due(side) else None for side in (0, 1)
+            self._followed(frame, side, body, visibility) if passed[side] else self._last[side]
+            for side in (0, 1)
         ]
         wrists = body[[15, 16], :2]
-        self._last = uncrossed(*drop_double(found[0], found[1], wrists), wrists)
-        self._lost_for = [
-            0 if hand else lost + 1 for hand, lost in zip(self._last, self._lost_for, strict=True)
-        ]
-        landmarks = np.full((2, HAND, 3), np.nan, np.float32)
-        scores = np.zeros(2, np.float32)
+        left, right = drop_double(found[0], found[1], wrists)
+        self._last = uncrossed(left, right, wrists) if all(passed) else [left, right]
         for side, hand in enumerate(self._last):
-            if hand is not None and is_plausible(hand.landmarks, body, side):
-                landmarks[side] = hand.landmarks
-                scores[side] = hand.score
-        return landmarks, scores
+            self._lost_for[side] = 0 if hand is not None else self._lost_for[side] + passed[side]
+        return [
+            hand if passed[side] and hand is not None and is_plausible(hand.landmarks, body, side) else None
+            for side, hand in enumerate(self._last)
+        ]
 
-    def _is_due(self, side: int) -> bool:
+    def between(self, frame: Frame, body: Floats, visibility: Floats, side: int, near: Hand) -> Hand | None:
+        """The hand of ``side`` in a frame near the one in which it was seen as ``near``; nothing is kept."""
+        points = body[list(FROM_BODY[side]), :2]
+        if not _can_be_seen(frame, visibility[FROM_BODY[side][0]], region_from_body(points)):
+            return None
+        region = region_from_hand(near.landmarks).moved(points[0] - near.wrist)
+        hand = self._seen(frame, region, points[0], near)
+        return hand if hand is not None and is_plausible(hand.landmarks, body, side) else None
+
+    def _followed(self, frame: Frame, side: int, body: Floats, visibility: Floats) -> Hand | None:
         """A hand that stays lost is not looked for in every frame: most often it is hidden for a while."""
         lost = self._lost_for[side]
-        return lost <= LOST_PATIENCE or lost % LOST_EVERY == 0
+        if lost == 0:
+            self._tried[side] = 0
+        elif lost > LOST_PATIENCE and lost < self._tried_at[side] + LOST_EVERY:
+            return None
+        hand = self._follow(frame, side, body, visibility)
+        self._tried[side] += 1
+        self._tried_at[side] = lost
+        return hand
 
     def _follow(self, frame: Frame, side: int, body: Floats, visibility: Floats) -> Hand | None:
         points = body[list(FROM_BODY[side]), :2]
         rough = region_from_body(points)
         wrist = points[0]
-        if (
-            visibility[FROM_BODY[side][0]] < WRIST_SEEN
-            or not rough.inside(frame, margin=OUTSIDE)
-            or rough.size < SMALLEST_PX
-        ):
+        if not _can_be_seen(frame, visibility[FROM_BODY[side][0]], rough):
             return None
         looked_at: list[Region] = []
         last = self._last[side]
@@ -130,7 +147,7 @@ class HandLandmarks:
     def _places(self, frame: Frame, side: int, rough: Region, body: Floats) -> Iterator[Region]:
         """Where to look for a hand that is not followed: in both places as it is lost, then in one a frame."""
         lost = self._lost_for[side]
-        along = lost > LOST_PATIENCE and lost // LOST_EVERY % 2 == 1
+        along = lost > LOST_PATIENCE and self._tried[side] % 2 == 1
         if not along:
             yield self._refined(frame, rough)
         if along or lost == 0:
@@ -160,6 +177,23 @@ class HandLandmarks:
         places[:, 2] /= Z_SCALE
         landmarks = region.to_picture(places)
         return Hand(landmarks, float(score[0]), region, wrist, crop, float(right[0]))
+
+
+def gathered(hands: Sequence[Hand | None]) -> tuple[Floats, Floats]:
+    """Landmarks (2, 21, 3) in pixels, NaN where lost, and scores (2,), 0 where lost."""
+    landmarks = np.full((2, HAND, 3), np.nan, np.float32)
+    scores = np.zeros(2, np.float32)
+    for side, hand in enumerate(hands):
+        if hand is not None:
+            landmarks[side] = hand.landmarks
+            scores[side] = hand.score
+    return landmarks, scores
+
+
+def _can_be_seen(frame: Frame, wrist_visibility: float, rough: Region) -> bool:
+    return bool(
+        wrist_visibility >= WRIST_SEEN and rough.inside(frame, margin=OUTSIDE) and rough.size >= SMALLEST_PX
+    )
 
 
 def region_from_body(points: Floats) -> Region:

@@ -93,7 +93,7 @@ class _Eyes:
         self.weight = np.array(
             [_share(float(o), NARROW) * _share(float(w), TURNED) for o, w in zip(opening, shown, strict=True)]
         )
-        self._light = np.empty((CELL[1], CELL[0], 2), np.float32)
+        self._light = np.zeros((CELL[1], CELL[0], 2), np.float32)
         self.inside = np.zeros((CELL[1], CELL[0], 2), np.float32)
         self._range = np.ones(2, np.float32)
         self._high = np.zeros(2, np.float32)

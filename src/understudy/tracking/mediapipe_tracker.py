@@ -2,105 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
-from math import hypot
 
-import numpy as np
-
-from understudy.tracking.body import Body, BodyLandmarks, region_about
-from understudy.tracking.face import FaceLandmarks
-from understudy.tracking.hands import HandLandmarks
-from understudy.tracking.iris import find_irises
+from understudy.media.ahead import ahead
+from understudy.tracking.body import Body
+from understudy.tracking.extremities import Extremities
+from understudy.tracking.followed_body import FollowedBody
 from understudy.tracking.motion import Floats
-from understudy.tracking.one_euro import OneEuro
-from understudy.tracking.pose_detection import BODY_MARGIN, Candidate, PoseDetector
 from understudy.tracking.region import Region
-from understudy.tracking.tracker import Frame, Person
+from understudy.tracking.tracker import Frame, Person, Shown
 
-PRESENT = 0.5
-LOOK_AT_MOST = 4  # people of a picture whose landmarks are tried
-# After a loss: how far from the last place, in sides of the body's square, somebody still is the same person.
-SAME_PLACE = 0.25
-SAME_PLACE_GROWTH = 0.02  # a frame
-SAME_PLACE_LIMIT = 0.75
-SAME_SIZE = 1.6
-# Measured on real clips: people 0.003 to 0.04, poses read into something else from 0.06.
-STEADFAST = 0.05
-# After how many frames the detector is asked whether the pose that is followed still is the person's: doubling from
-# the first to the second. And how far its square may be off (sides, ratio, radians) before its word counts.
-CHECK_FIRST, CHECK_EVERY = 4, 24
-LOOKS = 5  # at a picture, or at the first frame in which somebody is found
-CHECK_SCORE = 0.6
-OFF = (0.3, 1.45, 0.7)
-SAME_FACE = 1.0  # widths of a face between the nose and the detector's face
+WAITING = 1  # blocks of frames between the body's thread and the hands'
+PEOPLE_WAITING = 8
 
 
 class MediaPipeTracker:
     """Follows one person through a clip, or finds the largest in a picture (`tracker.Tracker`).
 
-    ``threads`` is the number of CPU threads that one network may use. The networks load at once and stay; a
-    tracker belongs to one thread. Raises ModelError when the model files are missing or wrong.
+    ``threads`` is the number of CPU threads that are used at once: from two on, the body of later frames is followed
+    beside the hands and the face of earlier ones, and each network splits its work among half of the threads. The
+    networks load at once and stay; a tracker belongs to one thread. Raises ModelError when the model files are
+    missing or wrong.
     """
 
     def __init__(self, *, threads: int = 1) -> None:
-        self._detector = PoseDetector(threads=threads)
-        self._body = BodyLandmarks(threads=threads)
-        self._face = FaceLandmarks(threads=threads)
-        self._hands = HandLandmarks(threads=threads)
-        # Only the square is steadied, as MediaPipe does: a calm crop makes calm landmarks.
-        self._steady = OneEuro(0.01, 10.0)
-        self._region: Region | None = None
-        self._last: Region | None = None
-        self._nose: Floats | None = None
-        self._lost_for = 0
-        self._unchecked, self._check_after = 0, CHECK_FIRST
+        each = max(1, threads // 2)
+        self._beside = threads > 1
+        self._body = FollowedBody(threads=each)
+        self._extremities = Extremities(threads=each)
 
     def restart(self) -> None:
         """Forget the followed person: the next frame begins a new shot."""
-        self._region = None
-        self._last = None
-        self._nose = None
-        self._steady.reset()
-        self._lost_for = 0
-        self._unchecked, self._check_after = 0, CHECK_FIRST
-        self._face.restart()
-        self._hands.restart()
+        self._body.restart()
+        self._extremities.restart()
 
     def track(self, frame: Frame) -> Person | None:
         """The followed person in the next frame of a clip, or None when lost."""
-        body = None
-        if self._region is not None:
-            body = self._seen(frame, self._region)
-            self._unchecked += 1
-            if body is not None and self._unchecked >= self._check_after:
-                body = self._checked(frame, body)
-        if body is None:
-            self._steady.reset()
-            self._unchecked, self._check_after = 0, CHECK_FIRST
-            body = self._search(frame)
-            if body is not None:
-                body = self._settled(frame, body)
-        if body is None:
-            self._region = None
-            self._steady.reset()
-            self._lost_for += 1
-            return None
-        self._region = region_about(self._steady(body.alignment, body.region.size / BODY_MARGIN))
-        self._last = body.region
-        self._nose = body.landmarks[0, :2]
-        self._lost_for = 0
-        return self._person(frame, body)
+        body = self._body.next(frame)
+        return None if body is None else self._extremities.person(frame, body)
+
+    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+        """The followed person in every frame of a clip, or None where lost.
+
+        Looks some frames ahead: where a part moves evenly, every second frame is told from those beside it, and more
+        of them at 48 frames a second and above.
+        """
+        bodies = self._body.bodies(frames)
+        if not self._beside:
+            yield from self._extremities.people(bodies)
+            return
+        with (
+            closing(ahead(bodies, WAITING)) as blocks,
+            closing(ahead(self._extremities.people(blocks), PEOPLE_WAITING)) as people,
+        ):
+            yield from people
 
     def find(self, picture: Frame, *, mask: bool = False) -> Person | None:
         """The largest person in a single picture, found from scratch with the best effort, or None."""
-        body = None
-        for min_score in (0.5, 0.25):
-            body = self._largest(picture, self._detector.detect(picture, min_score=min_score))
-            if body is not None:
-                break
-        if body is None:
-            return None
-        return self._found(picture, self._settled(picture, body, mask=mask))
+        return self._found(picture, self._body.find(picture, mask=mask))
 
     def look_at(
         self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False
@@ -109,139 +70,16 @@ class MediaPipeTracker:
 
         No detector is asked: this sees figures that are too unlike a photograph for it.
         """
-        body = self._seen(picture, Region(x, y, side, 0.0))
-        if body is None:
-            return None
-        again = self._body.look(picture, body.region)
-        if again.presence < PRESENT:
-            return self._found(picture, self._body.look(picture, Region(x, y, side, 0.0), mask=mask))
-        return self._found(picture, self._settled(picture, again, mask=mask))
+        return self._found(picture, self._body.look_at(picture, Region(x, y, side, 0.0), mask=mask))
 
     def face_at(self, picture: Frame, region: Region) -> tuple[Floats, float]:
         """The face (468, 3) that the network sees in a square of a single picture, and its score, however low."""
-        return self._face.at(picture, region)
+        return self._extremities.face_at(picture, region)
 
-    def _found(self, picture: Frame, again: Body) -> Person:
+    def _found(self, picture: Frame, body: Body | None) -> Person | None:
+        if body is None:
+            return None
         self.restart()
-        person = self._person(picture, again)
+        person = self._extremities.person(picture, body)
         self.restart()
         return replace(person, irises=None)
-
-    def _search(self, frame: Frame) -> Body | None:
-        candidates = self._detector.detect(frame)
-        if self._last is None:
-            tried = sorted(candidates, key=lambda c: -c.region.size)[:LOOK_AT_MOST]
-            return next(filter(None, (self._steadfast(frame, c.region) for c in tried)), None)
-        last = self._last
-        reach = min(SAME_PLACE + SAME_PLACE_GROWTH * self._lost_for, SAME_PLACE_LIMIT) * last.size
-        near = [c for c in candidates if is_same(c.region, last, reach) or self._same_face(c)]
-        near.sort(key=lambda c: hypot(c.region.x - last.x, c.region.y - last.y))
-        for candidate in near[:LOOK_AT_MOST]:
-            body = self._steadfast(frame, candidate.region)
-            if body is not None and (is_same(body.region, last, reach) or self._same_face(candidate)):
-                return body
-        return None
-
-    def _checked(self, frame: Frame, body: Body) -> Body:
-        """The same person's body as the detector has it, where that is far from the one followed."""
-        self._unchecked = 0
-        self._check_after = min(2 * self._check_after, CHECK_EVERY)
-        self._nose = body.landmarks[0, :2]
-        for candidate in self._detector.detect(frame, min_score=CHECK_SCORE):
-            if self._same_face(candidate) and off(candidate.region, body.region):
-                better = self._steadfast(frame, candidate.region)
-                if better is not None and off(better.region, body.region):
-                    self._steady.reset()
-                    return better
-        return body
-
-    def _same_face(self, candidate: Candidate) -> bool:
-        if self._nose is None or self._lost_for > CHECK_EVERY:
-            return False
-        x, y = (float(v) for v in self._nose)
-        return hypot(candidate.face.x - x, candidate.face.y - y) <= SAME_FACE * candidate.face.size
-
-    def _largest(self, frame: Frame, candidates: list[Candidate]) -> Body | None:
-        by_size = sorted(candidates, key=lambda c: -c.region.size)
-        for candidate in by_size[:LOOK_AT_MOST]:
-            body = self._seen(frame, candidate.region)
-            if body is not None:
-                return body
-        return None
-
-    def _steadfast(self, frame: Frame, region: Region) -> Body | None:
-        """The body, if a second or third look from its own square sees it where the look before did.
-
-        A pose read into something else (a tent, an animal, folds) moves about with the crop.
-        """
-        body = self._seen(frame, region)
-        for _ in range(2):
-            if body is None:
-                return None
-            again = self._seen(frame, body.region)
-            if again is not None and shift(body, again) < STEADFAST:
-                return again
-            body = again
-        return None
-
-    def _settled(self, frame: Frame, body: Body, *, mask: bool = False) -> Body:
-        """The median of several looks, each from the square of those before.
-
-        A crop moved by a pixel moves landmarks by several; a picture's joints and a clip's first frame have no
-        frames beside them that would even this out.
-        """
-        seen: list[Body] = []
-        region = body.region
-        for number in range(LOOKS):
-            again = self._body.look(frame, region, mask=mask and number == LOOKS - 1)
-            if again.presence < PRESENT:
-                break
-            seen.append(again)
-            region = region_about(np.median([b.alignment for b in seen], axis=0).astype(np.float32))
-        if len(seen) < LOOKS:
-            return self._body.look(frame, body.region, mask=mask)
-        return replace(
-            seen[-1],
-            landmarks=np.median([b.landmarks for b in seen], axis=0).astype(np.float32),
-            visibility=np.median([b.visibility for b in seen], axis=0).astype(np.float32),
-            world=np.median([b.world for b in seen], axis=0).astype(np.float32),
-            alignment=np.median([b.alignment for b in seen], axis=0).astype(np.float32),
-        )
-
-    def _seen(self, frame: Frame, region: Region) -> Body | None:
-        body = self._body.look(frame, region)
-        return body if body.presence >= PRESENT and body.region.size > 1 else None
-
-    def _person(self, frame: Frame, body: Body) -> Person:
-        hands, hand_score = self._hands.look(frame, body.landmarks, body.visibility)
-        face, face_score = self._face.look(frame, body.landmarks)
-        return Person(
-            body=body.landmarks,
-            visibility=body.visibility,
-            world=body.world,
-            hands=hands,
-            hand_score=hand_score,
-            face=face,
-            face_score=face_score,
-            irises=find_irises(frame, face),
-            mask=body.mask,
-        )
-
-
-def is_same(region: Region, last: Region, reach: float) -> bool:
-    """Whether somebody at ``region`` may be the person last seen at ``last``: near and of like size."""
-    far = hypot(region.x - last.x, region.y - last.y)
-    ratio = region.size / last.size
-    return far <= reach and 1 / SAME_SIZE <= ratio <= SAME_SIZE
-
-
-def off(region: Region, other: Region) -> bool:
-    """Whether two squares cannot be of the same pose."""
-    return any(d > limit for d, limit in zip(region.differs(other), OFF, strict=True))
-
-
-def shift(one: Body, other: Body) -> float:
-    """Mean distance of the visible landmarks of two looks, in sides of the body's square."""
-    apart = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1)
-    weight = np.minimum(one.visibility, other.visibility)
-    return float((apart * weight).sum() / max(float(weight.sum()), 1e-6)) / other.region.size

@@ -20,7 +20,7 @@ class OneEuro:
     def __init__(self, min_cutoff: float, beta: float, derivative_cutoff: float = 1.0) -> None:
         self._min_cutoff = min_cutoff
         self._beta = beta
-        self._slope_alpha = _alpha(np.float32(derivative_cutoff))
+        self._derivative_cutoff = np.float32(derivative_cutoff)
         self.reset()
 
     def reset(self) -> None:
@@ -28,18 +28,20 @@ class OneEuro:
         self._value: Floats | None = None
         self._slope: Floats | None = None
 
-    def __call__(self, value: Floats, scale: float) -> Floats:
+    def __call__(self, value: Floats, scale: float, frames: int = 1) -> Floats:
+        """The value steadied, ``frames`` after the last one."""
+        step_s = frames * STEP_S
         if self._raw is None or self._value is None or self._slope is None:
             self._slope = np.zeros_like(value)
             self._raw = self._value = value
             return value
-        slope = (value - self._raw) / np.float32(scale * STEP_S)
-        self._slope = self._slope + self._slope_alpha * (slope - self._slope)
-        alpha = _alpha(np.asarray(self._min_cutoff + self._beta * np.abs(self._slope), np.float32))
+        slope = (value - self._raw) / np.float32(scale * step_s)
+        self._slope = self._slope + _alpha(self._derivative_cutoff, step_s) * (slope - self._slope)
+        alpha = _alpha(np.asarray(self._min_cutoff + self._beta * np.abs(self._slope), np.float32), step_s)
         self._raw = value
         self._value = self._value + alpha * (value - self._value)
         return self._value
 
 
-def _alpha(cutoff: Floats | np.float32) -> Floats:
-    return np.asarray(1 / (1 + 1 / (2 * pi * STEP_S * cutoff)), np.float32)
+def _alpha(cutoff: Floats | np.float32, step_s: float) -> Floats:
+    return np.asarray(1 / (1 + 1 / (2 * pi * step_s * cutoff)), np.float32)

@@ -29,18 +29,18 @@ BLEND_LEAST = 35.0  # grey levels (root mean square) between the ends of a disso
 BLEND_REST = 0.08  # of the difference's energy that a blend may leave unexplained
 
 
-def with_cuts(frames: Iterable[tuple[float, Frame]]) -> Iterator[tuple[float, Frame, Grey, bool]]:
-    """The frames with their small grey copy (`thumbnail.small`) and whether a new shot begins there.
+def with_cuts(frames: Iterable[tuple[float, Frame]]) -> Iterator[tuple[float, Frame, Grey, Grey, bool]]:
+    """The frames with their small and tiny grey copies (`thumbnail`) and whether a new shot begins there.
 
     Runs three frames ahead of what it gives out, and holds no more than those.
     """
-    held: deque[tuple[float, Frame, Grey]] = deque()
+    held: deque[tuple[float, Frame, Grey, Grey]] = deque()
     finder = CutFinder()
     given = 0
     for time_s, frame in frames:
         grey = small(frame)
-        held.append((time_s, frame, grey))
-        finder.add(tiny(grey))
+        held.append((time_s, frame, grey, tiny(grey)))
+        finder.add(held[-1][3])
         while finder.known > given:
             yield (*held.popleft(), finder.is_cut(given))
             given += 1

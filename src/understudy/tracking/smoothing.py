@@ -39,18 +39,23 @@ class Noise:
     most: float
 
 
-def smooth(motion: Motion) -> Motion:
-    """The motion with short gaps filled and its points calmed, shot by shot."""
+def smooth(motion: Motion, stepped: NDArray[np.bool_] | None = None) -> Motion:
+    """The motion with short gaps filled and its points calmed, shot by shot.
+
+    ``stepped`` (T, 4) tells where the body, the left hand, the right hand and the face were told from the frames
+    beside: such a frame has no noise of its own.
+    """
+    looked = np.ones((len(motion), 4), bool) if stepped is None else ~stepped
     arrays = {
         name: getattr(motion, name).copy()
         for name in ("body", "visibility", "world", "hands", "hand_score", "face", "face_score")
     }
     for shot in motion.shots:
-        _smooth_shot(arrays, motion, shot)
+        _smooth_shot(arrays, motion, shot, looked[shot.start : shot.stop])
     return replace(motion, **arrays)
 
 
-def _smooth_shot(arrays: dict[str, Floats], motion: Motion, shot: Shot) -> None:
+def _smooth_shot(arrays: dict[str, Floats], motion: Motion, shot: Shot, looked: NDArray[np.bool_]) -> None:
     part = slice(shot.start, shot.stop)
     gap = round(GAP_S * motion.fps)
     for name in ("body", "visibility", "world"):
@@ -67,18 +72,19 @@ def _smooth_shot(arrays: dict[str, Floats], motion: Motion, shot: Shot) -> None:
             for name in ("body", "world"):
                 points = arrays[name][part]
                 points[frame, joint] = (points[frame - 1, joint] + points[frame + 1, joint]) / 2
-    weights = np.clip(arrays["visibility"][part], UNSEEN, 1.0)
+    weights, body = np.clip(arrays["visibility"][part], UNSEEN, 1.0), looked[:, 0]
     pixels, metres = Noise(0.0003 * height, 0.004 * height), Noise(0.0005, 0.012)
     depth = Noise(0.001 * height, 0.02 * height)
-    arrays["body"][part, :, :2] = calm(arrays["body"][part, :, :2], motion.fps, pixels, weights)
-    arrays["body"][part, :, 2:] = calm(arrays["body"][part, :, 2:], motion.fps, depth, weights)
-    arrays["world"][part] = calm(arrays["world"][part], motion.fps, metres, weights)
-    for points in (arrays["hands"][part, 0], arrays["hands"][part, 1], arrays["face"][part]):
+    arrays["body"][part, :, :2] = calm(arrays["body"][part, :, :2], motion.fps, pixels, weights, body)
+    arrays["body"][part, :, 2:] = calm(arrays["body"][part, :, 2:], motion.fps, depth, weights, body)
+    arrays["world"][part] = calm(arrays["world"][part], motion.fps, metres, weights, body)
+    parts = (arrays["hands"][part, 0], arrays["hands"][part, 1], arrays["face"][part])
+    for points, its in zip(parts, looked[:, 1:].T, strict=True):
         extent = person_height(points)
         if extent > 0:
             fine = Noise(0.001 * extent, 0.02 * extent)
-            points[..., :2] = calm(points[..., :2], motion.fps, fine)
-            points[..., 2:] = calm(points[..., 2:], motion.fps, Noise(fine.least, 0.04 * extent))
+            points[..., :2] = calm(points[..., :2], motion.fps, fine, looked=its)
+            points[..., 2:] = calm(points[..., 2:], motion.fps, Noise(fine.least, 0.04 * extent), looked=its)
 
 
 def person_height(points: Floats) -> float:
@@ -115,10 +121,17 @@ def _fill_scored(points: Floats, score: Floats, gap: int) -> None:
     score[:] = np.nan_to_num(fill_gaps(lost, gap))
 
 
-def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None) -> Floats:
+def calm(
+    points: Floats,
+    fps: float,
+    noise: Noise,
+    weights: Floats | None = None,
+    looked: NDArray[np.bool_] | None = None,
+) -> Floats:
     """Points (T, N, D) smoothed over time, each by its own widths; NaN frames stay and do not spread.
 
     ``weights`` (T, N) up to 1 say how far a measurement is to be trusted: its noise is the usual over its weight.
+    The usual noise is told from the frames ``looked`` at (T,), or from all.
     """
     known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
     trust = np.asarray(known if weights is None else np.where(known, weights, 0), np.float32)
@@ -126,7 +139,7 @@ def calm(points: Floats, fps: float, noise: Noise, weights: Floats | None = None
     halves = sorted({round(s * fps) for s in HALF_WIDTHS_S} - {0})
     if len(points) < 3 or not halves:
         return points
-    sigma = _deviation(points, noise)
+    sigma = _deviation(points if looked is None else points[looked], noise)
     room = _room(known)
     estimates, deviations = [clean], [np.asarray(sigma / np.maximum(trust, UNSEEN), np.float32)]
     level = np.zeros(known.shape, np.float32)
@@ -152,6 +165,8 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
     bend = points[2:] - 2 * points[1:-1] + points[:-2]
     size = np.sqrt(np.square(bend).mean(axis=-1))
     size = np.where(np.isfinite(size), size, np.float32(np.inf))
+    if not len(size):
+        return np.full((1, points.shape[1]), noise.least, np.float32)
     lower = np.sort(size, axis=0)[int(CALMER * len(size))]
     # White noise of deviation 1 has second differences of deviation sqrt(6).
     usual = np.sqrt(CALM_SQUARES[points.shape[-1]] * 6)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,14 @@ from numpy.typing import NDArray
 from understudy.tracking.motion import BODY, FACE, HAND, Floats
 
 Frame = NDArray[np.uint8]  # (H, W, 3) RGB
+
+
+class Shown(NamedTuple):
+    """One frame of a clip."""
+
+    time_s: float
+    frame: Frame
+    is_cut: bool  # whether a new shot begins with it
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,8 @@ class Person:
     face_score: float
     irises: Floats | None = None  # (2, 3) as in `Motion`, or None where they were not looked for
     mask: Floats | None = None  # (H, W) 0..1, where asked for
+    # Whether the body, the left hand, the right hand and the face were told from the frames beside this one.
+    stepped: tuple[bool, bool, bool, bool] = (False, False, False, False)
 
 
 class Tracker(Protocol):
@@ -33,6 +44,12 @@ class Tracker(Protocol):
 
     def track(self, frame: Frame) -> Person | None:
         """The followed person in the next frame of a clip, or None when lost."""
+
+    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+        """What `track` gives for every frame of a clip, from its start and anew at each cut.
+
+        A tracker may look ahead by some frames, and tell what lies between two looks from both.
+        """
 
     def restart(self) -> None:
         """Forget the followed person: the next frame begins a new shot."""
@@ -52,6 +69,13 @@ class FakeTracker:
         person = self._people[self._next % len(self._people)]
         self._next += 1
         return person
+
+    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+        self.restart()
+        for shown in frames:
+            if shown.is_cut:
+                self.restart()
+            yield self.track(shown.frame)
 
     def restart(self) -> None: ...
 
