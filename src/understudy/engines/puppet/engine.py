@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat, tee
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from understudy.engines.capabilities import PUPPET
 from understudy.engines.engine import Performance
 from understudy.engines.puppet.background import clean_background
+from understudy.engines.puppet.box import common, empty
 from understudy.engines.puppet.draw import Painter
 from understudy.engines.puppet.expression import expressions
 from understudy.engines.puppet.face_rig import FaceRig
@@ -196,29 +198,26 @@ def _draw(
 ) -> Iterator[NDArray[np.uint8]]:
     rest, face, head = puppet.rig.trunk, puppet.face, puppet.head
     trunk = Layer(rest.name, rest.texture.copy(), rest.origin)
-    neutral = Look()
-    for t in range(frames):
-        look = looks.at(t) if looks is not None else neutral
-        if face is not None:
-            _wear(trunk, rest, face, look if look != neutral else None)
+    shown, faced = tee(looks.at(t) if looks is not None else Look() for t in range(frames))
+    faces = face.drawn(faced) if face is not None else repeat(None)
+    for t, (look, patch) in enumerate(zip(shown, faces, strict=False)):
+        if face is not None and patch is not None:
+            _wear(trunk, face, patch)
         turn = head.turned(look.yaw_deg, look.pitch_deg) if head is not None else None
         yield painter.frame(t, trunk, turn)
 
 
-def _wear(worn: Layer, rest: Layer, face: FaceRig, look: Look | None) -> None:
-    """Put this frame's face on the trunk layer; None is the reference's own."""
-    x0, y0 = face.box[0] - rest.origin[0], face.box[1] - rest.origin[1]
-    x1, y1 = face.box[2] - rest.origin[0], face.box[3] - rest.origin[1]
-    cx0, cy0 = max(x0, 0), max(y0, 0)
-    cx1, cy1 = min(x1, rest.texture.shape[1]), min(y1, rest.texture.shape[0])
-    if cx1 <= cx0 or cy1 <= cy0:
-        return
-    own = rest.texture[cy0:cy1, cx0:cx1]
-    if look is None:
-        worn.texture[cy0:cy1, cx0:cx1] = own
-        return
-    patch = face.draw(look)[cy0 - y0 : cy1 - y0, cx0 - x0 : cx1 - x0]
-    worn.texture[cy0:cy1, cx0:cx1] = cv2.cvtColor(patch, cv2.COLOR_RGBA2mRGBA)
+def _wear(worn: Layer, face: FaceRig, patch: NDArray[np.uint8]) -> None:
+    """Put a face that was drawn on the trunk layer."""
+    (x, y), (height, width) = worn.origin, worn.texture.shape[:2]
+    x0, y0, x1, y1 = box = common(face.box, (x, y, x + width, y + height))
+    if not empty(box):
+        left, top = face.box[:2]
+        cv2.cvtColor(
+            patch[y0 - top : y1 - top, x0 - left : x1 - left],
+            cv2.COLOR_RGBA2mRGBA,
+            dst=worn.texture[y0 - y : y1 - y, x0 - x : x1 - x],
+        )
 
 
 def _left_out(puppet: Puppet, request: MotionRequest) -> tuple[LeftOut, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,43 +120,61 @@ class SkinSheets:
         )
 
     def parted(self, skin: Floats) -> Floats:
-        """Shifts ``(len(SKIN), 2)`` with lips that meet: they neither overlap by much nor part by a hair."""
+        """Shifts ``(..., len(SKIN), 2)`` with lips that meet: they neither overlap by much nor part by a hair."""
         upper, lower = (places(line) for line in INNER_LINES)
         opening = self.opening(skin)
-        opened = np.minimum(opening, np.maximum(self.room * opening.max(), self.gaps))
+        widest = opening.max(axis=-1, keepdims=True)
+        opened = np.minimum(opening, np.maximum(self.room * widest, self.gaps))
         wanted = np.where(
             opening > 0, opened * opening**2 / (opening**2 + HAIR**2), np.maximum(opening, -PRESSED)
         )
         more = (wanted - opening) / self.reach
         out = skin.copy()
-        out[upper, 1] -= 0.4 * more
-        out[lower, 1] += 0.6 * more
+        out[..., upper, 1] -= 0.4 * more
+        out[..., lower, 1] += 0.6 * more
         return out
 
     def opening(self, skin: Floats) -> Floats:
-        """(9,) gaps between the inner lips, over the eyes' distance, below 0 where they would overlap."""
+        """(..., 9) gaps between the inner lips, over the eyes' distance, below 0 where they would overlap."""
         upper, lower = (places(line) for line in INNER_LINES)
-        return np.asarray(self.gaps + self.reach * (skin[lower, 1] - skin[upper, 1]), np.float32)
+        return np.asarray(self.gaps + self.reach * (skin[..., lower, 1] - skin[..., upper, 1]), np.float32)
 
     def moved(self, skin: Floats) -> tuple[Floats, Floats]:
-        """Displacements ``(rows, columns, 2)`` of the two sheets, along the axes of the shifts, in pixels.
+        """Displacements ``(..., rows, columns, 2)`` of the two sheets for shifts ``(..., len(SKIN), 2)``, along the
+        axes of the shifts, in pixels.
 
-        Where skin would be pressed together until it folds, all of it moves less.
+        Where skin would be pressed together until it folds, all of it moves less. Many at once cost little more than
+        one: the table of all nodes is far larger than what it is multiplied with.
         """
-        rows, columns = self.under.shape
-        shown = np.asarray(self.nodes @ skin, np.float32).reshape(rows, columns, 2)
-        pressed = 0.0
-        for axis in (0, 1):
-            closer = np.diff(shown[..., 1 - axis], axis=axis)
-            closer[np.diff(self.under, axis=axis)] = 0.0  # lips may close
-            pressed = max(pressed, -float(closer.min()) / self.step)
-        shown *= np.float32(STEEPEST / max(pressed, STEEPEST))
+        nodes, (keep_down, keep_across) = self._both
+        flat = skin.reshape(-1, *skin.shape[-2:])
+        both = (nodes @ flat.transpose(1, 0, 2).reshape(len(SKIN), -1)).reshape(
+            -1, *self.under.shape, len(flat), 2
+        )
+        both = np.ascontiguousarray(np.moveaxis(both, 3, 1))  # (sheets, frames, rows, columns, 2)
+        above, below = both[0], both[-1]
+        shown = above if self.beyond is None else np.where(self.under[..., None], below, above)
+        down, across = shown[..., 1], shown[..., 0]
+        closer = np.minimum(
+            ((down[:, 1:] - down[:, :-1]) * keep_down).min(axis=(1, 2)),
+            ((across[..., 1:] - across[..., :-1]) * keep_across).min(axis=(1, 2)),
+        )
+        both *= (STEEPEST / np.maximum(-closer / self.step, STEEPEST))[:, None, None, None]
+        shape = (*skin.shape[:-2], *self.under.shape, 2)
+        return above.reshape(shape), below.reshape(shape)
+
+    @cached_property
+    def _both(self) -> tuple[Floats, tuple[Floats, Floats]]:
+        """(rows * columns, once or twice, len(SKIN)) all nodes of the sheets, gone on with beyond the cut; and
+        1 between neighbours, down and across, that may not come close: lips may close."""
+        keep = [np.where(np.diff(self.under, axis=axis), 0, 1).astype(np.float32) for axis in (0, 1)]
         if self.beyond is None:
-            return shown, shown
-        above, below = shown.copy(), shown.copy()
-        flat = shown.reshape(-1, 2)
-        above[self.under], below[~self.under] = (ties.of(flat) for ties in self.beyond)
-        return above, below
+            return self.nodes, (keep[0], keep[1])
+        over, beneath = self.nodes.copy(), self.nodes.copy()
+        under = self.under.ravel()
+        for nodes, there, ties in zip((over, beneath), (under, ~under), self.beyond, strict=True):
+            nodes[there] = ties.of(self.nodes)
+        return np.concatenate([over, beneath]), (keep[0], keep[1])
 
 
 def _line(lips: Lips, u: Floats, span: float) -> Floats:
