@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.body_outline import body_outline
+from understudy.engines.puppet.body_outline import smoothing_spline, body_outline
 from understudy.tracking.motion import Floats
 
 SHAPE = (400, 300)
@@ -102,3 +102,13 @@ def test_no_arms_no_body_no_size_are_no_crash() -> None:
     assert body_outline(everything, everything, standing()).hidden.shape == SHAPE
     still = np.full((33, 2), 150, np.float32)
     assert body_outline(waist(), strip(180, 230), still).hidden.shape == SHAPE
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9, 60])
+def test_the_smooth_line_is_what_a_dense_matrix_gives(count: int) -> None:
+    random = np.random.default_rng(count)
+    weight = random.random(count) * (random.random(count) > 0.3) + 0.01
+    wanted = weight * random.random(count) * 50
+    bends = np.diff(np.eye(count), 2, axis=0)
+    dense = np.linalg.solve(np.diag(weight) + 30.0 * bends.T @ bends, wanted)
+    np.testing.assert_allclose(smoothing_spline(weight, wanted, 30.0), dense, rtol=1e-4)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 from understudy.engines.puppet.areas import below_hips, grown
 from understudy.engines.puppet.parts import HIPS, SHOULDERS, centre, figure_size
@@ -33,7 +32,7 @@ SEEN, OUTSIDE, OTHER = 20.0, 0.06, 0.2
 # this share of the spine below them, the outline is free.
 SHOULDER_INSET, ARMPIT = 0.1, 0.35
 FAR = 0.03  # of the figure's size: a row that lies farther from the outline than this is an outlier
-ROUNDS = 12
+ROUNDS, SETTLED_PX = 12, 0.02  # of weights by the last outline, until it moves no more
 
 
 @dataclass(frozen=True)
@@ -188,7 +187,9 @@ def _smooth(side: _Side, other: _Side, size: float) -> Floats:
         like = np.where(twin & side.covered, OTHER, 0.0)
         bound = np.where(side.known & (outline > side.limit), SEEN, 0.0)
         wanted = weight * target + like * alike + bound * side.limit
-        outline = _spline(weight + like + bound, wanted, stiff)
+        before, outline = outline, smoothing_spline(weight + like + bound, wanted, stiff)
+        if float(np.abs(outline - before).max()) < SETTLED_PX:
+            break
     return np.asarray(np.where(side.known, np.minimum(outline, side.limit), outline), np.float32)
 
 
@@ -198,18 +199,37 @@ def _between(body: Mask) -> Mask:
     return np.asarray(left & np.logical_or.accumulate(body[:, ::-1], axis=1)[:, ::-1], np.bool_)
 
 
-def _spline(weight: Floats, wanted: Floats, stiff: float) -> Floats:
+def smoothing_spline(weight: Floats, wanted: Floats, stiff: float) -> Floats:
     """(N,) x that minimises sum(weight x^2 - 2 wanted x) + stiff sum((second difference of x)^2)."""
     count = len(weight)
-    bands = np.zeros((3, count))
-    bands[2] = weight + 1e-9
-    ends = min(count, 3)
-    if ends == 3:
-        diagonal = np.full(count, 6.0)
-        diagonal[[0, -1]], diagonal[[1, -2]] = 1.0, 5.0
-        beside = np.full(count - 1, -4.0)
-        beside[[0, -1]] = -2.0
-        bands[2] += stiff * diagonal
-        bands[1, 1:] = stiff * beside
-        bands[0, 2:] = stiff
-    return np.asarray(solveh_banded(bands, wanted, check_finite=False), np.float32)
+    diagonal = weight + 1e-9
+    if count < 3:
+        return np.asarray(wanted / diagonal, np.float32)
+    diagonal[2:-2] += 6 * stiff
+    diagonal[[0, -1]] += stiff
+    diagonal[[1, -2]] += (5 if count > 3 else 4) * stiff
+    beside = np.full(count, -4.0 * stiff)
+    beside[[0, -2]] = -2.0 * stiff
+    return _solved(diagonal.tolist(), beside.tolist(), stiff, wanted.tolist())
+
+
+def _solved(diagonal: list[float], beside: list[float], next_but_one: float, right: list[float]) -> Floats:
+    """(N,) x with A x = ``right`` for a symmetric positive A of five diagonals, by its factors L D L' (Golub and Van
+    Loan, Matrix Computations, 4.3). ``beside`` (N,) are A's entries by the diagonal, the last one is not read."""
+    pivots, near, far, made = [], [], [], []
+    d1 = d2 = f1 = g1 = g2 = z1 = z2 = 0.0  # of the last row, and of the one before
+    for a, b, r in zip(diagonal, beside, right, strict=True):
+        d = a - f1 * f1 * d1 - g2 * g2 * d2
+        f = (b - f1 * g1 * d1) / d
+        z = r - f1 * z1 - g2 * z2
+        d1, d2, f1, g1, g2, z1, z2 = d, d1, f, next_but_one / d, g1, z, z1
+        pivots.append(d)
+        near.append(f)
+        far.append(g1)
+        made.append(z)
+    solved = np.zeros(len(right), np.float32)
+    one = two = 0.0
+    for i in range(len(right) - 1, -1, -1):
+        one, two = made[i] / pivots[i] - near[i] * one - far[i] * two, one
+        solved[i] = one
+    return solved
