@@ -17,7 +17,7 @@ from bad_files import SHARES, bad_file
 from good_files import KINDS, good_files
 from roads import ACCEPTED, ROADS, verdict
 from understudy.errors import ClipError, InputError, RequestError, UnderstudyError
-from understudy.media.boxes import MOST_SAMPLES
+from understudy.media.boxes import MOST_SAMPLES, check_boxes
 from understudy.media.clip import probe
 from understudy.tracking.joints import read_joints
 from understudy.tracking.motion import Motion
@@ -70,25 +70,53 @@ def boxed(name: bytes, *bodies: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, name) + body
 
 
-def clip_of_samples(count: int, *, run: bool = False) -> bytes:
-    """The index of a video that says it has so many samples of one size, in a table or in a fragment."""
-    table = boxed(b"stsz", struct.pack(">III", 0, 9, 0 if run else count))
-    track = boxed(b"trak", boxed(b"mdia", boxed(b"minf", boxed(b"stbl", table))))
-    fragment = boxed(b"moof", boxed(b"traf", boxed(b"trun", struct.pack(">II", 0, count))))
-    return boxed(b"ftyp", b"isom", bytes(4)) + boxed(b"moov", track) + (fragment if run else b"")
+def indexed(*tables: bytes, number: int = 1, kind: bytes = b"vide", fragment: bytes = b"") -> bytes:
+    """A file that is all index: one track with these tables."""
+    head = boxed(b"tkhd", struct.pack(">IIIII", 0, 0, 0, number, 0))
+    handler = boxed(b"hdlr", bytes(8), kind, bytes(12))
+    media = boxed(b"mdia", handler, boxed(b"minf", boxed(b"stbl", *tables)))
+    return boxed(b"ftyp", b"isom", bytes(4)) + boxed(b"moov", boxed(b"trak", head, media)) + fragment
 
 
-@pytest.mark.parametrize("run", [False, True])
-def test_a_clip_that_says_it_has_millions_of_samples(tmp_path: Path, run: bool) -> None:
+def plain_sound(samples: int, chunks: int) -> bytes:
+    """The index of sound in chunks of so many samples, each a tick long."""
+    return indexed(
+        boxed(b"stts", struct.pack(">IIII", 0, 1, samples * chunks % 2**32, 1)),
+        boxed(b"stsc", struct.pack(">IIIII", 0, 1, 1, samples, 1)),
+        boxed(b"stsz", struct.pack(">III", 0, 1, samples * chunks % 2**32)),
+        boxed(b"stco", struct.pack(">II", 0, chunks)),
+        kind=b"soun",
+    )
+
+
+def video(samples: int) -> bytes:
+    return indexed(boxed(b"stsz", struct.pack(">III", 0, 9, samples)))
+
+
+def fragment(samples: int) -> bytes:
+    return indexed(fragment=boxed(b"moof", boxed(b"traf", boxed(b"trun", struct.pack(">II", 0, samples)))))
+
+
+@pytest.mark.parametrize(
+    ("bomb", "harmless"),
+    [
+        (video(MOST_SAMPLES + 1), video(MOST_SAMPLES)),
+        (fragment(MOST_SAMPLES + 1), fragment(MOST_SAMPLES)),
+        (plain_sound(2**31, 9), plain_sound(48_000, 3600)),
+        (indexed(number=2**31), indexed(number=2**31 - 1)),
+        (indexed(boxed(b"cmov", bytes(9))), indexed()),
+    ],
+    ids=["samples", "fragment", "plain sound", "track's number", "packed index"],
+)
+def test_an_index_that_takes_all_memory_or_time(tmp_path: Path, bomb: bytes, harmless: bytes) -> None:
     path = tmp_path / "bomb.mp4"
-    path.write_bytes(clip_of_samples(MOST_SAMPLES + 1, run=run))
-    with pytest.raises(ClipError, match="more in it") as caught:
-        probe(path)
-    assert caught.value.code == "clip_damaged"
-    path.write_bytes(clip_of_samples(MOST_SAMPLES // 2, run=run))  # no bomb, but no video either
+    path.write_bytes(bomb)
     with pytest.raises(ClipError) as caught:
-        probe(path)
-    assert "more in it" not in caught.value.message
+        check_boxes(path)
+    assert caught.value.code == "clip_damaged"
+    assert code_of(probe, path) == "clip_damaged"
+    path.write_bytes(harmless)
+    check_boxes(path)
 
 
 def test_a_motion_file_that_unpacks_to_more_than_memory(tmp_path: Path) -> None:

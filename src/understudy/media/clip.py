@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from understudy.media.boxes import check_samples
+from understudy.media.boxes import check_boxes
 from understudy.media.colour import Viewer
 from understudy.media.container import MOV, READABLE, container_of, damaged, open_clip, video_stream
 from understudy.media.interlace import deinterlaced
@@ -77,7 +77,7 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
     """
     file = Path(path).absolute()
     if container_of(file) == MOV:
-        check_samples(file)
+        check_boxes(file)
     with open_clip(file, containers) as container:
         stream = video_stream(container)
         times, duration_s, stamped = _frame_times(container, stream)
