@@ -11,13 +11,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import dijkstra
 
 from understudy.tracking.motion import Floats
 from understudy.tracking.silhouette import Mask
 from understudy.tracking.template import xy
+from understudy.tracking.ways import Lengths, Numbers, Ways
 
 TALL = 230  # pixels, the longer side of the shape in the working copy
 _MOST = 12
@@ -54,9 +52,9 @@ class Tree:
     branches: list[Branch]
     scale: float
     offset: Floats  # (2,)
-    index: NDArray[np.int64]  # (h, w) number of each of the shape's pixels, -1 outside
-    before: NDArray[np.int32]  # (N,) the next pixel on the way to the centre, -1 there
-    places: NDArray[np.int64]  # (N, 2)
+    before: (
+        Numbers  # (h w,) the next pixel on the way to the centre, -1 there; pixels are numbered row by row
+    )
 
     def depth_at(self, path: Floats) -> Floats:
         at = np.clip(np.round(path).astype(int), 0, np.array(self.mask.shape[::-1]) - 1)
@@ -64,13 +62,21 @@ class Tree:
 
     def route(self, start: Floats) -> Floats:
         """The way along the middle from any point of the shape to its centre, (N, 2)."""
-        return self.walk(_nearest(self.index, start))
+        ys, xs = np.nonzero(self.mask)
+        best = int(np.argmin((xs - start[0]) ** 2 + (ys - start[1]) ** 2))
+        return self.path(self.nodes(int(ys[best] * self.mask.shape[1] + xs[best])))
 
-    def walk(self, node: int) -> Floats:
+    def nodes(self, node: int) -> list[int]:
+        """The numbers of the pixels on the way from one to the centre."""
         nodes = [node]
         while (node := int(self.before[node])) >= 0:
             nodes.append(node)
-        return self.places[nodes].astype(np.float32)
+        return nodes
+
+    def path(self, nodes: list[int]) -> Floats:
+        """(N, 2) the pixels of these numbers."""
+        rows, columns = np.divmod(nodes, self.mask.shape[1])
+        return np.stack([columns, rows], axis=1).astype(np.float32)
 
 
 def tree_of(mask: Mask) -> Tree | None:
@@ -89,19 +95,26 @@ def tree_of(mask: Mask) -> Tree | None:
         return None
     shape = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     depth = cv2.distanceTransform(shape.astype(np.uint8), cv2.DIST_L2, 5).astype(np.float32)
-    places, index, graph, lengths = _grid(shape, depth)
     centre = _centre(shape, depth)
-    start = int(index[int(centre[1]), int(centre[0])])
-    onward = dijkstra(graph, indices=np.array([start]), return_predecessors=True)[1][0]
-    before = np.where(onward < 0, -1, onward).astype(np.int32)
-    tree = Tree(shape, depth, centre, [], 1 / factor, xy(x0, y0) - 2 / factor, index, before, places)
-    near = dijkstra(lengths, indices=np.array([start]), min_only=True)
-    taken = {start}
+    start = np.array([int(centre[1]) * shape.shape[1] + int(centre[0])])
+    middle = depth.ravel()
+
+    def off_middle(one: Numbers, other: Numbers) -> Lengths:
+        """Dear along the outline, so that ways keep to the middle."""
+        return np.asarray(1 + 30 / (0.5 * (middle[one] + middle[other])) ** 1.5, np.float64)
+
+    along_middle = Ways(shape, off_middle)
+    before = along_middle.lead(start, along_middle.start())
+    tree = Tree(shape, depth, centre, [], 1 / factor, xy(x0, y0) - 2 / factor, before)
+    straight = Ways(shape)
+    near = straight.start()
+    straight.lead(start, near)
+    taken = set(start.tolist())
     for _ in range(_MOST):
         far = np.where(np.isfinite(near), near, -1)
         tip = int(np.argmax(far))
-        path = tree.walk(tip)
-        nodes = index[path[:, 1].astype(int), path[:, 0].astype(int)].tolist()
+        nodes = tree.nodes(tip)
+        path = tree.path(nodes)
         own = next((i for i, node in enumerate(nodes) if node in taken), len(nodes) - 1) + 1
         steps = np.linalg.norm(np.diff(path[:own], axis=0), axis=1).sum()
         stands_out = float(steps - tree.depth_at(path[own - 1 : own])[0])
@@ -110,7 +123,7 @@ def tree_of(mask: Mask) -> Tree | None:
         if own > 2:
             tree.branches.append(Branch(path, own, stands_out))
         taken.update(nodes)
-        near = np.minimum(near, dijkstra(lengths, indices=np.unique(nodes[:own]), min_only=True))
+        straight.lead(np.unique(nodes[:own]), near)
     return tree
 
 
@@ -128,33 +141,3 @@ def _centre(shape: Mask, depth: Floats) -> Floats:
     worth[~shape] = -1
     row, column = np.unravel_index(int(np.argmax(worth)), worth.shape)
     return xy(float(column), float(row))
-
-
-def _grid(shape: Mask, depth: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], csr_array, csr_array]:
-    """The shape's pixels as a graph of eight neighbours, once weighted to keep to the middle, once by length."""
-    index = np.full(shape.shape, -1, np.int64)
-    ys, xs = np.nonzero(shape)
-    index[ys, xs] = np.arange(len(ys))
-    rows, columns, steps = [], [], []
-    for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        inside = (ys + dy < shape.shape[0]) & (xs + dx < shape.shape[1]) & (xs + dx >= 0)
-        a = np.flatnonzero(inside)
-        b = index[ys[a] + dy, xs[a] + dx]
-        a, b = a[b >= 0], b[b >= 0]
-        rows.append(a)
-        columns.append(b)
-        steps.append(np.full(len(a), np.hypot(dx, dy)))
-    a, b, step = np.concatenate(rows), np.concatenate(columns), np.concatenate(steps)
-    inner = depth[ys, xs]
-    weight = step * (1 + 30 / (0.5 * (inner[a] + inner[b])) ** 1.5)
-    size = (len(ys), len(ys))
-    both = (np.concatenate([a, b]), np.concatenate([b, a]))
-    graph = csr_array((np.concatenate([weight, weight]), both), shape=size)
-    lengths = csr_array((np.concatenate([step, step]), both), shape=size)
-    return np.stack([xs, ys], axis=1), index, graph, lengths
-
-
-def _nearest(index: NDArray[np.int64], at: Floats) -> int:
-    ys, xs = np.nonzero(index >= 0)
-    best = int(np.argmin((xs - at[0]) ** 2 + (ys - at[1]) ** 2))
-    return int(index[ys[best], xs[best]])
