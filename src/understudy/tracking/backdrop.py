@@ -25,6 +25,8 @@ GRAIN = 2.2  # Lab units of local texture that a plain backdrop may have (median
 SHADOW = 0.35  # how much being darker counts against being of another colour
 ISLANDS = 12  # things apart from each other that may stand before a plain backdrop
 ROUNDS = 5
+COARSE = 4  # how much smaller the local colour is found than the rest
+NARROW = 6.0  # pixels: a Gaussian of a larger deviation is wide
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def _at_full_size(rgb: Frame, colour: Image, seen: Mask) -> Backdrop:
     lab = _lab(rgb)
     wall = np.asarray(cv2.resize(colour, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     calm = cv2.GaussianBlur(lab, (0, 0), 0.8)
-    distance = _distance(calm, wall)
-    lighter = calm[..., 0] - wall[..., 0]
-    hue = ((calm[..., 1:] - wall[..., 1:]) ** 2).sum(2)
-    unlike = np.sqrt(hue + np.where(lighter > 0, lighter, SHADOW * lighter) ** 2).astype(np.float32)
+    apart = calm - wall
+    squares = apart * apart
+    distance = np.asarray(np.sqrt(_summed(squares)), np.float32)
+    squares[..., 0] *= np.where(apart[..., 0] > 0, np.float32(1), np.float32(SHADOW**2))
+    unlike = np.asarray(np.sqrt(_summed(squares)), np.float32)
     inside = cv2.resize(seen.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
     noise = float(np.percentile(distance[inside], 90))
     limit = float(np.clip(2.5 * noise, 2.5, NEAR))
@@ -129,7 +132,13 @@ def _lab(rgb: Image) -> Floats:
 
 
 def _distance(lab: Image, colour: Image) -> Floats:
-    return np.asarray(np.sqrt(((lab - colour) ** 2).sum(2)), np.float32)
+    apart = lab - colour
+    return np.asarray(np.sqrt(_summed(apart * apart)), np.float32)
+
+
+def _summed(image: Image) -> Floats:
+    """(H, W) the sum of the channels of (H, W, C)."""
+    return np.asarray(cv2.transform(image, np.ones((1, image.shape[2]))), np.float32)
 
 
 def _rim(shape: tuple[int, ...]) -> Mask:
@@ -153,13 +162,13 @@ def _rim_colour(lab: Image, rim: Mask) -> tuple[Floats, float]:
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 2)
     points, values = basis[rim], lab[rim]
     prior = np.where(y[rim] > 0.9, 0.2, 1.0).astype(np.float32)
-    residual = np.sqrt(((values - np.median(values[prior == 1.0], axis=0)) ** 2).sum(1))
+    residual = np.linalg.norm(values - np.median(values[prior == 1.0], axis=0), axis=1)
     scale = 20.0
     for _ in range(12):
         weight = (prior / (1 + (residual / scale) ** 2) ** 2)[:, None]
         normal = points.T @ (points * weight) + 1e-3 * np.eye(6, dtype=np.float32)
         solved = np.linalg.solve(normal, points.T @ (values * weight))
-        residual = np.sqrt(((values - points @ solved) ** 2).sum(1))
+        residual = np.linalg.norm(values - points @ solved, axis=1)
         scale = max(0.7 * scale, 3.0)
     share = float((prior * (residual < NEAR)).sum() / prior.sum())
     return np.asarray(basis @ solved, np.float32), share
@@ -168,37 +177,41 @@ def _rim_colour(lab: Image, rim: Mask) -> tuple[Floats, float]:
 def _slope(lab: Image) -> Floats:
     dx = cv2.Sobel(lab, cv2.CV_32F, 1, 0) / 8
     dy = cv2.Sobel(lab, cv2.CV_32F, 0, 1) / 8
-    return np.asarray(np.sqrt((dx * dx + dy * dy).sum(2)), np.float32)
+    return np.asarray(np.sqrt(_summed(dx * dx + dy * dy)), np.float32)
 
 
 def _connected(mask: Mask, rim: Mask) -> Mask:
     """The parts of ``mask`` that reach the rim."""
     count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     keep = np.zeros(count, bool)
-    keep[np.unique(labels[rim & mask])] = True
+    keep[labels[rim & mask]] = True
     keep[0] = False
     return np.asarray(keep[labels], np.bool_)
 
 
 def _spread(lab: Image, seen: Mask, sigma: float) -> Floats:
-    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows."""
-    result = np.zeros_like(lab)
-    missing = np.ones(seen.shape, np.float32)
+    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows. It is smooth: a quarter of
+    the size is enough for it."""
     weight = seen.astype(np.float32)
+    both = cv2.merge([*cv2.split(lab * weight[..., None]), weight])
+    small = cv2.resize(both, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
+    result = np.zeros((*small.shape[:2], 3), np.float32)
+    missing = np.ones(small.shape[:2], np.float32)
     for wider in (1, 2, 4, 16):
-        blurred = _blur(lab * weight[..., None], sigma * wider)
-        total = _blur(weight, sigma * wider)
+        blurred = _blur(small, sigma * wider / COARSE)
+        total = blurred[..., 3]
         trust = np.minimum(1.0, total / 0.05) * missing
-        result += blurred / np.maximum(total, 1e-6)[..., None] * trust[..., None]
+        result += blurred[..., :3] * (trust / np.maximum(total, 1e-6))[..., None]
         missing = missing - trust
-    mean = lab[seen].mean(0)
-    return np.asarray(result + missing[..., None] * mean, np.float32)
+    result += missing[..., None] * lab[seen].mean(0)
+    return np.asarray(cv2.resize(result, (lab.shape[1], lab.shape[0])), np.float32)
 
 
 def _blur(image: Image, sigma: float) -> Floats:
-    """A wide Gaussian at a quarter of the size, which is where its cost would be."""
-    small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / 4)
+    """A Gaussian; a wide one on a smaller copy, which is where its cost would be."""
+    factor = min(1.0, NARROW / sigma)
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma * factor)
     return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0])), np.float32)
 
 
@@ -207,7 +220,7 @@ def _grain(lab: Image, seen: Mask) -> float:
     if not inner.any():
         return 0.0
     mean = cv2.blur(lab, (5, 5))
-    variance = np.maximum(cv2.blur(lab * lab, (5, 5)) - mean * mean, 0).sum(2)
+    variance = _summed(np.maximum(cv2.blur(lab * lab, (5, 5)) - mean * mean, 0))
     return float(np.median(np.sqrt(variance[inner])))
 
 
