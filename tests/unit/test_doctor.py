@@ -29,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path / "data" / "models"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "usual"))
-    for name in ("UNDERSTUDY_MODELS_DIR", "UNDERSTUDY_C2PA_CERT", "UNDERSTUDY_C2PA_KEY"):
+    for name in ("UNDERSTUDY_C2PA_CERT", "UNDERSTUDY_C2PA_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 

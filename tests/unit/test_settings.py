@@ -134,6 +134,7 @@ def test_models_lie_in_the_usual_folder_where_a_moved_one_has_none(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "usual"))
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path / "moved"))
     monkeypatch.delenv("UNDERSTUDY_MODELS_DIR", raising=False)
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)  # where this environment has models, too
     assert models_dir() == tmp_path / "moved" / "models"  # neither is there: this is where they would go
     (tmp_path / "usual" / "understudy" / "models").mkdir(parents=True)
     assert models_dir() == tmp_path / "usual" / "understudy" / "models"
