@@ -11,7 +11,10 @@ from understudy.tracking.motion import Floats
 
 Indices = NDArray[np.intp]
 
-UNTOLD = 1e-9  # pull towards 0 of every node: what no demand reaches stays there
+# Pull towards 0 of every node, over the strongest demand: what no demand reaches stays there, and rounding makes no
+# matrix indefinite.
+UNTOLD = 1e-11
+SMALL = 32  # rows of a triangle that is inverted at once
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class LeastSquares:
     """Values ``x`` (nodes, C) that make the sum of ``weight · (shares · x[places] - wanted)²`` over all demands least.
 
     ``number`` (nodes,) puts the nodes into blocks of ``size``, and no demand may reach farther than from a block into
-    the next. The normal equations are then block tridiagonal and are solved by block elimination (Golub and Van Loan,
-    Matrix Computations, 4.5), in float64.
+    the next. The normal equations are then block tridiagonal, and positive definite, and are solved by a block Cholesky
+    factorisation (Golub and Van Loan, Matrix Computations, 4.5), in float64.
     """
 
     def __init__(self, number: Indices, size: int, channels: int) -> None:
@@ -68,7 +71,6 @@ class LeastSquares:
         self._own = np.zeros((blocks, size, size))
         self._next = np.zeros((blocks - 1, size, size))
         self._right = np.zeros((blocks, size, channels))
-        self._own[:, np.arange(size), np.arange(size)] = UNTOLD
 
     def add(
         self,
@@ -95,15 +97,30 @@ class LeastSquares:
 
     def solve(self) -> Floats:
         """(nodes, C) the values."""
-        size = self._size
-        solved, carried = np.empty_like(self._right), np.empty_like(self._next)
+        diagonal = np.arange(self._size)
+        self._own[:, diagonal, diagonal] += max(UNTOLD * float(self._own.max()), 1e-300)
+        solved, carried, roots = (np.empty_like(a) for a in (self._right, self._next, self._own))
         matrix, wanted = self._own[0], self._right[0]
         for i, link in enumerate(self._next):
-            found = np.linalg.solve(matrix, np.concatenate([link, wanted], axis=1))
-            carried[i], solved[i] = found[:, :size], found[:, size:]
-            matrix = self._own[i + 1] - link.T @ carried[i]
-            wanted = self._right[i + 1] - link.T @ solved[i]
-        solved[-1] = np.linalg.solve(matrix, wanted)
+            roots[i] = _inverse(np.linalg.cholesky(matrix))
+            np.matmul(roots[i], link, out=carried[i])
+            np.matmul(roots[i], wanted, out=solved[i])
+            matrix = self._own[i + 1] - carried[i].T @ carried[i]
+            wanted = self._right[i + 1] - carried[i].T @ solved[i]
+        roots[-1] = _inverse(np.linalg.cholesky(matrix))
+        solved[-1] = roots[-1].T @ (roots[-1] @ wanted)
         for i in range(len(carried) - 1, -1, -1):
-            solved[i] -= carried[i] @ solved[i + 1]
+            solved[i] = roots[i].T @ (solved[i] - carried[i] @ solved[i + 1])
         return np.asarray(solved.reshape(-1, solved.shape[2])[self._number])
+
+
+def _inverse(lower: Floats) -> Floats:
+    """(n, n) the inverse of a lower triangular matrix, by halves: products are quicker than substitution."""
+    half = len(lower) // 2
+    if half < SMALL:
+        return np.linalg.inv(lower)
+    inverse = np.zeros_like(lower)
+    inverse[:half, :half] = _inverse(lower[:half, :half])
+    inverse[half:, half:] = _inverse(lower[half:, half:])
+    inverse[half:, :half] = -(inverse[half:, half:] @ (lower[half:, :half] @ inverse[:half, :half]))
+    return inverse
