@@ -12,7 +12,6 @@ from understudy.doctor.check import SET_UP, Check
 
 PACKAGES = {  # what is installed: what is imported
     "numpy": "numpy",
-    "scipy": "scipy",
     "opencv-python-headless": "cv2",
     "av": "av",
     "ai-edge-litert": "ai_edge_litert.interpreter",
