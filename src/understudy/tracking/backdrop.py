@@ -190,8 +190,10 @@ def _connected(mask: Mask, rim: Mask) -> Mask:
 
 
 def _spread(lab: Image, seen: Mask, sigma: float) -> Floats:
-    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows. It is smooth: a quarter of
-    the size is enough for it."""
+    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows.
+
+    It is smooth: a quarter of the size is enough for it.
+    """
     weight = seen.astype(np.float32)
     both = cv2.merge([*cv2.split(lab * weight[..., None]), weight])
     small = cv2.resize(both, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)

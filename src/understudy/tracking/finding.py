@@ -25,7 +25,7 @@ from understudy.tracking.joints import read_face_hints, read_joints
 from understudy.tracking.judging import judge, pull_inside, shown_parts
 from understudy.tracking.legs import straightened
 from understudy.tracking.motion import BODY, Floats
-from understudy.tracking.silhouette import Silhouette, silhouettes
+from understudy.tracking.silhouette import Silhouette, doubtful_silhouettes, sure_silhouettes
 from understudy.tracking.template import world_from
 from understudy.tracking.tracker import Frame, Person, Tracker, nobody
 from understudy.tracking.versions import Version, placed_back, versions, views_of
@@ -48,13 +48,18 @@ def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = 
     ``joints`` is a joints file (see `joints`), which settles it. Raises RequestError for a joints file that cannot be
     used, CharacterError (``character_not_found``) when there is nobody to animate.
     """
-    shapes = silhouettes(picture)
+    shapes = sure_silhouettes(picture)
     if joints is not None:
         person = read_joints(joints, picture.width, picture.height, picture.shrunk)
         hints = read_face_hints(joints, picture.shrunk)
+        shapes += doubtful_silhouettes(picture, shapes)
         return _with_face(_character(picture, person, "joints_file", shapes), picture, tracker, hints)
     answer, answers = _ask(picture, tracker, shapes)
     fitted = None
+    if (
+        answer is None or answer.person.mask is None
+    ):  # the pose model's own mask is better than a doubtful shape
+        shapes += doubtful_silhouettes(picture, shapes)
     if answer is None:
         fitted = best_fit(shapes)
         doubtful = any(a.score >= CREDIBLE for a in answers)

@@ -55,25 +55,41 @@ def silhouettes(picture: Picture) -> list[Silhouette]:
 
     Raises CharacterError (``character_not_found``) where the picture is transparent all over.
     """
+    sure = sure_silhouettes(picture)
+    return sure + doubtful_silhouettes(picture, sure)
+
+
+def sure_silhouettes(picture: Picture) -> list[Silhouette]:
+    """The shapes of the alpha channel, or those before a plain backdrop. Raises as `silhouettes` does."""
     _check_opaque(picture)
-    scale = min(1.0, SIZE / max(picture.width, picture.height))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    rgb = cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    scale, size = _working_copy(picture)
     if picture.alpha is not None:
         alpha = cv2.resize(picture.alpha, size, interpolation=cv2.INTER_AREA)
         shapes = _shapes(alpha > 127)
         if shapes:
             return [Silhouette(m, scale, "alpha") for m in shapes]
-    found: list[Silhouette] = []
-    sources: tuple[tuple[Source, Mask | None], ...] = (
-        ("backdrop", _off_backdrop(rgb)),
-        *(("ink", mask) for mask in _inked(picture.rgb, size)),
-        ("grabcut", _grabcut(rgb)),
-    )
-    for source, mask in sources:
-        if mask is not None:
-            found += [Silhouette(m, scale, source) for m in _shapes(mask)]
-    return found
+    mask = _off_backdrop(_small(picture, size))
+    return [] if mask is None else [Silhouette(m, scale, "backdrop") for m in _shapes(mask)]
+
+
+def doubtful_silhouettes(picture: Picture, sure: list[Silhouette]) -> list[Silhouette]:
+    """The shapes that ink and GrabCut show, in half a second; none beside the ``sure`` ones of an alpha channel."""
+    if any(shape.source == "alpha" for shape in sure):
+        return []
+    scale, size = _working_copy(picture)
+    found = [Silhouette(m, scale, "ink") for mask in _inked(picture.rgb, size) for m in _shapes(mask)]
+    cut = _grabcut(_small(picture, size))
+    return found if cut is None else found + [Silhouette(m, scale, "grabcut") for m in _shapes(cut)]
+
+
+def _working_copy(picture: Picture) -> tuple[float, tuple[int, int]]:
+    """Its pixels per picture pixel, and its size."""
+    scale = min(1.0, SIZE / max(picture.width, picture.height))
+    return scale, (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+
+
+def _small(picture: Picture, size: tuple[int, int]) -> Frame:
+    return np.asarray(cv2.resize(picture.rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _check_opaque(picture: Picture) -> None:
