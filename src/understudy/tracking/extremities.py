@@ -74,12 +74,12 @@ class Extremities:
     def _add(self, block: list[Moment[Body]]) -> list[Person | None]:
         hands = [[Moment[Hand](body.shown, body.found) for body in block] for _ in self._hand_steps]
         faces = [Moment[Face](body.shown, body.found) for body in block]
-        leaps = [steps.calm for steps in self._hand_steps]
+        strides = [steps.stride(len(block)) for steps in self._hand_steps]
         passed = [0, 0]
         for place, (body, face) in enumerate(zip(block, faces, strict=True)):
             is_last = place == len(block) - 1
             passed = [frames + 1 for frames in passed]
-            wanted = [side for side in (0, 1) if is_last or not leaps[side]]
+            wanted = [side for side in (0, 1) if is_last or (place + 1) % strides[side] == 0]
             seen: list[Hand | None] = [None, None]
             if wanted and body.found is not None:
                 first, second = (passed[side] if side in wanted else 0 for side in (0, 1))

@@ -94,9 +94,11 @@ class FollowedBody:
                 yield from filter(None, [steps.end()])
                 self.restart()
             moments = [Moment[Body](shown) for shown in block]
-            leap = len(block) if steps.calm else 1
-            for moment in moments[leap - 1 :]:
-                moment.see(self.next(moment.shown.frame, leap))
+            stride, seen = steps.stride(len(block)), 0
+            for place, moment in enumerate(moments, start=1):
+                if place % stride == 0 or place == len(block):
+                    moment.see(self.next(moment.shown.frame, place - seen))
+                    seen = place
             yield from filter(None, [steps.add(moments)])
         yield from filter(None, [steps.end()])
 

@@ -1,7 +1,7 @@
 """Stepping over frames: where something moves evenly, what lies between two looks is told from them.
 
-Frames come in blocks of at most a twelfth of a second. The last frame of a block is looked at first; those before it
-only where the movement bends. How far a straight line between two looks is off grows with the change of velocity at
+Frames come in blocks of at most a twelfth of a second. The last frame of a block is always looked at; those before it
+only as far as the movement bends. How far a straight line between two looks is off grows with the change of velocity at
 either end (for an even acceleration it is an eighth of the change times the time between). What is stepped over lies
 on a cubic through the looks on both sides (Catmull and Rom 1974, for uneven times), which bends along.
 
@@ -22,7 +22,7 @@ from understudy.tracking.body import Body
 from understudy.tracking.motion import Floats
 from understudy.tracking.tracker import Shown
 
-BLOCK_S = 1 / 12
+BLOCK_S = 1 / 12  # in twice as long the error passes the tracker's own noise
 LONGEST = 4  # frames of a block: twice as many are held
 LATE_S = 0.002  # times in files are rounded
 CALM = 0.5  # of the limit: so little must a movement bend before frames are stepped over for the first time
@@ -86,14 +86,18 @@ class Steps(Generic[T]):
         self._open: list[Moment[T]] = []
         self._stepped = False
 
-    @property
-    def calm(self) -> bool:
-        """Whether frames of the next block may be stepped over, as far as is known now."""
+    def stride(self, length: int) -> int:
+        """Every how many frames to look in a next block of ``length``, as far as is known now."""
         if len(self._ends) < 3:
-            return False
+            return 1
         before, now, after = self._ends
+        off = self._off(before, now, after, after.shown.time_s - now.shown.time_s)
         limit = 1.0 if self._stepped else CALM
-        return self._off(before, now, after, after.shown.time_s - now.shown.time_s) <= limit
+        stride = length
+        # In half the time velocity changes by half as much, and a line is off by a quarter.
+        while stride > 1 and off * (stride / length) ** 2 > limit:
+            stride = (stride + 1) // 2
+        return stride
 
     def add(self, block: list[Moment[T]]) -> list[Moment[T]]:
         """Take in a block whose last frame was looked at, and give the one before it, whole."""
