@@ -18,9 +18,9 @@ from understudy.tracking.motion import Floats
 CELL = 8  # pixels between two nodes of a warp field
 FINE_CELL = 4  # for small layers, whose joints are small
 FINE_AREA = 80 * 80  # pixels of a texture up to which the nodes lie fine
-LOOSE = 4  # nodes: of a large box every fourth tells first how little of it is worth a field
+LOOSE = 4  # nodes: of a large and mostly empty box every fourth tells first how little of it is worth a field
 LOOSE_REACH = 44.0  # pixels in the texture about the source of such a node
-LARGE = 320 * 320  # pixels of such a box
+LARGE, EMPTY = 320 * 320, 3.5  # pixels of such a box; times the texture's
 
 Field = Callable[[Floats], Floats]
 
@@ -104,9 +104,9 @@ class Canvas:
         visible = self._visible.get(layer.name)
         if visible is None:
             visible = self._visible[layer.name] = Visible(layer)
-        small = layer.texture.shape[0] * layer.texture.shape[1] <= FINE_AREA
-        cell = cell or (FINE_CELL if small else CELL)
-        if area(box) > LARGE:
+        size = layer.texture.shape[0] * layer.texture.shape[1]
+        cell = cell or (FINE_CELL if size <= FINE_AREA else CELL)
+        if area(box) > max(LARGE, EMPTY * size):
             box = _tightened(layer, visible, field, box)
             if empty(box):
                 return None

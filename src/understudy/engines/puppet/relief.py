@@ -101,11 +101,12 @@ class Lattice:
         """
         at = _numbered(self.rows, self.columns)
         found = -forward
+        where, moved = np.empty_like(found), np.empty_like(found)
         for _ in range(ROUNDS):
-            where = at + found / self.step
-            moved = cv2.remap(forward, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            found = (1.0 - DAMPED) * found - DAMPED * moved
-        return np.asarray(found, np.float32)
+            cv2.scaleAdd(found, 1 / self.step, at, dst=where)
+            cv2.remap(forward, where, None, cv2.INTER_LINEAR, dst=moved, borderMode=cv2.BORDER_REPLICATE)
+            cv2.addWeighted(found, 1.0 - DAMPED, moved, -DAMPED, 0.0, dst=found)
+        return found
 
     def full(self, coarse: Floats) -> Floats:
         """Coarse values at the box's pixels."""
