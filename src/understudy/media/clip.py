@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import SupportsBytes, cast
 
@@ -20,20 +18,12 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from understudy.media.boxes import check_boxes
+from understudy.media.clock import read_clock
 from understudy.media.colour import Viewer
 from understudy.media.container import MOV, READABLE, container_of, damaged, open_clip, video_stream
 from understudy.media.interlace import deinterlaced
 from understudy.media.limits import check_clip_rate
 
-ROUND_RATES = (5, 8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
-STANDARD_RATES = (
-    *map(Fraction, ROUND_RATES),
-    *(Fraction(n * 1000, 1001) for n in (12, 15, 24, 30, 48, 60, 120, 240)),
-)
-MOST_FRAMES = 1_000_000
-LAST_FRAME_S = 10.0  # at most: a recording may end on a still screen, but a wrong number ends in hours
-UNSTAMPED_RATE = Fraction(30)  # of a file that tells neither times nor a rate
-QUARTER = Fraction(1, 4)  # of a frame: the most that one may lie off the even grid of a constant rate
 NO_DECODER = "unknown"  # what `Clip.audio_codec` says of a sound that cannot be decoded here
 
 
@@ -80,9 +70,8 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
         check_boxes(file)
     with open_clip(file, containers) as container:
         stream = video_stream(container)
-        times, duration_s, stamped = _frame_times(container, stream)
-        fps, variable = _rate(times, duration_s, stream.guessed_rate, stream.time_base or Fraction(0))
-        check_clip_rate(fps)
+        clock = read_clock(container, stream)
+        check_clip_rate(clock.fps)
         first = _first_frame(file)
         turn, mirrored = _turn(first)
         width, height = _upright_size(first, _pixel_aspect(stream), turn)
@@ -92,15 +81,15 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
             height=height,
             rotation=turn,
             mirrored=mirrored,
-            fps=fps,
-            variable_rate=variable,
-            duration_s=duration_s,
-            frame_count=len(times),
+            fps=clock.fps,
+            variable_rate=clock.variable_rate,
+            duration_s=clock.length_s,
+            frame_count=len(clock.ticks),
             codec=stream.codec_context.name,
             audio_codec=_audio_codec(container),
-            start_s=float(times[0]),
+            start_s=float(clock.start_s),
             size_bytes=file.stat().st_size,
-            stamped=stamped,
+            stamped=clock.stamped,
             container=container_of(file) or MOV,
         )
 
@@ -108,8 +97,7 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
 def frame_times(clip: Clip) -> list[float]:
     """Seconds since the first frame of each frame that will be shown: from the packets alone, nothing is decoded."""
     with open_clip(clip.path) as container:
-        times, _, _ = _frame_times(container, video_stream(container))
-    return [float(time - times[0]) for time in times]
+        return read_clock(container, video_stream(container)).times_s
 
 
 def read_frames(
@@ -179,86 +167,6 @@ def _audio_codec(container: InputContainer) -> str | None:
     """The sound's codec, `NO_DECODER` where there is sound that cannot be decoded here, None without any."""
     names = [s.codec_context.name for s in container.streams.audio if s.codec_context is not None]
     return names[0] if names else NO_DECODER if container.streams.audio else None
-
-
-def _frame_times(container: InputContainer, stream: VideoStream) -> tuple[list[Fraction], float, bool]:
-    """Time stamps of the frames that will be shown, sorted, the stretch in seconds that they fill, and whether they
-    are the file's own: frames without any, or that nearly all share one, are spread evenly."""
-    base = stream.time_base
-    shown: list[tuple[int | None, int]] = []
-    with suppress(av.error.FFmpegError):  # cut off in the middle: what came before counts
-        for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
-                shown.append((packet.pts, packet.duration or 0))
-            if len(shown) > MOST_FRAMES:
-                break
-    if not shown or base is None:
-        raise damaged()
-    stamps = sorted({(pts, duration) for pts, duration in shown if pts is not None})
-    count = len({pts for pts, _ in stamps})
-    if 4 * count <= len(shown):  # two fields of a frame may share a stamp, and a damaged clock repeats some
-        rate = stream.guessed_rate or UNSTAMPED_RATE
-        first = stamps[0][0] * base if stamps else Fraction(0)
-        return [first + n / rate for n in range(len(shown))], float(len(shown) / rate), False
-    first_tick, (last_tick, duration) = stamps[0][0], stamps[-1]
-    if not duration and count > 1:
-        duration = round((last_tick - first_tick) / (count - 1))
-    times = [pts * base for pts in sorted({pts for pts, _ in stamps})]
-    last_s = min(float(duration * base), LAST_FRAME_S)
-    return times, float((last_tick - first_tick) * base) + last_s, True
-
-
-def _rate(
-    times: list[Fraction], duration_s: float, told: Fraction | None, tick: Fraction
-) -> tuple[Fraction, bool]:
-    """Frames a second, and whether the rate varies: whether a frame lies off the even grid by a quarter frame.
-
-    Files round their stamps to ticks, often milliseconds. So a rate that explains every stamp within that rounding is
-    taken: the one that the file has ``told``, else one that is usual near the average, so that 29.97 stays
-    30000/1001. An edit list shifts what comes after it by a rounding of its own; then the step that most frames keep
-    tells the rate.
-    """
-    count = len(times)
-    length = times[-1] - times[0]
-    if count < 2 or length <= 0:
-        measured = Fraction(count / duration_s) if duration_s > 0 else told or UNSTAMPED_RATE
-        close = told is not None and abs(1 / told - 1 / measured) <= 2 * tick
-        return _tidy(told) if told and close else measured.limit_denominator(1001), False
-    fps = (count - 1) / length
-    steps = Counter(b - a for a, b in pairwise(times))
-    usual, often = steps.most_common(1)[0]
-    slack = (max(steps) - min(steps)) / length
-    if slack:
-        told = told and _tidy(told)
-        nearest = _nearest_standard(fps)
-        common = _nearest_standard(1 / usual)
-        if told and _furthest_off(times, told) <= tick * told:
-            fps = told
-        elif (
-            abs(nearest - fps) <= fps * min(2 * slack, Fraction(1, 2500))
-            or _furthest_off(times, nearest) <= 2 * tick * nearest
-        ):
-            fps = nearest
-        elif 2 * often > count and abs(common * usual - 1) < tick and _furthest_off(times, common) <= QUARTER:
-            fps = common
-        else:
-            fps = fps.limit_denominator(100_000)
-    return fps, _furthest_off(times, fps) > QUARTER
-
-
-def _nearest_standard(fps: Fraction) -> Fraction:
-    return min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
-
-
-def _tidy(fps: Fraction) -> Fraction:
-    """A standard rate without the rounding of a frame's duration to nanoseconds, others as they are."""
-    nearest = _nearest_standard(fps)
-    return nearest if abs(nearest - fps) <= fps * Fraction(1, 10_000) else fps
-
-
-def _furthest_off(times: list[Fraction], fps: Fraction) -> Fraction:
-    """How far a frame lies from its place on the even grid, at most, in frames."""
-    return max(abs((time - times[0]) * fps - i) for i, time in enumerate(times))
 
 
 def _first_frame(path: Path) -> VideoFrame:
