@@ -126,3 +126,9 @@ def test_a_commands_help_loads_nothing_heavy(words: str) -> None:
     run = f"from understudy import cli; from contextlib import suppress; sys.argv = {['understudy', *words.split()]}"
     told = loaded(f"{run}\nwith suppress(SystemExit): cli.main()\npass")
     assert told.splitlines()[-1] == "loaded: typer"
+
+
+def test_the_work_loads_neither_scipy_nor_what_comes_at_its_end() -> None:
+    modules = "understudy.animate, understudy.engines.puppet.engine, understudy.tracking.mediapipe_tracker"
+    late = "('scipy', 'c2pa', 'cryptography', 'asyncio')"
+    assert alone(f"import sys, {modules}; print([m for m in {late} if m in sys.modules])") == "[]"
