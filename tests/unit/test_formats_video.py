@@ -19,7 +19,7 @@ from av.stream import Disposition
 from mp4_boxes import Box, changed, tracks, with_edits, without_edits
 from numbered_clips import CHART, converted, make_numbered, number_of, numbered, patches
 from numpy.typing import NDArray
-from performed_clips import FRAMES, Row, holds, made_file, table, track_nothing
+from performed_clips import FRAMES, Row, holds, made_file, performed, table, track_nothing
 
 from understudy import ClipError
 from understudy.media.clip import probe, read_frames
@@ -391,6 +391,12 @@ UNEVEN_MS = [0, 33, 67, 167, 200, 333, 350, 444]
     Row("late stamps", {"ticks": run(7, 30)}, start_s=7 / 24),
     Row("late stamps in MKV", {"ticks": run(7, 30)}, MKV, start_s=7 / 24, within_s=1.1e-3),
     Row(
+        "a live stream joined after a day",
+        {"ticks": run(24 * 86_400, 24 * 86_400 + 23), "flags": {"live": "1"}},
+        MKV,
+        start_s=86_400.0,
+    ),
+    Row(
         "variable rate",
         {"ticks": UNEVEN, "frames": 8, "base": Fraction(1, 90_000)},
         numbers=range(8),
@@ -438,6 +444,52 @@ UNEVEN_MS = [0, 33, 67, 167, 200, 333, 350, 444]
 )
 def test_times(row: Row, tmp_path: Path, tracked: list[int]) -> None:
     holds(row, made_file(row, tmp_path), tracked)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "flags"),
+    [
+        pytest.param(MKV, {}, id="MKV"),
+        pytest.param(MKV, {"live": "1"}, id="MKV of a live stream"),
+        pytest.param(".mp4", {"movflags": "frag_keyframe+empty_moov"}, id="fragmented MP4"),
+        pytest.param(".mp4", {"movflags": "+faststart"}, id="MP4 with its index first"),
+    ],
+)
+def test_a_recording_that_broke_off(
+    suffix: str, flags: dict[str, str], tmp_path: Path, tracked: list[int]
+) -> None:
+    """What is there is used; no frame is out of place."""
+    path = make_numbered(
+        tmp_path / f"c{suffix}",
+        flags=flags,
+        options={"g": "6", "x264-params": "filler=1:nal-hrd=cbr:vbv-maxrate=400:vbv-bufsize=100"},
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    shown = [(time_s, number_of(frame)) for time_s, frame in read_frames(probe(path))]
+    assert 6 <= len(shown) < FRAMES
+    assert [time_s for time_s, _ in shown] == pytest.approx([n / 24 for _, n in shown], abs=6e-4)
+    result = performed(path)
+    assert result.frames == len(shown)
+
+
+def test_a_piece_cut_out_without_encoding_it_anew(tmp_path: Path) -> None:
+    """From a key frame inside an open GOP on: what leads it cannot be decoded, the rest keeps its time."""
+    whole = make_numbered(
+        tmp_path / "w.mp4", options={**REORDERED, "x264-params": "open-gop=1:keyint=8:min-keyint=8"}
+    )
+    path = tmp_path / "cut.mkv"
+    with av.open(str(whole)) as source, av.open(str(path), "w", format="matroska") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        keys = [number for number, packet in enumerate(packets) if packet.is_keyframe]
+        for packet in packets[keys[1] :]:
+            packet.stream = stream
+            output.mux(packet)
+    clip = probe(path)
+    shown = [(time_s + clip.start_s, number_of(frame)) for time_s, frame in read_frames(clip)]
+    assert len(shown) >= 12
+    assert [time_s for time_s, _ in shown] == pytest.approx([n / 24 for _, n in shown], abs=1.1e-3)
 
 
 @table(
