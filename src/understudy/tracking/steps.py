@@ -65,7 +65,7 @@ def blocks(frames: Iterable[Shown]) -> Iterator[list[Shown]]:
     last_s = -inf
     for shown in frames:
         full = len(block) == LONGEST or shown.time_s - last_s > BLOCK_S + LATE_S
-        if block and (full or shown.is_cut):
+        if block and (full or shown.is_cut or block[0].is_cut):
             yield block
             last_s = block[-1].time_s
             block = []
