@@ -3,6 +3,7 @@
 # Usage: bare_inside.sh PYTHON. Lines `figure: NAME VALUE` are for the table.
 set -eu
 python=$1
+project=$(pwd)
 begun=$(date +%s)
 say() { echo "== $*"; }
 figure() { echo "figure: $*"; }
@@ -54,15 +55,17 @@ say "a slice of make test"
 tail -n 1 /tmp/slice
 figure tests "$(tail -n 1 /tmp/slice | sed 's/ in .*//')"
 
+# Usage: served FIGURE FOLDER_OF_PROGRAMS
+served() {
+    "$2/understudy" serve --port 8731 > /tmp/serve.log 2>&1 &
+    service=$!
+    "$2/python" "$project/scripts/bare_service.py" "$1" http://127.0.0.1:8731 ||
+        { cat /tmp/serve.log; echo "verdict: failed, understudy serve"; exit 1; }
+    kill "$service"
+    wait "$service" || true
+}
 say "understudy serve"
-.venv/bin/understudy serve --port 8731 > /tmp/serve.log 2>&1 &
-service=$!
-if .venv/bin/python scripts/bare_service.py http://127.0.0.1:8731; then figure serve up; else
-    cat /tmp/serve.log
-    figure serve down
-fi
-kill "$service"
-wait "$service" || true
+served serve_s .venv/bin
 
 say "the wheel, in an empty environment outside the checkout"
 .venv/bin/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /tmp/wheel .
@@ -76,11 +79,11 @@ figure wheel_empty_mb "$before"
 figure wheel_mb "$(du -sm venv | cut -f1)"
 venv/bin/understudy --help | head -n 3
 timed wheel_demo_s venv/bin/understudy demo
-venv/bin/python "$OLDPWD/scripts/bare_video.py" demo/understudy-demo.mp4
+venv/bin/python "$project/scripts/bare_video.py" demo/understudy-demo.mp4
 venv/bin/understudy doctor
 figure wheel_used_mb "$(du -sm venv | cut -f1)"
 venv/bin/python -m pip install --quiet --no-compile --only-binary=:all: "$(ls /tmp/wheel/*.whl)[server]"
 figure wheel_server_mb "$(du -sm venv | cut -f1)"
-venv/bin/understudy keys --help > /dev/null
+served wheel_serve_s venv/bin
 figure whole_s $(($(date +%s) - begun))
 echo "verdict: good"

@@ -1,4 +1,4 @@
-"""Whether a service that was just started answers: `bare_service.py ADDRESS` waits up to a minute for its API page."""
+"""Whether a service that was just started answers: `bare_service.py FIGURE ADDRESS` waits a minute for its API page."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def main() -> None:
     since = time.monotonic()
     while time.monotonic() - since < PATIENCE_S:
         try:
-            answer = httpx.get(sys.argv[1] + PAGE, trust_env=False)
+            answer = httpx.get(sys.argv[2] + PAGE, trust_env=False)
         except httpx.TransportError:
             time.sleep(0.2)
             continue
         if answer.status_code == httpx.codes.OK:
-            print(f"figure: serve_s {time.monotonic() - since:.1f}")
+            print(f"figure: {sys.argv[1]} {time.monotonic() - since:.1f}")
             return
     sys.exit("no answer")
 

@@ -21,6 +21,7 @@ ROWS = {  # figure: what the table calls it
     "wheel_demo_s": "its `understudy demo`, s, models pulled",
     "wheel_used_mb": "after the demo (models, bytecode), MiB",
     "wheel_server_mb": "with `[server]`, MiB",
+    "wheel_serve_s": "its `understudy serve` answers after, s",
     "whole_s": "everything, s",
 }
 
