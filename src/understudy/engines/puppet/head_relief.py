@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.puppet.head_solid import HeadSolid
 from understudy.engines.puppet.head_volume import lattice_about, seen, volume_of
-from understudy.engines.puppet.relief import FaceFrame, Lattice
+from understudy.engines.puppet.relief import FaceFrame, Lattice, numbered
 from understudy.tracking.motion import Floats
 
 SMALLEST_PX = 10.0  # distance of the outer eye corners below which a turn would be lost in the pixels
@@ -22,7 +23,7 @@ MOST_STRETCH = 2.2  # grow to along one direction: beyond, the far side folds an
 SHARES = tuple(float(x) for x in np.linspace(1.0, 0.1, 19))  # of those angles that are tried
 ROUND = tuple((math.cos(x), math.sin(x)) for x in np.linspace(0, 2 * math.pi, 12, endpoint=False))
 STRAIGHT = 0.7  # of the room for a turn: so far it is drawn as wished
-ROUNDS = 3  # of Newton's method; a fourth changes no pixel by a tenth
+ROUNDS = 2  # of Newton's method; a third changes no pixel by a tenth
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class HeadRelief:
         yaw, pitch = self.eased(yaw_deg, pitch_deg)
         if yaw == 0.0 and pitch == 0.0:
             return None
-        return HeadTurn(self.lattice, _undone(self.displacement(yaw, pitch), self.lattice))
+        return HeadTurn(self.lattice, self._undone(yaw, pitch))
 
     def eased(self, yaw_deg: float, pitch_deg: float) -> tuple[float, float]:
         """The angles to draw: as wished up to `STRAIGHT` of the room there is, then easing to a stop at all of it."""
@@ -109,15 +110,63 @@ class HeadRelief:
         return yaw_deg * share, pitch_deg * share
 
     def displacement(self, yaw_deg: float, pitch_deg: float) -> Floats:
-        """(rows, columns, 2) how far each node goes in the picture, turned by exactly so much.
+        """(rows, columns, 2) how far each node goes in the picture, turned by exactly so much."""
+        return np.asarray(cv2.transform(self.volume, self._way(yaw_deg, pitch_deg)), np.float32)
+
+    def _way(self, yaw_deg: float, pitch_deg: float) -> Floats:
+        """(2, 3) from a place of the volume to how far it goes in the picture.
 
         Nodding first and then turning keeps the line of the eyes level: its tilt is the head's roll, which is the
         body's to draw.
         """
         cy, sy = math.cos(math.radians(yaw_deg)), math.sin(math.radians(yaw_deg))
         cp, sp = math.cos(math.radians(pitch_deg)), math.sin(math.radians(pitch_deg))
-        u, v, w = (self.volume[..., i] for i in range(3))
-        return self.frame.turn(u * (cy - 1) + (w * cp - v * sp) * sy, v * (cp - 1) + w * sp)
+        aside = np.array([cy - 1, -sp * sy, cp * sy], np.float32)
+        lower = np.array([0, cp - 1, sp], np.float32)
+        return self.frame.turn(aside, lower).T
+
+    @cached_property
+    def _slopes(self) -> Floats:
+        """(rows, columns, 6) by how much the volume's places differ from node to node, across and down."""
+        down, across = (np.gradient(self.volume, axis=axis) / self.lattice.step for axis in (0, 1))
+        return np.ascontiguousarray(np.concatenate([across, down], axis=-1), np.float32)
+
+    def _undone(self, yaw_deg: float, pitch_deg: float) -> Floats:
+        """(rows, columns, 2) the displacement from each target node to its source.
+
+        Newton's method from two steps of the fixed point ``q = -forward(x + q)``, which alone hardly gets anywhere
+        where the picture is stretched.
+        """
+        way, step = self._way(yaw_deg, pitch_deg), self.lattice.step
+        forward = cv2.transform(self.volume, way)
+        # The slope of x + forward is [[a, b], [c, d]]; (d, -b, -c, a) over its determinant is the inverse.
+        none = np.zeros(3, np.float32)
+        inverse = cv2.transform(
+            self._slopes,
+            np.array([[*none, *way[1], 1], [*none, *-way[0], 0], [*-way[1], *none, 0], [*way[0], *none, 1]]),
+        )
+        area = inverse[..., 0] * inverse[..., 3] - inverse[..., 1] * inverse[..., 2]
+        inverse /= np.maximum(area, LEAST_AREA)[..., None]
+        at = numbered(self.lattice.rows, self.lattice.columns)
+        where, off, turn = np.empty_like(at), np.empty_like(at), np.empty_like(inverse)
+
+        def there(field: Floats, found: Floats, out: Floats) -> Floats:
+            cv2.scaleAdd(found, 1 / step, at, dst=where)
+            return np.asarray(
+                cv2.remap(field, where, None, cv2.INTER_LINEAR, dst=out, borderMode=cv2.BORDER_REPLICATE)
+            )
+
+        found: Floats = -forward
+        for _ in range(2):
+            np.negative(there(forward, found, off), out=found)
+        for _ in range(ROUNDS):
+            there(forward, found, off)
+            off += found
+            # (rows, columns, 2, 2) times (rows, columns, 2)
+            step_back = there(inverse, found, turn).reshape(*at.shape, 2) * off[:, :, None]
+            found -= step_back[..., 0]
+            found -= step_back[..., 1]
+        return found
 
     def gauge(self, yaw_deg: float, pitch_deg: float) -> tuple[Floats, Floats]:
         """(rows - 1, columns - 1) by how much a cell's area changes, and how far it is stretched at most."""
@@ -145,36 +194,3 @@ class HeadRelief:
         """Whether nothing folds, and nothing of what is ``shown`` smears."""
         area, widest = self.gauge(yaw_deg, pitch_deg)
         return bool(area.min() > LEAST_AREA and widest[shown].max(initial=1.0) < MOST_STRETCH)
-
-
-def _undone(forward: Floats, lattice: Lattice) -> Floats:
-    """(rows, columns, 2) the displacement from each target node to its source, for ``forward`` from source to target.
-
-    Newton's method from two steps of the fixed point ``q = -forward(x + q)``, which alone hardly gets anywhere where
-    the picture is stretched.
-    """
-    at = np.stack(np.meshgrid(np.arange(lattice.columns), np.arange(lattice.rows)), axis=-1).astype(
-        np.float32
-    )
-    down, right = (np.gradient(forward, axis=i) / lattice.step for i in (0, 1))
-    a, b, c, d = 1 + right[..., 0], down[..., 0], right[..., 1], 1 + down[..., 1]
-    area = np.maximum(a * d - b * c, LEAST_AREA)
-    inverse = (np.stack([d, -b, -c, a], axis=-1) / area[..., None]).astype(np.float32)
-
-    def there(field: Floats, found: Floats) -> Floats:
-        where = at + found / lattice.step
-        return np.asarray(
-            cv2.remap(field, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-        )
-
-    found = -there(forward, -there(forward, -forward))
-    for _ in range(ROUNDS):
-        off, turn = there(forward, found) + found, there(inverse, found)
-        found = found - np.stack(
-            [
-                turn[..., 0] * off[..., 0] + turn[..., 1] * off[..., 1],
-                turn[..., 2] * off[..., 0] + turn[..., 3] * off[..., 1],
-            ],
-            axis=-1,
-        )
-    return np.asarray(found, np.float32)

@@ -99,7 +99,7 @@ class Lattice:
         ``forward`` moves sources; the inverse solves ``q = -forward(x + q)``. Steps are damped, so that it converges
         where the forward displacement shrinks with a slope below 1 or stretches with one below 2.
         """
-        at = _numbered(self.rows, self.columns)
+        at = numbered(self.rows, self.columns)
         found = -forward
         where, moved = np.empty_like(found), np.empty_like(found)
         for _ in range(ROUNDS):
@@ -124,6 +124,6 @@ class Lattice:
 
 
 @cache
-def _numbered(rows: int, columns: int) -> Floats:
+def numbered(rows: int, columns: int) -> Floats:
     """(rows, columns, 2) column and row of each place."""
     return np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).astype(np.float32)
