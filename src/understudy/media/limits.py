@@ -27,7 +27,7 @@ CLIP_SIDES = (340, 3850)
 CLIP_SECONDS = {Orientation.VIDEO: (3.0, 30.0), Orientation.IMAGE: (3.0, 10.0)}
 SECONDS_TOLERANCE = 0.1  # encoders round up to whole frames and sound packets
 CLIP_RATES = (Fraction(1, 3600), 1000)  # frames a second; never lifted: beyond them a file's clock is damaged
-CLIP_PIXELS = 8192 * 8192  # never lifted
+CLIP_PIXELS = 8192 * 4320  # never lifted: the largest that cameras film; FFmpeg holds 16 such frames and more
 
 
 def check_picture_file(size_bytes: int) -> None:
