@@ -7,14 +7,8 @@ project=$(pwd)
 begun=$(date +%s)
 say() { echo "== $*"; }
 figure() { echo "figure: $*"; }
-# Usage: timed NAME COMMAND...; the seconds it took
-timed() {
-    name=$1
-    shift
-    since=$(date +%s)
-    "$@"
-    figure "$name" $(($(date +%s) - since))
-}
+# Usage: timed NAME COMMAND...; the seconds it took, and those of the processor
+timed() { "$python" "$project/scripts/bare_timed.py" "$@"; }
 
 say "the machine"
 figure system "$(. /etc/os-release && echo "$PRETTY_NAME")"
@@ -34,10 +28,13 @@ pwd
 
 say "make setup"
 since=$(date +%s)
-make setup PYTHON="$python" 2>&1 | while IFS= read -r line; do echo "$(($(date +%s) - since)) s  $line"; done
+timed setup_s make setup PYTHON="$python" 2>&1 | while IFS= read -r line; do
+    case $line in figure*) echo "$line" ;; *) echo "$(($(date +%s) - since)) s  $line" ;; esac
+done
 [ -e .venv/.ready ] || { echo "verdict: failed, make setup"; exit 1; }
-figure setup_s $(($(date +%s) - since))
 figure venv_mb "$(du -sm .venv | cut -f1)"
+
+timed setup_again_s make setup
 
 say "make demo"
 timed demo_s make demo PYTHON="$python"
