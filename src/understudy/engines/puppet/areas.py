@@ -15,12 +15,17 @@ from understudy.tracking.motion import Floats
 
 def distance_to_polyline(pixels: Floats, line: Floats) -> Floats:
     """(N,) distance in pixels of (N, 2) points to a polyline (M, 2)."""
+    x, y = np.ascontiguousarray(pixels.T, np.float32)
     best = np.full(len(pixels), np.inf, np.float32)
-    for start, stop in pairwise(line):
+    for start, stop in pairwise(np.asarray(line, np.float32)):
         along = stop - start
-        t = np.clip((pixels - start) @ along / max(float(along @ along), 1e-6), 0, 1)
-        best = np.minimum(best, np.linalg.norm(pixels - start - t[:, None] * along, axis=1))
-    return best
+        right, down = x - start[0], y - start[1]
+        unit = along / max(float(along @ along), 1e-6)
+        t = np.clip(right * unit[0] + down * unit[1], 0, 1)
+        right -= t * along[0]
+        down -= t * along[1]
+        np.minimum(best, right * right + down * down, out=best)
+    return np.asarray(np.sqrt(best), np.float32)
 
 
 def head_area(joints: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:

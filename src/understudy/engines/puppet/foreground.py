@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.tracking.motion import Floats
 
-PURITY = 4  # power of alpha by which a pixel counts: half mixed ones say little about either side
 WIDE, NARROW = 45, 6  # box radii in pixels of a picture whose short side is 720
+SMALLER = 2  # how much smaller than the picture the wide means are taken
+SOLID = 0.995  # alpha above which a pixel has its own colour
 
 
 def estimate_foreground(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uint8]:
@@ -20,26 +23,54 @@ def estimate_foreground(rgb: NDArray[np.uint8], alpha: Floats) -> NDArray[np.uin
     Colour Estimation", ICIP 2021). Where the matte is empty the nearest figure colours are spread, so that a
     resampler that reaches past the edge meets no background.
     """
-    image = rgb.astype(np.float32)
-    unit = min(rgb.shape[:2]) / 720
-    fore, back = image, image
-    for radius in (WIDE, NARROW):
-        fore, back = _fuse(image, fore, back, alpha, max(2, round(radius * unit)))
-    fore = np.where(alpha[..., None] > 0.995, image, fore)
-    return np.clip(np.rint(fore), 0, 255).astype(np.uint8)
+    height, width = rgb.shape[:2]
+    unit = min(height, width) / 720
+    wide, narrow = (max(2, round(radius * unit)) for radius in (WIDE, NARROW))
+    size = (max(width // SMALLER, 1), max(height // SMALLER, 1))
+    small = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    little = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    wide_fore, wide_back = _weights(small, wide // SMALLER)
+    near_fore, near_back = _weights(alpha, narrow)
+    soft = alpha <= SOLID
+    shares = alpha[soft]
+    found = rgb.copy()
+    for channel, (plane, some) in enumerate(zip(cv2.split(rgb), cv2.split(little), strict=True)):
+        image, part = plane.astype(np.float32), some.astype(np.float32)
+        fore, back = (
+            cv2.resize(mean(part), (width, height), interpolation=cv2.INTER_LINEAR)
+            for mean in (wide_fore, wide_back)
+        )
+        fore = near_fore(_fused(image, fore, back, alpha))
+        back = near_back(back)
+        found[soft, channel] = np.rint(_fused(image[soft], fore[soft], back[soft], shares)).astype(np.uint8)
+    return found
 
 
-def _fuse(image: Floats, fore: Floats, back: Floats, alpha: Floats, radius: int) -> tuple[Floats, Floats]:
+def _fused(image: Floats, fore: Floats, back: Floats, alpha: Floats) -> Floats:
+    """The figure's colour near its mean ``fore`` that, over ``back``, makes the ``image``."""
+    return np.asarray(np.clip(fore + alpha * (image - back - alpha * (fore - back)), 0, 255), np.float32)
+
+
+def _weights(alpha: Floats, radius: int) -> tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]:
+    """How to take local means of a plane (H, W) over the figure, and over what is behind it.
+
+    Where the window holds next to nothing, the colour stays as it was.
+    """
     size = (2 * radius + 1, 2 * radius + 1)
-    a = alpha[..., None]
-    mean_fore = _mean(fore, alpha**PURITY, size)
-    mean_back = _mean(back, (1 - alpha) ** PURITY, size)
-    fused = mean_fore + a * (image - a * mean_fore - (1 - a) * mean_back)
-    return np.asarray(np.clip(fused, 0, 255), np.float32), mean_back
+
+    def over(weight: Floats) -> Callable[[Floats], Floats]:
+        total = cv2.blur(weight, size)
+        scale, empty = 1 / (total + 1e-6), total <= 1e-3
+
+        def mean(plane: Floats) -> Floats:
+            return np.asarray(np.where(empty, plane, cv2.blur(plane * weight, size) * scale), np.float32)
+
+        return mean
+
+    return over(_pure(alpha)), over(_pure(1 - alpha))
 
 
-def _mean(colour: Floats, weight: Floats, size: tuple[int, int]) -> Floats:
-    """The weighted local mean; where the window holds next to nothing, the colour as it was."""
-    total = cv2.blur(weight, size)[..., None]
-    mean = cv2.blur(colour * weight[..., None], size) / (total + 1e-6)
-    return np.asarray(np.where(total > 1e-3, mean, colour), np.float32)
+def _pure(share: Floats) -> Floats:
+    """How much a pixel counts: by the fourth power, since half mixed ones say little about either side."""
+    squared = share * share
+    return squared * squared
