@@ -1,4 +1,4 @@
-"""Run a command and say how long it took: `bare_timed.py FIGURE COMMAND...` prints seconds, and seconds of processor."""
+"""Run a command and say how long it took: `bare_timed.py FIGURE COMMAND...`, in seconds and seconds of processor."""
 
 from __future__ import annotations
 
