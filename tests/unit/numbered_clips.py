@@ -135,7 +135,8 @@ def make_numbered(
             stream.set_display_rotation(turn_deg, hflip=mirror)
         audio = None
         if sound is not None:
-            audio = output.add_stream(sound_codec, rate=sound_rate, layout=sound_layout)
+            trial = {"strict": "experimental"} if sound_codec == "vorbis" else {}
+            audio = output.add_stream(sound_codec, rate=sound_rate, layout=sound_layout, options=trial)
         for index in range(frames):
             made = (
                 draw(index)

@@ -107,6 +107,7 @@ SMALL = {"width": 176, "height": 144, "matrix": 5, "container": "3gp"}
     Row("MP2", "mp2"),
     Row("Opus", "libopus"),
     Row("Opus in WebM", "libopus", suffix=WEBM),
+    Row("Vorbis in WebM", "vorbis", suffix=WEBM),
     Row("AC-3 5.1", "ac3", layout="5.1"),
     Row("AC-3 5.1 in MKV", "ac3", layout="5.1", suffix=MKV),
     Row("E-AC-3", "eac3"),

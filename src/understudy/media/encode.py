@@ -52,9 +52,9 @@ class VideoWriter:
     A context manager. The file is built under a hidden name beside ``path``; at the end ``finish``, if given, is
     called with that name (to sign it), and only then does it take its place; after an exception nothing is left.
     ``fps`` is exact: frames lie on its grid, unless ``variable_rate`` keeps every frame's own time; then the last
-    one lasts until ``length_s``. The sound of
-    ``sound_from`` between ``sound_start_s`` and ``sound_stop_s``, counted from that clip's first frame, begins with
-    the first frame and ends with the last. Raises RequestError (output_unwritable) and EngineError (encode_failed).
+    one lasts until ``length_s``. The sound of ``sound_from`` between ``sound_start_s`` and ``sound_stop_s``, counted
+    from that clip's first frame, begins with the first frame and ends with the last; ``sound_unreadable`` says that
+    it cannot be decoded. Raises RequestError (output_unwritable) and EngineError (encode_failed).
     """
 
     def __init__(
