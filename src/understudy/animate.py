@@ -164,7 +164,7 @@ def _motion(
         )
     if not followed:
         return untracked(clip.width, clip.height, frame_times(clip))
-    # The networks and SciPy take a second to load, which nothing else here needs.
+    # The networks take a while to load, which nothing else here needs.
     from understudy.tracking.clip_tracking import track_clip
     from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 
