@@ -120,27 +120,26 @@ def _cheapest(price: Floats, outer: Floats, inner: Floats, width: Floats) -> tup
 
     The way from pair to pair is the sum of both borders' ways, so each is looked for by itself.
     """
-    count, choices, _ = price.shape
-    total = price[0]
-    back = np.zeros((count, choices, choices), np.intp)
+    count = len(price)
+    moved_out, moved_in = (
+        _way(side[:-1, :, None] - side[1:, None, :], width[1:, None, None]) for side in (outer, inner)
+    )
+    total = np.empty_like(price)  # the least to each pair of borders,
+    between = np.empty_like(price)  # and to each outer border with the inner one of the station before
+    total[0] = price[0]
     for i in range(1, count):
-        moved = _way(outer[i - 1][:, None] - outer[i], width[i])
-        ways = total[:, None, :] + moved[:, :, None]  # from outer, to outer, inner
-        from_outer, total = ways.argmin(axis=0), ways.min(axis=0)
-        moved = _way(inner[i - 1][:, None] - inner[i], width[i])
-        ways = total[:, :, None] + moved[None]  # outer, from inner, to inner
-        from_inner = ways.argmin(axis=1)
-        total = ways.min(axis=1) + price[i]
-        back[i] = np.take_along_axis(from_outer, from_inner, axis=1) * choices + from_inner
-    at = int(total.argmin())
+        between[i] = (total[i - 1][:, None, :] + moved_out[i - 1][:, :, None]).min(axis=0)
+        total[i] = (between[i].T[:, :, None] + moved_in[i - 1][:, None, :]).min(axis=0) + price[i]
     best = np.zeros((2, count), np.float32)
+    a, b = np.unravel_index(int(total[-1].argmin()), total[-1].shape)
     for i in range(count - 1, -1, -1):
-        a, b = divmod(at, choices)
         best[:, i] = outer[i, a], inner[i, b]
-        at = int(back[i, a, b])
+        if i:
+            b = (between[i][a] + moved_in[i - 1][:, b]).argmin()
+            a = (total[i - 1][:, b] + moved_out[i - 1][:, a]).argmin()
     return best[0], best[1]
 
 
-def _way(pixels: Floats, width: float) -> Floats:
-    share = np.abs(pixels) / max(float(width), 1e-3)
+def _way(pixels: Floats, width: Floats) -> Floats:
+    share = np.abs(pixels) / np.maximum(width, 1e-3)
     return np.asarray(JUMP * share + LEAP * share**2, np.float32)
