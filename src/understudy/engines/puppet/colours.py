@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.tracking.motion import Floats
-from understudy.tracking.series import correlate
 
 PLACES = 8  # kept apart per bone
 LIGHT, TONE = 13.0, 5.0  # Lab units of a bin
@@ -15,6 +15,7 @@ BLUR = (1.1, 0.9, 0.8, 0.8)  # bins that samples spread over: place, lightness, 
 SPREAD = 2.5  # of these, as far as they do
 FEWEST = 20.0  # samples about a place that tell its colours
 UNKNOWN = 4e-4  # share of the samples of a side that have any colour, seen or not
+ONE = np.ones(1)
 MOST = 2.5  # log-odds that colour alone can give: alike colours do occur on both sides
 
 
@@ -46,7 +47,8 @@ class Colours:
     def odds(self, ours: Floats, theirs: Floats) -> Floats:
         """(...) log of how much likelier each pixel's colour is on our side than on the other, within ``MOST``;
         ``ours`` and ``theirs`` (...) tell how surely each pixel is a sample of a side."""
-        log = np.log((self._table(ours) + UNKNOWN) / (self._table(theirs) + UNKNOWN))
+        tables = self._tables(ours, theirs) + np.float32(UNKNOWN)
+        log = np.log(tables[0] / tables[1])
         return self._between(np.clip(log, -MOST, MOST).ravel()).reshape(self._pixels)
 
     def _between(self, table: Floats, axis: int = 0) -> Floats:
@@ -59,12 +61,19 @@ class Colours:
             near += self._part[axis] * (far - near)
         return near
 
-    def _table(self, weight: Floats) -> NDArray[np.float32]:
-        count = np.bincount(self._bin, weight.ravel(), minlength=int(np.prod(self._shape)))
-        table = count.reshape(self._shape).astype(np.float32)
-        for axis, kernel in enumerate(self._kernels):
-            table = correlate(table, kernel, axis)
-        total = table.sum(axis=(1, 2, 3), keepdims=True)
+    def _tables(self, *sides: Floats) -> Floats:
+        """(sides, *bins) the share that each bin has of the samples about its place."""
+        bins = int(np.prod(self._shape))
+        counts = [np.bincount(self._bin, weight.ravel(), minlength=bins) for weight in sides]
+        table = np.stack(counts, axis=1).astype(np.float32)
+        for count, kernel in zip(
+            self._shape, self._kernels, strict=True
+        ):  # each axis once the first, then the last
+            table = table.reshape(count, -1)
+            table = cv2.sepFilter2D(table, cv2.CV_32F, ONE, kernel, borderType=cv2.BORDER_REPLICATE)
+            table = np.ascontiguousarray(table.T)
+        table = table.reshape(len(sides), *self._shape)
+        total = table.sum(axis=(2, 3, 4), keepdims=True)
         return np.asarray(table / np.maximum(total, FEWEST), np.float32)
 
 
