@@ -103,9 +103,9 @@ FILLS: dict[str, Fill] = {
     "ours": clean_background,
     "telea": opencv(cv2.INPAINT_TELEA),
     "ns": opencv(cv2.INPAINT_NS),
-    "shiftmap": shift_map,
-    "fsr": frequency_selective,
 }
+if hasattr(cv2, "xphoto"):  # OpenCV's contrib build, which the project itself does not need
+    FILLS |= {"shiftmap": shift_map, "fsr": frequency_selective}
 
 
 def slope(rgb: Frame) -> NDArray[np.float32]:
@@ -122,7 +122,9 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--out", type=Path)
     parser.add_argument(
-        "--fills", default="ours,telea,ns", help=f"of {', '.join(FILLS)}; shiftmap takes minutes"
+        "--fills",
+        default="ours,telea,ns",
+        help=f"of {', '.join(FILLS)}; with opencv-contrib-python-headless also shiftmap (minutes), fsr",
     )
     chosen = parser.parse_args()
     fills = chosen.fills.split(",")
