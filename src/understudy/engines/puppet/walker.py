@@ -38,27 +38,35 @@ def walk(right: Floats, down: Floats, ours: Floats, theirs: Floats) -> Floats:
     diagonal = right + down + hold
     diagonal[:, 1:] += right[:, :-1]
     diagonal[1:] += down[:-1]
+    # Scaled so that the diagonal is 1, and as one row: the last links of each row are none.
+    width = right.shape[1]
+    scale = (1 / np.sqrt(diagonal)).astype(np.float32).ravel()
+    beside = (right.ravel()[:-1] * scale[:-1] * scale[1:]).astype(np.float32)
+    below = (down.ravel()[:-width] * scale[:-width] * scale[width:]).astype(np.float32)
+    room = np.empty_like(scale)
 
     def pulled(x: Floats) -> Floats:
-        y = diagonal * x
-        y[:, :-1] -= right[:, :-1] * x[:, 1:]
-        y[:, 1:] -= right[:, :-1] * x[:, :-1]
-        y[:-1] -= down[:-1] * x[1:]
-        y[1:] -= down[:-1] * x[:-1]
+        y = x.copy()
+        for joined, step in ((beside, 1), (below, width)):
+            part = room[:-step]
+            y[:-step] -= np.multiply(joined, x[step:], out=part)
+            y[step:] -= np.multiply(joined, x[:-step], out=part)
         return y
 
-    chance: Floats = (ours / hold).astype(np.float32)
-    residual = ours - pulled(chance)
-    way = residual / diagonal
-    energy = float((residual * way).sum())
+    chance = (ours / hold).astype(np.float32).ravel() / scale
+    residual = ours.ravel() * scale - pulled(chance)
+    residual = residual.astype(np.float32)
+    way = residual.copy()
+    energy = float((residual * residual).sum())
     for _ in range(ROUNDS):
-        if float(np.abs(residual).mean()) < ENOUGH:
+        if float(np.abs(np.divide(residual, scale, out=room)).mean()) < ENOUGH:
             break
         pull = pulled(way)
-        step = energy / max(float((way * pull).sum()), 1e-12)
-        chance += step * way
-        residual -= step * pull
-        eased = residual / diagonal
-        before, energy = energy, float((residual * eased).sum())
-        way = eased + energy / max(before, 1e-12) * way
-    return chance
+        step = energy / max(float(np.multiply(way, pull, out=room).sum()), 1e-12)
+        chance += np.multiply(way, np.float32(step), out=room)
+        pull *= np.float32(step)
+        residual -= pull
+        before, energy = energy, float(np.multiply(residual, residual, out=room).sum())
+        way *= np.float32(energy / max(before, 1e-12))
+        way += residual
+    return np.asarray((chance * scale).reshape(ours.shape), np.float32)
