@@ -113,13 +113,14 @@ def test_a_bend_between_two_looks_costs_a_look_in_the_middle_first() -> None:
     assert worst < 0.1
 
 
-def test_who_is_lost_is_looked_for_less_and_found_again_in_full() -> None:
+def test_who_is_lost_is_looked_for_in_every_frame() -> None:
     def path(t: float) -> float | None:
         return None if 0.4 < t < 0.9 else 2 * t
 
     moments = followed(Point(path), shown(60, 30))
     assert [m.found is None for m in moments] == [path(m.shown.time_s) is None for m in moments]
-    assert not all(m.looked for m in moments if m.found is None)
+    assert all(m.looked for m in moments if m.found is None)
+    assert not all(m.looked for m in moments)
 
 
 def test_the_ends_of_a_shot_are_looked_at() -> None:

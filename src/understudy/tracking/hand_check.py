@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import dist, hypot
+
 import numpy as np
 
 from understudy.tracking.motion import Floats
@@ -21,17 +23,15 @@ FOREARM_SEEN = 0.3  # of the torso's length
 
 def body_length(body: Floats) -> float:
     """Pixels from shoulders to hips of landmarks (33, 3), or what the shoulders' width makes likely if that is more."""
-    points = body[:, :2]
-    spine = points[list(SHOULDERS)].mean(axis=0) - points[list(HIPS)].mean(axis=0)
-    across = points[SHOULDERS[0]] - points[SHOULDERS[1]]
-    return float(max(np.hypot(*spine), SHOULDERS_TO_TORSO * np.hypot(*across)))
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = body[[*SHOULDERS, *HIPS], :2].tolist()
+    spine = hypot(ax + bx - cx - dx, ay + by - cy - dy) / 2
+    return max(spine, SHOULDERS_TO_TORSO * hypot(ax - bx, ay - by))
 
 
 def palm_span(hand: Floats) -> float:
     """Pixels: the palm's largest extent, whichever way it is turned; ``hand`` (21, 2 or 3)."""
-    points = hand[:, :2]
-    ends = [points[k] - points[0] for k in KNUCKLES]
-    return float(max(np.hypot(*v) for v in (*ends, points[5] - points[17])))
+    wrist, *knuckles = hand[[0, *KNUCKLES], :2].tolist()
+    return max(dist(knuckles[0], knuckles[-1]), *(dist(wrist, knuckle) for knuckle in knuckles))
 
 
 def is_plausible(hand: Floats, body: Floats, side: int) -> bool:
@@ -47,10 +47,10 @@ def is_plausible(hand: Floats, body: Floats, side: int) -> bool:
     if float(np.hypot(bones[..., 0], bones[..., 1]).sum(axis=1).max()) > LONGEST_FINGER * span:
         return False
     wrist = body[WRISTS[side], :2]
-    if float(np.hypot(*(hand[0, :2] - wrist))) > WRIST_OFF * span:
+    if dist(hand[0, :2].tolist(), wrist.tolist()) > WRIST_OFF * span:
         return False
     forearm = wrist - body[ELBOWS[side], :2]
-    if float(np.hypot(*forearm)) < FOREARM_SEEN * size:
+    if hypot(*forearm.tolist()) < FOREARM_SEEN * size:
         return True
     along = hand[9, :2] - hand[0, :2]
     turn = np.arctan2(forearm[0] * along[1] - forearm[1] * along[0], forearm @ along)

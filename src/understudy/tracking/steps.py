@@ -158,18 +158,14 @@ class Steps(Generic[T]):
     def _off(
         self, before: Moment[T] | None, now: Moment[T], after: Moment[T] | None, apart_s: float
     ) -> float:
-        """How far a straight line across ``apart_s`` may be off, over the limit. Who stays lost, stays lost."""
-        found = [None if moment is None else moment.found for moment in (before, now, after)]
+        """How far a straight line across ``apart_s`` may be off, over the limit; far where anybody is lost."""
         if before is None or after is None:
             return inf
-        if all(f is None for f in found):
-            return 0.0
-        first, second, third = found
-        if first is None or second is None or third is None:
+        if before.found is None or now.found is None or after.found is None:
             return inf
         first_s = now.shown.time_s - before.shown.time_s
         second_s = after.shown.time_s - now.shown.time_s
-        return self._part.turn(first, second, third, first_s, second_s) * apart_s / 8
+        return self._part.turn(before.found, now.found, after.found, first_s, second_s) * apart_s / 8
 
     def _fill(self, moment: Moment[T], before: list[Moment[T] | None], after: list[Moment[T] | None]) -> None:
         around = [m for m in (*before, *after) if m is not None and m.found is not None]

@@ -17,7 +17,9 @@ TINY = 64
 def small(frame: Frame) -> Grey:
     """The frame in grey, its short side 240 to 480 pixels, aspect kept: pixels picked, not averaged."""
     step = max(1, min(frame.shape[:2]) // SHORT_SIDE)
-    return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame[::step, ::step]), cv2.COLOR_RGB2GRAY), np.uint8)
+    # Whole rows are made grey: to pick three bytes here and there first takes longer.
+    rows = cv2.cvtColor(frame[::step], cv2.COLOR_RGB2GRAY)
+    return np.ascontiguousarray(rows[:, ::step], np.uint8)
 
 
 def tiny(grey: Grey) -> Grey:
