@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from understudy.errors import ClipError
 from understudy.media.limits import CLIP_PIXELS
+from understudy.media.ordinary_file import why_not_ordinary
 
 # FFmpeg's demuxers and how their files begin: the first box of MP4 and MOV, the EBML mark of Matroska and WebM. Each
 # is named outright when a file is opened: guessing would open playlists too, and playlists open other files.
@@ -53,20 +54,25 @@ def open_clip(path: Path, containers: Collection[str] = tuple(READABLE)) -> Inpu
 
 def container_of(path: Path) -> str | None:
     """`MOV` or `MATROSKA` by the file's first bytes, None for anything else. Raises ClipError (clip_unreadable)."""
+    why_not = why_not_ordinary(path)
+    if why_not is not None:
+        raise _unreadable(why_not)
     try:
-        if not path.is_file():
-            raise FileNotFoundError("no such file")
         with path.open("rb") as file:
             head = file.read(12)
     except (OSError, ValueError) as error:
-        raise ClipError(
-            "clip_unreadable",
-            f"The video cannot be opened: {getattr(error, 'strerror', None) or error}.",
-            fix="Check its path and that it may be read.",
-        ) from error
+        raise _unreadable(getattr(error, "strerror", None) or str(error)) from error
     if head[4:8] in FIRST_BOXES:
         return MOV
     return MATROSKA if head.startswith(EBML) else None
+
+
+def _unreadable(why: str) -> ClipError:
+    return ClipError(
+        "clip_unreadable",
+        f"The video cannot be opened: {why}.",
+        fix="Check its path and that it may be read.",
+    )
 
 
 def damaged() -> ClipError:

@@ -23,6 +23,7 @@ from understudy.media.limits import (
     check_picture_weight,
     too_many_pixels,
 )
+from understudy.media.ordinary_file import why_not_ordinary
 from understudy.media.picture_kinds import HEAD_BYTES, READABLE, fix_for, kind_of
 from understudy.media.pixels import upright_pixels
 from understudy.request import Mode
@@ -105,10 +106,9 @@ def load_picture(
 
 def _opened(path: Path) -> BinaryIO:
     """The file, which is an ordinary one: others have no end, or would be waited for."""
-    if path.is_dir():
-        raise _unreadable("it is a folder, not a file")
-    if not path.is_file():
-        raise _unreadable("it is no ordinary file" if path.exists() else "no such file")
+    why_not = why_not_ordinary(path)
+    if why_not is not None:
+        raise _unreadable(why_not)
     return path.open("rb")
 
 

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from understudy.errors import RequestError
 
+PLACELESS = (OSError, RuntimeError, ValueError)  # of a path in a loop of links, or with a zero byte in it
+
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
     """Write bytes, or what ``content`` writes into the file it is given, to ``path``.
@@ -42,9 +44,12 @@ def check_places(outputs: Iterable[Path | None], inputs: Iterable[Path | None] =
     wanted = [path for path in outputs if path is not None]
     try:
         resolved = [path.resolve() for path in wanted]
-        given = {path.resolve() for path in inputs if path is not None}
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a name with a zero byte
+    except PLACELESS as error:
         raise unwritable(wanted[0], error) from error
+    given = set()
+    for path in inputs:
+        with suppress(*PLACELESS):  # whoever reads it will tell
+            given |= set() if path is None else {path.resolve()}
     for path, place in zip(wanted, resolved, strict=True):
         if not path.absolute().parent.is_dir():
             raise RequestError(

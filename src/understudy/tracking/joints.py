@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.errors import RequestError
+from understudy.media.ordinary_file import why_not_ordinary
 from understudy.tracking.found_face import FaceHints
 from understudy.tracking.motion import BODY, Floats
 from understudy.tracking.template import INDEX, NAMES, complete, world_from
@@ -121,9 +122,10 @@ def read_face_hints(path: Path, shrunk: int = 1) -> FaceHints:
 
 def _places(path: Path, shrunk: int) -> dict[str, tuple[float, float]]:
     """The checked content of the file: known names, two finite numbers each, in the shrunk picture's pixels."""
+    why_not = why_not_ordinary(path)
+    if why_not is not None:
+        raise _unreadable(path, why_not)
     try:
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise _unreadable(path, "it is no ordinary file")
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1)
         if len(text) > MOST_BYTES:

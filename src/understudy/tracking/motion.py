@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.errors import RequestError
+from understudy.media.ordinary_file import why_not_ordinary
 from understudy.media.whole_file import write_whole
 
 # Geometry is float32 where it crosses a border; NumPy's own promotions in between are not worth casting back.
@@ -120,6 +121,9 @@ class Motion:
     @classmethod
     def load(cls, path: Path) -> Motion:
         """Read a motion file. Raises RequestError (``motion_unreadable``) for anything else."""
+        why_not = why_not_ordinary(path)
+        if why_not is not None:
+            raise _unreadable(path, why_not)
         try:
             _check_sizes(path)
             with np.load(path, allow_pickle=False) as file:
@@ -131,11 +135,7 @@ class Motion:
             motion = cls(**held)
             motion._check_shapes()
         except Exception as error:  # NumPy's reader and the archive's pass on whatever they meet
-            raise RequestError(
-                "motion_unreadable",
-                f"The motion file {path.name!r} cannot be read ({type(error).__name__}).",
-                fix="Give a file that --save-motion wrote.",
-            ) from error
+            raise _unreadable(path, getattr(error, "strerror", None) or type(error).__name__) from error
         return motion
 
     def _check_shapes(self) -> None:
@@ -202,6 +202,14 @@ def untracked(width: int, height: int, times_s: Sequence[float]) -> Motion:
     )
 
 
+def _unreadable(path: Path, why: str) -> RequestError:
+    return RequestError(
+        "motion_unreadable",
+        f"The motion file {path.name!r} cannot be read ({why}).",
+        fix="Give a file that --save-motion wrote.",
+    )
+
+
 def _check_numbers(held: dict[str, NDArray[Any]]) -> None:
     """Raise ValueError where an array holds anything but real numbers, or the format is a later one."""
     if any(array.dtype.kind not in "iuf" for array in held.values()):
@@ -215,8 +223,6 @@ def _check_sizes(path: Path) -> None:
 
     A small file can unpack to more than memory. A member is never read beyond what the index says.
     """
-    if not path.is_file():  # devices have no end
-        raise FileNotFoundError("no such file")
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > MOST_BYTES:
