@@ -13,6 +13,7 @@ import pytest
 
 from understudy.tracking import extremities, mediapipe_tracker
 from understudy.tracking.body import Body
+from understudy.tracking.clip_tracking import track_clip
 from understudy.tracking.extremities import Extremities
 from understudy.tracking.hands import Hand
 from understudy.tracking.iris import lost_irises
@@ -225,3 +226,16 @@ def test_what_fails_in_a_stage_comes_out(monkeypatch: pytest.MonkeyPatch, thread
     with pytest.raises(LookupError, match="no such frame"):
         next(people)
     assert not others()
+
+
+@pytest.mark.usefixtures("stages")
+def test_a_clip_that_nobody_wants_any_more_leaves_no_thread() -> None:
+    def refuse(stage: str, done: int, total: int) -> None:
+        if done == 20:
+            raise LookupError("enough")
+
+    frames = ((one.time_s, one.frame) for one in shown(50))
+    with pytest.raises(LookupError, match="enough") as kept:
+        track_clip(frames, 4, 4, MediaPipeTracker(threads=2), refuse)
+    assert not others()
+    assert kept.value.args == ("enough",)  # and with it the places where it passed

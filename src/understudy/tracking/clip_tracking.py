@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -48,24 +49,24 @@ def track_clip(
     thumbnails: list[Grey] = []
     camera = CameraMovement(width, height)
     absent = nobody()
-    beside: deque[tuple[float, Grey, Grey, bool]] = (
-        deque()
-    )  # what is known of frames that the tracker looks ahead at
+    # What is known of the frames that the tracker holds.
+    beside: deque[tuple[float, Grey, Grey, bool]] = deque()
 
     def shown() -> Iterator[Shown]:
         for time_s, frame, grey, thumbnail, is_cut in with_cuts(frames):
             beside.append((time_s, grey, thumbnail, is_cut))
             yield Shown(time_s, frame, is_cut)
 
-    for index, person in enumerate(tracker.follow(shown())):
-        time_s, grey, thumbnail, is_cut = beside.popleft()
-        if is_cut:
-            cuts.append(index)
-        times.append(time_s)
-        people.append(person or absent)
-        thumbnails.append(thumbnail)
-        camera.add(grey, person.body if person else None, cut=is_cut)
-        progress("tracking", index + 1, max(total, index + 1))
+    with closing(tracker.follow(shown())) as followed:
+        for index, person in enumerate(followed):
+            time_s, grey, thumbnail, is_cut = beside.popleft()
+            if is_cut:
+                cuts.append(index)
+            times.append(time_s)
+            people.append(person or absent)
+            thumbnails.append(thumbnail)
+            camera.add(grey, person.body if person else None, cut=is_cut)
+            progress("tracking", index + 1, max(total, index + 1))
     if not people:
         raise ValueError("no frames")
     stamps = np.asarray(times, np.float64)

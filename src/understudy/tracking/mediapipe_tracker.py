@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ class MediaPipeTracker:
         body = self._body.next(frame)
         return None if body is None else self._extremities.person(frame, body)
 
-    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+    def follow(self, frames: Iterator[Shown]) -> Generator[Person | None, None, None]:
         """The followed person in every frame of a clip, or None where lost.
 
         Looks some frames ahead: where a part moves evenly, every second frame is told from those beside it, and more

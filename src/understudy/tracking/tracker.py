@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -45,7 +45,7 @@ class Tracker(Protocol):
     def track(self, frame: Frame) -> Person | None:
         """The followed person in the next frame of a clip, or None when lost."""
 
-    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+    def follow(self, frames: Iterator[Shown]) -> Generator[Person | None, None, None]:
         """What `track` gives for every frame of a clip, from its start and anew at each cut.
 
         A tracker may look ahead by some frames, and tell what lies between two looks from both.
@@ -70,7 +70,7 @@ class FakeTracker:
         self._next += 1
         return person
 
-    def follow(self, frames: Iterator[Shown]) -> Iterator[Person | None]:
+    def follow(self, frames: Iterator[Shown]) -> Generator[Person | None, None, None]:
         self.restart()
         for shown in frames:
             if shown.is_cut:
