@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from understudy.commands import SERVER_PACKAGES, accounts, keys, models, server_missing, tasks, webhooks
+from understudy.commands import accounts, keys, models, tasks, unloadable, webhooks
 from understudy.commands.demo import demo
 from understudy.commands.doctor import doctor
 from understudy.commands.serve import serve, worker
@@ -208,12 +208,13 @@ def main() -> None:
 
         complain(error)
         sys.exit(2 if isinstance(error, InputError) else 1)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in SERVER_PACKAGES.values():
+    except ImportError as error:
+        explained = unloadable(error)
+        if explained is None:
             raise
         from understudy.terminal import complain
 
-        complain(server_missing([error.name or ""]))
+        complain(explained)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

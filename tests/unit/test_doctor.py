@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from understudy import doctor
+from understudy.commands import unloadable
 from understudy.doctor.apart import apart
 from understudy.doctor.service import port
 from understudy.engines.puppet import matting_weights
@@ -265,3 +266,42 @@ def test_an_installation_without_the_servers_part_is_a_good_one() -> None:
     assert check.good
     assert "understudy[server]" in check.found
     assert "numpy" in doctor.server({"numpy": "numpy"}).found
+
+
+def test_a_command_that_cannot_load_a_package_sends_to_the_doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(tmp_path, monkeypatch, numpy="raise ImportError('libfoo.so.1: cannot open shared object file')")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "understudy.cli",
+            "animate",
+            "--image",
+            "a.png",
+            "--video",
+            "b.mp4",
+            "--output",
+            "c.mp4",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert "package_missing" in done.stderr
+    assert "libfoo.so.1" in done.stderr
+    assert "understudy doctor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_our_own_import_errors_are_not_hidden() -> None:
+    assert unloadable(ImportError("cannot import name 'x' from 'understudy.y'", name="understudy.y")) is None
+    missing = unloadable(ModuleNotFoundError("No module named 'cv2'", name="cv2"))
+    assert missing is not None
+    assert missing.code == "package_missing"
+    server = unloadable(ModuleNotFoundError("No module named 'fastapi'", name="fastapi"))
+    assert server is not None
+    assert server.code == "server_missing"

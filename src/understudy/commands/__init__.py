@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from understudy.errors import ServiceError
+from understudy.errors import EngineError, ServiceError, UnderstudyError
 
 SERVER_PACKAGES = {  # what is installed: what is imported
     "fastapi": "fastapi",
@@ -19,6 +19,23 @@ SERVER_PACKAGES = {  # what is installed: what is imported
     "obstore": "obstore",
     "pyjwt": "jwt",
 }
+
+BASE_MODULES = ("numpy", "cv2", "av", "ai_edge_litert", "PIL", "c2pa", "cryptography", "rich")
+
+
+def unloadable(error: ImportError) -> UnderstudyError | None:
+    """What to tell of a package that cannot be loaded; None where the fault is our own."""
+    name = (error.name or "").partition(".")[0]
+    if name in SERVER_PACKAGES.values() and isinstance(error, ModuleNotFoundError):
+        return server_missing([error.name or ""])
+    if name in BASE_MODULES or ".so" in str(error):
+        return EngineError(
+            "package_missing",
+            f"A package cannot be loaded: {error}.",
+            value=name or None,
+            fix="Run `understudy doctor`: it says what is missing and what to do.",
+        )
+    return None
 
 
 def server_missing(packages: Sequence[str]) -> ServiceError:
