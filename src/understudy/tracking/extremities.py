@@ -119,11 +119,15 @@ class _SteppedHand:
         return float(np.hypot(change[:, 0], change[:, 1]).max()) / (BEND * max(span, 1.0))
 
     def look(self, at: Moment[Hand], before: Hand | None, after: Hand | None) -> Hand | None:
-        near = before or after
-        if near is None or at.body is None:
-            return None
         body = at.body
-        return self._network.between(at.shown.frame, body.landmarks, body.visibility, self._side, near)
+        if body is None:
+            return None
+        looks = (
+            self._network.between(at.shown.frame, body.landmarks, body.visibility, self._side, near)
+            for near in (before, after)
+            if near is not None
+        )
+        return next((hand for hand in looks if hand is not None), None)
 
     def mixed(self, at: Moment[Hand], known: Sequence[Hand], weights: Sequence[float]) -> Hand | None:
         if at.body is None:
