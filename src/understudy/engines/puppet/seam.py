@@ -19,9 +19,8 @@ def edge_strength(rgb: NDArray[np.uint8]) -> Floats:
     lab = cv2.GaussianBlur(lab, (0, 0), 1.2)
     gx = cv2.Sobel(lab, cv2.CV_32F, 1, 0, ksize=3) / 8
     gy = cv2.Sobel(lab, cv2.CV_32F, 0, 1, ksize=3) / 8
-    strength = np.sqrt((gx**2 + gy**2).sum(axis=2))
-    clipped: Floats = np.minimum(strength / 12.0, 1.0).astype(np.float32)
-    return clipped
+    strength = np.sqrt(cv2.transform(gx * gx + gy * gy, np.ones((1, 3))))
+    return np.asarray(np.minimum(strength / 12.0, 1.0), np.float32)
 
 
 def normal_outwards(limb: Limb, start: Floats, stop: Floats, joints: Floats) -> Floats:
