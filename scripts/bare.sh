@@ -83,7 +83,7 @@ enter() {
         # A shared libpython lies where that Python was built for; here it lies elsewhere.
         if [ -n "$OWN" ]; then set -- "$@" LD_LIBRARY_PATH=/opt/python/lib; fi
         exec env -i "$@" HOME="$HOME_THERE" USER=visitor PATH=/usr/bin:/bin BARE_NAME="$NAME" \
-            nice "$CHROOT" --userspec="$PERSON:$PERSON" "$ROOT" \
+            nice -n 5 "$CHROOT" --userspec="$PERSON:$PERSON" "$ROOT" \
             /bin/sh -c "cd \"$PROJECT\" && exec sh scripts/bare_inside.sh \"$PYTHON_THERE\""
     ' > "$folder/$1.log" 2>&1 || echo "verdict: failed with exit code $?" >> "$folder/$1.log"
     rm -rf "$work"

@@ -54,9 +54,10 @@ figure tests "$(tail -n 1 /tmp/slice | sed 's/ in .*//')"
 
 # Usage: served FIGURE FOLDER_OF_PROGRAMS
 served() {
-    "$2/understudy" serve --port 8731 > /tmp/serve.log 2>&1 &
+    port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    "$2/understudy" serve --port "$port" > /tmp/serve.log 2>&1 &
     service=$!
-    "$2/python" "$project/scripts/bare_service.py" "$1" http://127.0.0.1:8731 ||
+    "$2/python" "$project/scripts/bare_service.py" "$1" "http://127.0.0.1:$port" ||
         { cat /tmp/serve.log; echo "verdict: failed, understudy serve"; exit 1; }
     kill "$service"
     wait "$service" || true
