@@ -21,7 +21,19 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 # Those of mypy, uv and the benchmarks.
-OF_OTHER_TOOLS = {"--strict", "--upgrade", "--memory", "--no-rest", "--out", "--seconds", "--runs"}
+OF_OTHER_TOOLS = {
+    "--strict",
+    "--upgrade",
+    "--memory",
+    "--no-rest",
+    "--out",
+    "--seconds",
+    "--runs",
+    "--files",
+    "--seed",
+    "--workers",
+    "--keep",
+}
 
 
 def options() -> set[str]:

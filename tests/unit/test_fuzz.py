@@ -19,6 +19,7 @@ from roads import ACCEPTED, ROADS, verdict
 from understudy.errors import ClipError, InputError, RequestError, UnderstudyError
 from understudy.media.boxes import MOST_SAMPLES, check_boxes
 from understudy.media.clip import probe
+from understudy.media.whole_file import check_places
 from understudy.tracking.joints import read_joints
 from understudy.tracking.motion import Motion
 
@@ -142,6 +143,15 @@ def test_no_ordinary_file_is_waited_for(tmp_path: Path) -> None:
         assert code_of(probe, path) == "clip_unreadable"
         assert code_of(Motion.load, path) == "motion_unreadable"
         assert code_of(read_joints, path, 300, 400) == "joints_unreadable"
+
+
+def test_a_loop_of_links_is_the_input_s_fault(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.png"
+    loop.symlink_to(loop)
+    check_places((tmp_path / "made.mp4",), (loop,))
+    with pytest.raises(RequestError, match="loop") as caught:
+        check_places((loop,), ())
+    assert caught.value.code == "output_unwritable"
 
 
 def test_a_word_on_stderr_and_an_odd_error_are_faults(
