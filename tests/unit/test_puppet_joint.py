@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.joint import HIP, LIMB, SHOULDER, Bend, Joint, segment_field
 from understudy.engines.puppet.warp import BoneMap, bone_map
 from understudy.tracking.motion import Floats
@@ -41,7 +42,10 @@ class Chain:
         self.joint = Joint.between(here, here, posed[0], posed[1], RADIUS, *self.maps, bend)
 
     def field(self, k: int, grid: Floats) -> Floats:
-        return segment_field(grid, self.rest[k], self.posed[k], self.maps[k], (self.joint,))
+        blends = Blends()
+        field = segment_field(grid, self.rest[k], self.posed[k], self.maps[k], (self.joint,), blends)
+        blends.run()
+        return field
 
     def shows(self, k: int, grid: Floats) -> NDArray[np.bool_]:
         """(N,) where the layer of bone ``k``, a capsule with round ends, is seen."""
@@ -163,3 +167,26 @@ def test_what_lies_on_the_shoulder_stays(bend_deg: float) -> None:
     chain = Chain(-90 + bend_deg, rest_deg=-90, bend=SHOULDER)  # up is positive here
     above = np.array([vector(np.radians(angle), 18) for angle in range(95, 181, 5)])
     np.testing.assert_allclose(chain.field(0, above), above, atol=0.02)
+
+
+def test_blends_are_the_same_one_by_one_and_together() -> None:
+    chains = [Chain(bend, turn) for bend, turn in ((35, 10), (140, -60), (0, 0), (-80, 120))]
+    nodes = np.stack(np.meshgrid(np.arange(-100, 100, 9), np.arange(-80, 120, 9)), axis=-1).astype(np.float32)
+    together = Blends()
+    asked = [
+        segment_field(nodes, chain.rest[k], chain.posed[k], chain.maps[k], (chain.joint,), together)
+        for chain in chains
+        for k in (0, 1)
+    ]
+    together.run()
+    together.run()  # nothing is added twice
+    alone = [chain.field(k, nodes) for chain in chains for k in (0, 1)]
+    np.testing.assert_allclose(np.array(asked), np.array(alone), atol=1e-3)
+
+
+def test_nodes_and_points_bend_alike() -> None:
+    chain = Chain(70, 20)
+    nodes = np.stack(np.meshgrid(np.arange(-60, 60, 7), np.arange(-50, 70, 7)), axis=-1).astype(np.float32)
+    for k in (0, 1):
+        points = chain.field(k, nodes.reshape(-1, 2)).reshape(nodes.shape)
+        np.testing.assert_allclose(chain.field(k, nodes), points, atol=0.01)

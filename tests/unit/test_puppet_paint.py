@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.paint import Canvas, Field
@@ -30,7 +31,8 @@ def strip(width: int = 160, height: int = 220) -> Layer:
 
 
 def draw(canvas: Canvas, layer: Layer, field: Field, box: Box) -> None:
-    placed = canvas.place(layer, field, box)
+    begun = canvas.begin(Blends(), layer, field, box)
+    placed = None if begun is None else canvas.place(begun)
     if placed is not None:
         canvas.paint(placed)
 
@@ -55,7 +57,7 @@ def test_a_layer_is_painted_whole(
     layer = strip()
     canvas = Canvas(background)
     canvas.clear()
-    draw(canvas, layer, lambda grid: grid @ matrix.T + shift, box)
+    draw(canvas, layer, lambda grid, _: lambda: grid @ matrix.T + shift, box)
     wanted = plain(background, layer, matrix, shift)
     x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), box[2], box[3]
     painted = canvas.picture().astype(int)
@@ -67,7 +69,7 @@ def test_a_layer_is_painted_whole(
 def test_frames_do_not_share_pixels(background: NDArray[np.uint8]) -> None:
     canvas = Canvas(background)
     canvas.clear()
-    draw(canvas, strip(), lambda grid: grid, (0, 0, WIDTH, HEIGHT))
+    draw(canvas, strip(), lambda grid, _: lambda: grid, (0, 0, WIDTH, HEIGHT))
     first = canvas.picture()
     kept = first.copy()
     canvas.clear()
@@ -81,5 +83,5 @@ def test_nothing_is_painted_beside_the_picture(
 ) -> None:
     canvas = Canvas(background)
     canvas.clear()
-    draw(canvas, strip(), lambda grid: grid, box)
+    draw(canvas, strip(), lambda grid, _: lambda: grid, box)
     np.testing.assert_array_equal(canvas.picture(), background)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.box import Box, around, common, empty
 from understudy.engines.puppet.cut import extended
 from understudy.engines.puppet.hand_bend import HandBend
@@ -17,7 +19,7 @@ from understudy.engines.puppet.joint import HIP, SHOULDER, Bend
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.limb_layers import RiggedLimb, joint_radius
 from understudy.engines.puppet.order import TRUNK, DrawingOrder, Part
-from understudy.engines.puppet.paint import Canvas, Field, Placed
+from understudy.engines.puppet.paint import Begun, Canvas, Field, Placed
 from understudy.engines.puppet.parts import Limb
 from understudy.engines.puppet.pose import Poses
 from understudy.engines.puppet.posed_limb import PosedLimb
@@ -164,9 +166,9 @@ class Painter:
         )
         shoulders = tuple(joint for limb, joint in roots if joint and limb.arm)
 
-        def trunk_field(grid: Floats) -> Floats:
-            source = pose.field(grid, hips, shoulders, skirt)
-            return source if turn is None else turn.source(source)
+        def trunk_field(grid: Floats, blends: Blends) -> Callable[[], Floats]:
+            source = pose.field(grid, hips, shoulders, skirt, blends=blends)
+            return source if turn is None else lambda: turn.source(source())
 
         reach = 0.0 if turn is None else turn.reach * float(np.hypot(*pose.head_matrix[:, 0]))
 
@@ -174,19 +176,20 @@ class Painter:
         layers = {limb.limb.name: limb.layers for limb in rig.limbs}
         box = self._trunk_box(layer, pose, skirt, reach)
 
-        shown: Shown = {}
+        blends = Blends()
+        begun: list[tuple[Part, Begun]] = []
 
         def place(
             part: Part, layer: Layer, field: Field, box: Box, cell: int | None = None, opacity: float = 1.0
         ) -> None:
-            placed = self._canvas.place(layer, field, box, cell, opacity)
-            if placed is not None:
-                shown[part] = (*shown.get(part, ()), placed)
+            each = self._canvas.begin(blends, layer, field, box, cell, opacity)
+            if each is not None:
+                begun.append((part, each))
 
         arms = {limb.limb.name for limb in rig.limbs if limb.limb.arm}
         for name, posed in limbs.items():
-            for k, each in enumerate(layers[name][: 2 if name in arms else 3]):
-                place((name, k), each, posed.field(k), posed.box(k), opacity=posed.opacity(k))
+            for k, shape in enumerate(layers[name][: 2 if name in arms else 3]):
+                place((name, k), shape, posed.field(k), posed.box(k), opacity=posed.opacity(k))
         for limb in rig.limbs:
             own = limbs[limb.limb.name]
             if limb.limb.arm:
@@ -195,6 +198,12 @@ class Painter:
         place((TRUNK, 0), layer, trunk_field, box)
         if rig.front is not None:
             place(FRONT, rig.front, trunk_field, self._trunk_box(rig.front, pose, skirt, reach))
+        blends.run()
+        shown: Shown = {}
+        for part, each in begun:
+            placed = self._canvas.place(each)
+            if placed is not None:
+                shown[part] = (*shown.get(part, ()), placed)
         (first, _), *later = self._order.stacks(t, legs_under=rig.skirt is not None)
         first = self._with_front(first)
         self._canvas.clear()

@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.warp import BoneMap, moved, wrapped
 from understudy.tracking.motion import Floats
 
@@ -56,6 +57,14 @@ LIMB = Bend(middle=0.5, soft=0.25, under=0.15, held=0.0, reach=(2.0, 4.5))
 HIP = Bend(middle=0.5, soft=0.25, under=0.15, held=0.42, reach=(1.0, 2.6))
 # The chest and what lies on the shoulder stay as they are; the armpit's cloth goes with the arm.
 SHOULDER = Bend(middle=0.72, soft=0.2, under=0.35, held=0.45, reach=(1.0, 3.0))
+
+
+class Told(NamedTuple):
+    """What `Blends` needs to know of a joint: numbers in its order, and how far it is ``folded``, if it is."""
+
+    reals: tuple[float, ...]
+    complexes: tuple[complex, ...]
+    folded: float
 
 
 @dataclass(frozen=True)
@@ -116,89 +125,48 @@ class Joint:
         through = _eased(math.degrees(abs(self.opening - self.rest_opening)), WRONG_WAY)
         return self.strength * folded * (1 - through)
 
-    def correct(self, field: Floats, grid: Floats, own: BoneMap, weight: Floats | None = None) -> None:
-        """Add to ``field`` (..., 2), in place, what the blend changes of the affine map ``own`` anchored at this joint.
-
-        ``own`` is one of the joint's two maps, ``grid`` (..., 2) points, or the nodes of a regular grid (rows, columns,
-        2); ``weight`` (...) weakens the blend where it is below 1.
-        """
-        window = self._window(grid)
-        if grid.ndim == 3:  # a row of x and a column of y tell all
-            (x, y), changed = (grid[:1, window[1], 0], grid[window[0], :1, 1]), field[window]
-        else:
-            (x, y), changed = (
-                (grid[..., 0].reshape(-1, 1), grid[..., 1].reshape(-1, 1)),
-                field.reshape(-1, 1, 2),
-            )
-        if not changed.size:
-            return
-        x, y = x - self.posed[0], y - self.posed[1]
-        whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
-        # Even in the logarithm, so that a change of stretch fades slower than the distance grows.
-        near = np.log(x * x + (y * y + np.float32(1e-4)))
-        near *= 1 / (whole - gone)
-        near += gone / (gone - whole)
-        np.maximum(near, 0, out=near)
-        np.minimum(near, 1, out=near)
-        blend = near * near
-        near *= -2 * self.flex
-        near += 3 * self.flex
-        blend *= near
-        if weight is not None:
-            blend *= weight[window].reshape(blend.shape)
+    def told(self, own: BoneMap) -> Told:
+        """The numbers of the blend in the layer whose affine map is ``own``, one of the joint's two."""
         child = own is self.child
-        share = self._share(self._round(x, y), child)
-        if child:
-            share -= 1
-        share *= blend
-        if child:
-            share += 1
-        turn = np.multiply(share, self.rest_opening - self.opening, out=near)
-        turn += self.parent.turn
-        # As complex numbers x + iy, in which a stretch S is z -> mean(S) z + rest(S) conj(z).
-        place = x + 1j * y
-        turned = np.empty_like(place)
-        np.cos(turn, out=turned.real)
-        np.sin(turn, out=turned.imag)
-        turned *= place
-        (mean, rest), (more, more_rest) = self._stretches
-        moved = np.conj(turned)
-        moved *= share * more_rest + rest
-        turned *= share * more + mean
-        moved += turned
-        (e, f), (g, h) = own.matrix.tolist()
-        moved -= complex(e + h, g - f) / 2 * place
-        np.conj(place, out=place)
-        place *= complex(e - h, g + f) / 2
-        moved -= place
-        changed += moved.view(np.float32).reshape(changed.shape)
-
-    def _round(self, x: Floats, y: Floats) -> Floats:
-        """Angles from the parent's axis on, 0 to 2 pi, of points off the joint by ``x`` and ``y``, which broadcast."""
-        c, s = math.cos(self.backwards), math.sin(self.backwards)
-        # A hundredth of a degree off at most, and quicker than NumPy's on machines without its fast one.
-        return np.asarray(cv2.phase(c * x + s * y, c * y - s * x), np.float32)
-
-    def _share(self, round_: Floats, child: bool) -> Floats:
-        """The child's share in the blend at these angles from the parent's axis on, as its or its parent's layer sees
-        it."""
+        whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
         first, second, third, fourth = self._runs(child)
         up, down = 1 / max(second - first, 1e-6), 1 / max(fourth - third, 1e-6)
-        share = round_ * up
-        share -= first * up
-        np.minimum(share, (1 + third * down) - round_ * down, out=share)
-        np.maximum(share, 0, out=share)
-        np.minimum(share, 1, out=share)
-        folded = _eased(math.degrees(abs(self.rest_opening - self.opening)), FOLDED) if child else 0.0
-        if folded:
-            closing = self.rest_opening > self.opening
-            kept = self.opening - second if closing else third - self.opening
-            kept += folded * max(WHOLE - kept, 0.0)
-            from_child = (self.opening - round_ if closing else round_ - self.opening) % np.float32(
-                2 * math.pi
-            )
-            share = 1 + _ramp(from_child, kept, kept + SEAM) * (share - 1)
-        return share
+        (mean, rest), (more, more_rest) = self._stretches
+        (e, f), (g, h) = own.matrix.tolist()
+        return Told(
+            (
+                1 / (whole - gone),
+                gone / (gone - whole),
+                self.flex,
+                up,
+                first * up,
+                down,
+                1 + third * down,
+                float(child),
+                self.rest_opening - self.opening,
+                self.parent.turn,
+                mean,
+                more,
+            ),
+            (
+                complex(math.cos(self.backwards), -math.sin(self.backwards)),
+                rest,
+                more_rest,
+                complex(e + h, g - f) / 2,
+                complex(e - h, g + f) / 2,
+            ),
+            _eased(math.degrees(abs(self.rest_opening - self.opening)), FOLDED) if child else 0.0,
+        )
+
+    def folded(self, share: Floats, round_: Floats, far: float) -> Floats:
+        """The child's ``share`` (N,) in its own layer at angles ``round_`` (N,) from the parent's axis on, of a joint
+        that is folded so ``far``, 0 to 1."""
+        _, second, third, _ = self._runs(True)
+        closing = self.rest_opening > self.opening
+        kept = self.opening - second if closing else third - self.opening
+        kept += far * max(WHOLE - kept, 0.0)
+        from_child = (self.opening - round_ if closing else round_ - self.opening) % np.float32(2 * math.pi)
+        return np.asarray(1 + _ramp(from_child, kept, kept + SEAM) * (share - 1), np.float32)
 
     def _runs(self, child: bool) -> tuple[float, float, float, float]:
         """For a layer: from the parent's axis round to it again, where the run to the child begins and ends, and where
@@ -217,10 +185,8 @@ class Joint:
         child_mean, child_rest = _turned(self.child)
         return (mean, rest), (child_mean - mean, child_rest - rest)
 
-    def _window(self, grid: Floats) -> tuple[slice, ...]:
-        """The part of a regular grid that the joint reaches; of single points all."""
-        if grid.ndim != 3:
-            return (slice(None),)
+    def window(self, grid: Floats) -> tuple[slice, slice]:
+        """Rows and columns of a regular grid (rows, columns, 2) that the joint reaches."""
         reach = self.bend.reach[1] * self.radius
         return (
             _within(grid[:, 0, 1], float(self.posed[1]), reach),
@@ -243,8 +209,10 @@ def _ramp(x: Floats, start: float, stop: float) -> Floats:
 
 def _within(nodes: Floats, centre: float, reach: float) -> slice:
     """Which of the even ``nodes`` (N,), rising, lie within ``reach`` of ``centre``."""
-    first, last = np.searchsorted(nodes, (centre - reach, centre + reach))
-    return slice(int(first), int(last))
+    start, step = float(nodes[0]), float(nodes[1] - nodes[0]) if len(nodes) > 1 else 1.0
+    borders = ((border - start) / step for border in (centre - reach, centre + reach))
+    first, last = (math.ceil(min(max(0.0, border), len(nodes))) for border in borders)
+    return slice(first, last)
 
 
 def _eased(value: float, borders: tuple[float, float]) -> float:
@@ -266,10 +234,11 @@ def _run(bend: Bend, frame: float, source: float, role: float) -> tuple[float, f
 
 
 def segment_field(
-    grid: Floats, rest: Floats, posed: Floats, own: BoneMap, joints: tuple[Joint, ...]
+    grid: Floats, rest: Floats, posed: Floats, own: BoneMap, joints: tuple[Joint, ...], blends: Blends
 ) -> Floats:
-    """(..., 2) source of every grid point for one segment whose start rests at ``rest`` and is at ``posed``."""
+    """(..., 2) source of every grid point for one segment whose start rests at ``rest`` and is at ``posed``, once the
+    ``blends`` have run."""
     field = moved(grid, own.matrix, rest - own.matrix @ posed)
     for joint in joints:
-        joint.correct(field, grid, own)
+        blends.add(joint, field, grid, own)
     return field

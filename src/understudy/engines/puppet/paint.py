@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.box import Box, area, around, common, empty
 from understudy.engines.puppet.layer import Layer
 from understudy.engines.puppet.visible import Visible, boxed
@@ -22,7 +23,19 @@ LOOSE = 4  # nodes: of a large and mostly empty box every fourth tells first how
 LOOSE_REACH = 44.0  # pixels in the texture about the source of such a node
 LARGE, EMPTY = 320 * 320, 3.5  # pixels of such a box; times the texture's
 
-Field = Callable[[Floats], Floats]
+# Of nodes (rows, columns, 2): asks for blends of joints, and gives what tells the nodes' sources once they have run.
+Field = Callable[[Floats, Blends], Callable[[], Floats]]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A layer on its way to being placed: ``source`` tells where its nodes come from, once its blends have run."""
+
+    layer: Layer
+    source: Callable[[], Floats]
+    box: Box
+    cell: int
+    opacity: float
 
 
 @dataclass(frozen=True)
@@ -90,10 +103,17 @@ class Canvas:
         within = picture[y0:y1, x0:x1]
         cv2.addWeighted(within, 1 - share, painted, share, 0, dst=within)
 
-    def place(
-        self, layer: Layer, field: Field, box: Box, cell: int | None = None, opacity: float = 1.0
-    ) -> Placed | None:
-        """A layer as it lies by its inverse field, inside ``box``; None if it shows nowhere.
+    def begin(
+        self,
+        blends: Blends,
+        layer: Layer,
+        field: Field,
+        box: Box,
+        cell: int | None = None,
+        opacity: float = 1.0,
+    ) -> Begun | None:
+        """A layer that is to lie by its inverse field, inside ``box``; None if it shows nowhere. `place` goes on with
+        it once the ``blends`` have run.
 
         ``cell`` is the distance of the field's nodes if not the usual one.
         """
@@ -101,18 +121,24 @@ class Canvas:
         box = common(box, (0, 0, width, height))
         if empty(box):
             return None
-        visible = self._visible.get(layer.name)
-        if visible is None:
-            visible = self._visible[layer.name] = Visible(layer)
         size = layer.texture.shape[0] * layer.texture.shape[1]
         cell = cell or (FINE_CELL if size <= FINE_AREA else CELL)
         if area(box) > max(LARGE, EMPTY * size):
-            box = _tightened(layer, visible, field, box)
+            box = _tightened(layer, self._seen_of(layer), field, box)
             if empty(box):
                 return None
-        source = _source(layer, field, box, cell)
-        parts = boxed(visible.near(source), cell)
-        return Placed(layer, source, parts, box, cell, opacity) if parts else None
+        return Begun(layer, _source(layer, field, box, cell, blends), box, cell, opacity)
+
+    def place(self, begun: Begun) -> Placed | None:
+        """A layer as it lies by its field; None if it shows nowhere."""
+        source = begun.source()
+        parts = boxed(self._seen_of(begun.layer).near(source), begun.cell)
+        return Placed(begun.layer, source, parts, begun.box, begun.cell, begun.opacity) if parts else None
+
+    def _seen_of(self, layer: Layer) -> Visible:
+        if layer.name not in self._visible:
+            self._visible[layer.name] = Visible(layer)
+        return self._visible[layer.name]
 
     def paint(self, placed: Placed, within: Box | None = None) -> None:
         """Draw a layer over what there is, all of it or only what lies ``within`` a box."""
@@ -159,7 +185,10 @@ class Canvas:
 def _tightened(layer: Layer, visible: Visible, field: Field, box: Box) -> Box:
     """A large box without what every ``LOOSE``-th node tells to be empty."""
     cell = CELL * LOOSE
-    seen = visible.near(_source(layer, field, box, cell), LOOSE_REACH)
+    blends = Blends()
+    source = _source(layer, field, box, cell, blends)
+    blends.run()
+    seen = visible.near(source(), LOOSE_REACH)
     x, y, w, h = cv2.boundingRect(seen)
     x0, y0 = box[:2]
     if not w:
@@ -169,16 +198,16 @@ def _tightened(layer: Layer, visible: Visible, field: Field, box: Box) -> Box:
     return common(box, tight)
 
 
-def _source(layer: Layer, field: Field, box: Box, cell: int) -> Floats:
-    """(rows, columns, 2) where in the layer's texture the nodes about a box come from.
+def _source(layer: Layer, field: Field, box: Box, cell: int, blends: Blends) -> Callable[[], Floats]:
+    """What tells (rows, columns, 2) where in the layer's texture the nodes about a box come from.
 
     Nodes lie so that a bilinear enlargement by the cell puts each at its own pixel; one ring more than needed.
     """
     x0, y0, x1, y1 = box
     columns, rows = -(-(x1 - x0) // cell) + 2, -(-(y1 - y0) // cell) + 2
     grid = _nodes(columns, rows, cell) + np.array((x0, y0), np.float32)
-    source: Floats = field(grid) - np.array(layer.origin, np.float32)
-    return source
+    source = field(grid, blends)
+    return lambda: np.asarray(source() - np.array(layer.origin, np.float32), np.float32)
 
 
 @lru_cache(maxsize=64)

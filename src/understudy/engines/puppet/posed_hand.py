@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_points import KNUCKLES, chain
@@ -83,14 +86,18 @@ class PosedHand:
         # How far the fingers are off the stiff hand, in their half widths.
         self.off = bend.bend(wanted, target.weight)
 
-    def field(self, grid: Floats) -> Floats:
-        """(rows, columns, 2) where the nodes of the frame come from."""
+    def field(self, grid: Floats, blends: Blends) -> Callable[[], Floats]:
+        """(rows, columns, 2) where the nodes of the frame come from, once the ``blends`` have run."""
         source = moved(grid, self._palm.matrix, self._rest - self._palm.matrix @ self._posed)
         if self._wrist is not None:
-            self._wrist.correct(source, grid, self._palm)
-        if self._mirror is not None:
-            source = moved(source, self._mirror, self._rest - self._mirror @ self._rest)
-        return self._bend.source(source)
+            blends.add(self._wrist, source, grid, self._palm)
+
+        def bent() -> Floats:
+            if self._mirror is None:
+                return self._bend.source(source)
+            return self._bend.source(moved(source, self._mirror, self._rest - self._mirror @ self._rest))
+
+        return bent
 
     @property
     def box(self) -> Box:

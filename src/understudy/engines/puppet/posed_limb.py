@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.box import Box
 from understudy.engines.puppet.hand_bend import HandBend
 from understudy.engines.puppet.hand_target import HandTarget
@@ -158,7 +160,12 @@ class PosedLimb:
     def field(self, k: int) -> Field:
         joints = tuple(j for j in self.joints[k : k + 2] if j is not None)
         rest, posed, own = self._limb.starts[k], self.line[k], self.maps[k]
-        return lambda grid: segment_field(grid, rest, posed, own, joints)
+
+        def field(grid: Floats, blends: Blends) -> Callable[[], Floats]:
+            source = segment_field(grid, rest, posed, own, joints, blends)
+            return lambda: source
+
+        return field
 
     def box(self, k: int) -> Box:
         """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""

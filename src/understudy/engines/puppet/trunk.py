@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
 from understudy.engines.puppet.skirt import PosedSkirt
@@ -172,9 +174,11 @@ class TrunkPose:
         hips: tuple[HipBlend, ...],
         shoulders: tuple[Joint, ...] = (),
         skirt: PosedSkirt | None = None,
-    ) -> Floats:
-        """(..., 2) source of every grid point; ``hips`` and ``shoulders`` are where limbs bend away, a ``skirt`` is
-        what hangs over the legs."""
+        *,
+        blends: Blends,
+    ) -> Callable[[], Floats]:
+        """(..., 2) source of every grid point, once the ``blends`` have run; ``hips`` and ``shoulders`` are where limbs
+        bend away, a ``skirt`` is what hangs over the legs."""
         lowered = grid
         for at, lift in self._lifts:
             reach = LIFT_REACH * float(np.hypot(*self.shoulders.axes[:, 0]))
@@ -187,14 +191,17 @@ class TrunkPose:
         share = smoothstep(along)[..., None]
         torso = down + share * (up - down)
         for hip in hips:
-            hip.joint.correct(torso, grid, hip.joint.parent, self._side(grid, hip))
+            blends.add(hip.joint, torso, grid, hip.joint.parent, self._side(grid, hip))
         if skirt is not None:
-            torso = torso + (skirt.source(down) - down)
+            torso += skirt.source(down) - down
         for shoulder in shoulders:
-            shoulder.correct(torso, grid, shoulder.parent)
-        head = moved(grid, self._head_back, -self._head_back @ self.head_shift)
-        field: Floats = torso + self._head_share(grid)[..., None] * (head - torso)
-        return field
+            blends.add(shoulder, torso, grid, shoulder.parent)
+
+        def with_head() -> Floats:
+            head = moved(grid, self._head_back, -self._head_back @ self.head_shift)
+            return np.asarray(torso + self._head_share(grid)[..., None] * (head - torso), np.float32)
+
+        return with_head
 
     @staticmethod
     def _through(grid: Floats, posed: Frame2D, rest: Frame2D) -> Floats:
