@@ -25,8 +25,6 @@ GRAIN = 2.2  # Lab units of local texture that a plain backdrop may have (median
 SHADOW = 0.35  # how much being darker counts against being of another colour
 ISLANDS = 12  # things apart from each other that may stand before a plain backdrop
 ROUNDS = 5
-COARSE = 4  # how much smaller the local colour is found than the rest
-NARROW = 6.0  # pixels: a Gaussian of a larger deviation is wide
 
 
 @dataclass(frozen=True)
@@ -190,30 +188,24 @@ def _connected(mask: Mask, rim: Mask) -> Mask:
 
 
 def _spread(lab: Image, seen: Mask, sigma: float) -> Floats:
-    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows.
-
-    It is smooth: a quarter of the size is enough for it.
-    """
+    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows."""
+    result = np.zeros_like(lab)
+    missing = np.ones(seen.shape, np.float32)
     weight = seen.astype(np.float32)
-    both = cv2.merge([*cv2.split(lab * weight[..., None]), weight])
-    small = cv2.resize(both, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
-    result = np.zeros((*small.shape[:2], 3), np.float32)
-    missing = np.ones(small.shape[:2], np.float32)
     for wider in (1, 2, 4, 16):
-        blurred = _blur(small, sigma * wider / COARSE)
-        total = blurred[..., 3]
+        blurred = _blur(lab * weight[..., None], sigma * wider)
+        total = _blur(weight, sigma * wider)
         trust = np.minimum(1.0, total / 0.05) * missing
-        result += blurred[..., :3] * (trust / np.maximum(total, 1e-6))[..., None]
+        result += blurred / np.maximum(total, 1e-6)[..., None] * trust[..., None]
         missing = missing - trust
-    result += missing[..., None] * lab[seen].mean(0)
-    return np.asarray(cv2.resize(result, (lab.shape[1], lab.shape[0])), np.float32)
+    mean = lab[seen].mean(0)
+    return np.asarray(result + missing[..., None] * mean, np.float32)
 
 
 def _blur(image: Image, sigma: float) -> Floats:
-    """A Gaussian; a wide one on a smaller copy, which is where its cost would be."""
-    factor = min(1.0, NARROW / sigma)
-    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma * factor)
+    """A wide Gaussian at a quarter of the size, which is where its cost would be."""
+    small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / 4)
     return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0])), np.float32)
 
 
