@@ -27,7 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ImageOption = Annotated[Path, typer.Option("--image", help="The reference image: JPEG or PNG.")]
+ImageOption = Annotated[
+    Path, typer.Option("--image", help="The reference image: JPEG, PNG, WebP, AVIF, BMP or GIF.")
+]
 MotionOption = Annotated[
     Path | None, typer.Option("--motion", help="A motion saved earlier, instead of a video.")
 ]

@@ -464,6 +464,20 @@ def test_a_jpeg_of_thousands_of_scans(tmp_path: Path) -> None:
     assert error.limit == "500 scans"
 
 
+@pytest.mark.parametrize(
+    ("marker", "bits"), [(0xC1, 12), (0xC3, 8), (0xC7, 8)], ids=["12 bits", "lossless", "steps"]
+)
+def test_a_jpeg_of_a_rare_kind_is_not_called_damaged(tmp_path: Path, marker: int, bits: int) -> None:
+    data = bytearray(saved(FLAT, "JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, bits
+    path = tmp_path / "rare.jpg"
+    path.write_bytes(bytes(data))
+    error = refused(path)
+    assert error.code == "picture_format"
+    assert "rare kind" in error.message
+
+
 def test_no_ordinary_file_is_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
