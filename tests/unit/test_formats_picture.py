@@ -359,8 +359,13 @@ def test_a_picture_of_more_pixels_than_any_output_shows_is_shrunk(
     )
     path = tmp_path / "large"
     path.write_bytes(content)
+    cut = []
+    monkeypatch.setattr(
+        Image.Image, "crop", lambda self, box, cut_=Image.Image.crop: cut.append(box) or cut_(self, box)
+    )
     picture = load_picture(path)
     assert (picture.width, picture.height, picture.shrunk) == (401, 301, 2)
+    assert cut[-1][3] == {"JPEG": 301, "PNG": 601}[kind]  # JPEG's decoder has shrunk it already
     assert np.abs(picture.rgb[::7, ::7].astype(int) - large[::14, ::14]).mean() < 2
     if kind == "PNG":
         assert picture.alpha is not None

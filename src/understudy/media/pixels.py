@@ -45,7 +45,7 @@ def upright_pixels(image: Image.Image) -> tuple[Bytes, Bytes | None, int]:
     shrunk = math.ceil(math.sqrt(image.width * image.height / MOST_KEPT_PIXELS))
     wanted = (math.ceil(image.width / shrunk), math.ceil(image.height / shrunk))
     if shrunk > 1:
-        image.draft(None, wanted)  # JPEG's decoder shrinks by itself
+        image.draft(None, (image.width // shrunk, image.height // shrunk))  # JPEG's decoder shrinks by itself
     _scale_clear_level(image)
     image.load()
     turn = TURNS.get(_orientation(image))
