@@ -88,7 +88,7 @@ def test_what_moves_evenly_is_stepped_over_and_lies_on_its_path(fps: float, shar
 
 
 def test_what_bends_too_much_is_looked_at_in_every_frame() -> None:
-    part = Point(lambda t: float(np.sin(12 * t)), 0.01)
+    part = Point(lambda t: 5 * t**2, 0.01)
     assert all(m.looked for m in followed(part, shown(60, 30)))
     # In order: what moves fast is best looked for where it just was.
     assert not part.between
