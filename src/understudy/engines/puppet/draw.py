@@ -27,6 +27,7 @@ from understudy.engines.puppet.rig import Rig
 from understudy.engines.puppet.shoulder import quiet_armpit
 from understudy.engines.puppet.skirt import PosedSkirt, leg_lines
 from understudy.engines.puppet.trunk import HipBlend, TrunkPose, TrunkRest, hip_parent, shoulder_parent
+from understudy.engines.puppet.warp import inverted
 from understudy.tracking.motion import Floats
 
 Shown = dict[Part, tuple[Placed, ...]]
@@ -248,7 +249,7 @@ class Painter:
         head = corners @ pose.head_matrix.T + pose.head_shift
         places: list[Floats] = [head - reach, head + reach]
         for posed, rest in ((pose.hips, self._rest.hips), (pose.shoulders, self._rest.shoulders)):
-            matrix = posed.axes @ np.linalg.inv(rest.axes)
+            matrix = posed.axes @ inverted(rest.axes)
             places.append(posed.origin + (corners - rest.origin) @ matrix.T)
         if skirt is not None:
             places.append(pose.from_hips(skirt.reaches(corners)))

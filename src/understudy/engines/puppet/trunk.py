@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
 from understudy.engines.puppet.skirt import PosedSkirt
-from understudy.engines.puppet.warp import BoneMap, moved, smoothstep
+from understudy.engines.puppet.warp import BoneMap, inverted, moved, rotation, smoothstep
 from understudy.tracking.motion import Floats
 
 MIN_WIDTH = 0.4  # a torso seen from the side is not drawn narrower than this
@@ -129,7 +130,7 @@ class TrunkPose:
             matrix = np.eye(2, dtype=np.float32)
             shift = joints[list(HEAD_POINTS)].mean(axis=0).astype(np.float32) - rest.head.mean(axis=0)
         self.head_matrix, self.head_shift = matrix, shift
-        self._head_back = np.linalg.inv(matrix).astype(np.float32)
+        self._head_back = inverted(matrix)
         self.mouth = matrix @ rest.mouth + shift
         self._lifts: list[tuple[Floats, Floats]] = []
 
@@ -205,7 +206,7 @@ class TrunkPose:
 
     @staticmethod
     def _through(grid: Floats, posed: Frame2D, rest: Frame2D) -> Floats:
-        matrix = rest.axes @ np.linalg.inv(posed.axes)
+        matrix = rest.axes @ inverted(posed.axes)
         return moved(grid, matrix, rest.origin - matrix @ posed.origin)
 
     def at_hips(self, points: Floats) -> Floats:
@@ -247,10 +248,10 @@ def shoulder_parent(rest: TrunkRest, pose: TrunkPose) -> BoneMap | None:
 
 
 def _as_bone(rest: Frame2D, posed: Frame2D) -> BoneMap | None:
-    matrix = (rest.axes @ np.linalg.inv(posed.axes)).astype(np.float32)
-    if float(np.linalg.det(matrix)) <= 0:
+    matrix = rest.axes @ inverted(posed.axes)
+    (a, b), (c, d) = matrix.tolist()
+    if a * d - b * c <= 0:
         return None
-    u, s, vt = np.linalg.svd(matrix)
-    turn = u @ vt
-    stretch = (vt.T * s) @ vt
-    return BoneMap(float(np.arctan2(turn[1, 0], turn[0, 0])), stretch.astype(np.float32))
+    # The polar decomposition of a (2, 2) matrix that does not mirror: a turn after a symmetric stretch.
+    turn = math.atan2(c - b, a + d)
+    return BoneMap(turn, rotation(-turn) @ matrix)

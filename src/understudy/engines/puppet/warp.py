@@ -38,9 +38,14 @@ class BoneMap:
     @cached_property
     def forward(self) -> Floats:
         """(2, 2) rest to frame."""
-        (a, b), (c, d) = self.matrix.tolist()
-        size = a * d - b * c
-        return np.array([[d / size, -b / size], [-c / size, a / size]], np.float32)
+        return inverted(self.matrix)
+
+
+def inverted(matrix: Floats) -> Floats:
+    """The inverse of a (2, 2) matrix."""
+    (a, b), (c, d) = matrix.tolist()
+    size = a * d - b * c
+    return np.array([[d / size, -b / size], [-c / size, a / size]], np.float32)
 
 
 def rotation(angle: float) -> Floats:
