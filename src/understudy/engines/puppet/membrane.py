@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.areas import box_about
 from understudy.tracking.motion import Floats
 
 Mask = NDArray[np.bool_]
@@ -14,8 +13,6 @@ Mask = NDArray[np.bool_]
 
 ROUNDS = 12  # of relaxation on each level
 LEAST = 8  # pixels of a side that is not halved any more
-EVEN = 16  # pixels to a coarse one whose places keep to the whole picture
-RIM = 2  # pixels about a hole that tell what it is filled with
 
 
 def membrane(image: Floats, hole: Mask) -> Floats:
@@ -23,18 +20,6 @@ def membrane(image: Floats, hole: Mask) -> Floats:
 
     Laplace's equation by relaxation, coarse to fine: each level starts from the next coarser one's answer.
     """
-    if not hole.any() or hole.all():
-        return image
-    # Coarse pixels lie alike wherever the hole's box begins.
-    box = tuple(
-        slice(side.start // EVEN * EVEN, -(-side.stop // EVEN) * EVEN) for side in box_about(hole, RIM)
-    )
-    filled = image.copy()
-    filled[box] = _relaxed(image[box], hole[box])
-    return filled
-
-
-def _relaxed(image: Floats, hole: Mask) -> Floats:
     height, width = hole.shape
     if not hole.any() or hole.all():
         return image
@@ -45,7 +30,7 @@ def _relaxed(image: Floats, hole: Mask) -> Floats:
     weight = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA), np.float32)
     half = cv2.resize(image * known[..., None], size, interpolation=cv2.INTER_AREA)
     half = half.reshape(size[1], size[0], -1) / np.maximum(weight, 1e-6)[..., None]
-    half = _relaxed(np.asarray(half, np.float32), weight < 1e-3)
+    half = membrane(np.asarray(half, np.float32), weight < 1e-3)
     inside = hole.astype(np.uint8)
     filled = np.array(image, np.float32)
     cv2.copyTo(cv2.resize(half, (width, height)).reshape(image.shape), inside, filled)

@@ -40,15 +40,7 @@ def busyness(image: Floats, hole: Mask, straight: Floats) -> Floats:
     edge = cv2.dilate(_slope(np.where(near[..., None], _cells(straight), seen)), np.ones((3, 3), np.uint8))
     weight = np.where(near, 0, 1 / (1 + (edge / EDGE) ** 2)).astype(np.float32)
     beside = _about(_cells(_slope(image)), weight)
-    # Busyness has no detail: every second cell tells it.
-    size = (max(1, gap.shape[1] // 2), max(1, gap.shape[0] // 2))
-    known = cv2.resize((~near).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    total = cv2.resize(np.where(near, 0, beside), size, interpolation=cv2.INTER_AREA)
-    hidden = np.asarray(known < 0.5, np.bool_)
-    coarse = (total / np.maximum(known, 0.5))[..., None]
-    within = np.asarray(cv2.resize(_cells(straight), size, interpolation=cv2.INTER_AREA), np.float32)
-    large = cv2.resize(spread(coarse, hidden, within), gap.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.where(near, large, beside).astype(np.float32)
+    return spread(beside[..., None], np.asarray(near, np.bool_), _cells(straight))[..., 0]
 
 
 def worth_detail(expected: Floats, hole: Mask) -> Mask:
