@@ -21,7 +21,7 @@ from understudy.tracking.tracker import Frame, Person
 WRISTS = (15, 16)
 # What a landmark of a hand may be off where frames are stepped over, against the wrist and in palm spans. The
 # landmarks of a clip and of its copy at 0.96 of the size differ by 0.1 to 0.6 in a twentieth of all.
-BEND = 0.14
+BEND = 0.1
 # Mouths and lids are fast: a face is looked at so often at least, which is every frame up to 30 a second.
 FACE_S = 1 / 24
 
