@@ -102,6 +102,7 @@ def main() -> None:
 
 def measured(request: dict[str, object], source: Path | None = None) -> Run:
     """Animate in a process of its own, with the version whose package lies in ``source`` (None: the installed one)."""
+    other = {} if source is None else {"PYTHONPATH": str(source.resolve())}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     done = subprocess.run(
@@ -109,7 +110,7 @@ def measured(request: dict[str, object], source: Path | None = None) -> Run:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ if source is None else {**os.environ, "PYTHONPATH": str(source.resolve())},
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **other},  # as the command line has it
     )
     whole_s = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

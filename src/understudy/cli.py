@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -203,6 +204,8 @@ def main() -> None:
     from understudy.errors import InputError
 
     signal.signal(signal.SIGTERM, _leave)
+    # The stages of a job share the cores; NumPy's own threads would wait for work on them, spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app(prog_name="understudy")
     except UnderstudyError as error:
