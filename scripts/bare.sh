@@ -56,7 +56,8 @@ enter() {
     git -C "$checkout" archive HEAD | tar -x -C "$work/project"
     chown -R "$person:$person" "$work/project"
     chmod 1777 "$work/tmp"
-    for path in $(pip_folders) /opt/python; do mkdir -p "$root$path"; done
+    for path in $(pip_folders) ${4:-}; do mkdir -p "$root$path"; done
+    [ -z "${4:-}" ] || chmod o+x "$root/root" # where that Python lies in root's home
     env > "$work/environment"
     # What reaches the index goes along; nothing else of this machine's environment does.
     sed -n 's/^\(\(PIP_[A-Z_]*\|[A-Za-z_]*_proxy\|[A-Z_]*_PROXY\|SSL_CERT_[A-Z]*\|REQUESTS_CA_BUNDLE\)=.*\)/\1/p' \
@@ -72,7 +73,7 @@ enter() {
             mount --bind -o ro "$path" "$ROOT$path"
         done
         for path in $BIND; do mount --bind -o ro "$path" "$ROOT$path"; done
-        if [ -n "$OWN" ]; then mount --bind -o ro "$OWN" "$ROOT/opt/python"; fi
+        if [ -n "$OWN" ]; then mount --bind -o ro "$OWN" "$ROOT$OWN"; fi
         mount --bind "$WORK/project" "$ROOT$PROJECT"
         mount --bind "$WORK/tmp" "$ROOT/tmp"
         mount -t proc proc "$ROOT/proc"
@@ -80,8 +81,6 @@ enter() {
         mount -o remount,bind,ro "$ROOT"
         set --
         while IFS= read -r line; do set -- "$@" "$line"; done < "$KEPT"
-        # A shared libpython lies where that Python was built for; here it lies elsewhere.
-        if [ -n "$OWN" ]; then set -- "$@" LD_LIBRARY_PATH=/opt/python/lib; fi
         exec env -i "$@" HOME="$HOME_THERE" USER=visitor PATH=/usr/bin:/bin BARE_NAME="$NAME" \
             nice -n 5 "$CHROOT" --userspec="$PERSON:$PERSON" "$ROOT" \
             /bin/sh -c "cd \"$PROJECT\" && exec sh scripts/bare_inside.sh \"$PYTHON_THERE\""
@@ -95,7 +94,7 @@ for system in "$@"; do
         debian12) name=$system suite=bookworm python=python3 ;;
         debian13) name=$system suite=trixie python=python3 ;;
         debian-testing) name=$system suite=${BARE_TESTING:-forky} python=python3 ;;
-        *=/*) name=${system%%=*} suite=bookworm own=${system#*=} python=/opt/python/bin/python3 ;;
+        *=/*) name=${system%%=*} suite=bookworm own=${system#*=} python=$own/bin/python3 ;;
         *) echo "bare: unknown system $system" >&2; exit 2 ;;
     esac
     echo "bare: $name"
