@@ -22,6 +22,10 @@ DOCUMENTS = [
 ]
 # Those of mypy, uv and the benchmarks.
 OF_OTHER_TOOLS = {
+    "--help",
+    "--no-compile",
+    "--no-deps",
+    "--require-hashes",
     "--strict",
     "--upgrade",
     "--memory",
