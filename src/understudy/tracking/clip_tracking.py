@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from math import inf
 
 import numpy as np
 
@@ -39,9 +40,9 @@ def track_clip(
     """Follow the performer through a clip and give the motion, smoothed without lag.
 
     ``frames`` are times in seconds and RGB frames (height, width, 3) in order, read once, the first at the motion's
-    ``start_s``; some are held at a time, so each must be an array of its own. ``total`` is the expected number of
-    frames, for ``progress`` (stage ``tracking``). The tracker starts anew at each cut. A clip in which nobody is found
-    gives a motion of NaN; no frames at all raise ValueError.
+    ``start_s``; some are held at a time, so each must be an array of its own. A frame whose time is not past the one
+    before is left out. ``total`` is the expected number of frames, for ``progress`` (stage ``tracking``). The tracker
+    starts anew at each cut. A clip in which nobody is found gives a motion of NaN; no frames at all raise ValueError.
     """
     times: list[float] = []
     people: list[Person] = []
@@ -53,7 +54,7 @@ def track_clip(
     beside: deque[tuple[float, Grey, Grey, bool]] = deque()
 
     def shown() -> Iterator[Shown]:
-        for time_s, frame, grey, thumbnail, is_cut in with_cuts(frames):
+        for time_s, frame, grey, thumbnail, is_cut in with_cuts(_rising(frames)):
             beside.append((time_s, grey, thumbnail, is_cut))
             yield Shown(time_s, frame, is_cut)
 
@@ -96,6 +97,15 @@ def track_clip(
         for side in (0, 1):
             drop_glimpses(motion.hands[part, side], motion.hand_score[part, side], motion.fps)
     return smooth(motion, np.array([p.stepped for p in people], bool))
+
+
+def _rising(frames: Iterable[tuple[float, Frame]]) -> Iterator[tuple[float, Frame]]:
+    """The frames that have a time of their own: between two of one moment no speed can be told."""
+    last_s = -inf
+    for time_s, frame in frames:
+        if last_s < time_s < inf:  # NaN is not
+            last_s = time_s
+            yield time_s, frame
 
 
 def _stack(arrays: list[Floats], shape: tuple[int, ...]) -> Floats:

@@ -41,11 +41,7 @@ class Extremities:
     def __init__(self, *, threads: int = 1) -> None:
         self._face = FaceLandmarks(threads=threads)
         self._hands = HandLandmarks(threads=threads)
-        self._hand_steps = [Steps(_SteppedHand(side, self._hands)) for side in (0, 1)]
-        self._face_steps = Steps(_SteppedFace(self._face))
-        self._bodies: list[Moment[Body]] = []  # of the block whose hands and face are not yet known
-
-        self._face_s = -inf
+        self._begin()
 
     def restart(self) -> None:
         self._face.restart()
@@ -59,7 +55,7 @@ class Extremities:
 
     def people(self, blocks: Iterable[list[Moment[Body]]]) -> Iterator[Person | None]:
         """The whole person in every frame of a clip, of which the body is known, in blocks as of `steps.blocks`."""
-        self.restart()
+        self._begin()
         for block in blocks:
             if block[0].shown.is_cut:
                 yield from self._end()
@@ -70,6 +66,13 @@ class Extremities:
     def face_at(self, picture: Frame, region: Region) -> tuple[Floats, float]:
         """The face (468, 3) that the network sees in a square of a single picture, and its score, however low."""
         return self._face.at(picture, region)
+
+    def _begin(self) -> None:
+        """Start a clip; of one before whose reader stopped early nothing is left."""
+        self.restart()
+        self._hand_steps = [Steps(_SteppedHand(side, self._hands)) for side in (0, 1)]
+        self._face_steps = Steps(_SteppedFace(self._face))
+        self._bodies: list[Moment[Body]] = []  # of the block whose hands and face are not yet known
 
     def _add(self, block: list[Moment[Body]]) -> list[Person | None]:
         hands = [[Moment[Hand](body.shown, body.found) for body in block] for _ in self._hand_steps]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Collection
 
@@ -17,28 +18,45 @@ from understudy.tracking.trimmed import trimmed
 class Quiet:
     """LiteRT greets on the process's stderr, past Python, in the middle of a progress bar.
 
-    Threads may load side by side: the first to enter sends stderr nowhere, the last to leave brings it back.
+    Threads may load side by side: the first to enter sends stderr nowhere, the last to leave brings it back. Where
+    that cannot be done it is left alone.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._kept = -1
+        self._kept: int | None = None
 
     def __enter__(self) -> None:
         with self._lock:
             if self._inside == 0:
-                self._kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, 2)
-                os.close(nowhere)
+                self._kept = _silenced()
             self._inside += 1
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
-            if self._inside == 0:
+            if self._inside == 0 and self._kept is not None:
                 os.dup2(self._kept, 2)
                 os.close(self._kept)
+
+
+def _silenced() -> int | None:
+    """Send stderr nowhere; a descriptor that still leads to it, or None where it was left alone."""
+    if sys.__stderr__ is None:  # closed from the start: the descriptor 2 may be any file's
+        return None
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed later
+        return None
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # no /dev, or too many open files
+        os.close(kept)
+        return None
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    return kept
 
 
 _quiet = Quiet()

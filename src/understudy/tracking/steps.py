@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isnan
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
@@ -158,14 +158,15 @@ class Steps(Generic[T]):
     def _off(
         self, before: Moment[T] | None, now: Moment[T], after: Moment[T] | None, apart_s: float
     ) -> float:
-        """How far a straight line across ``apart_s`` may be off, over the limit; far where anybody is lost."""
+        """How far a straight line across ``apart_s`` may be off, over the limit; far where that cannot be told."""
         if before is None or after is None:
             return inf
         if before.found is None or now.found is None or after.found is None:
             return inf
         first_s = now.shown.time_s - before.shown.time_s
         second_s = after.shown.time_s - now.shown.time_s
-        return self._part.turn(before.found, now.found, after.found, first_s, second_s) * apart_s / 8
+        off = self._part.turn(before.found, now.found, after.found, first_s, second_s) * apart_s / 8
+        return inf if isnan(off) else off
 
     def _fill(self, moment: Moment[T], before: list[Moment[T] | None], after: list[Moment[T] | None]) -> None:
         around = [m for m in (*before, *after) if m is not None and m.found is not None]
