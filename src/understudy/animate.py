@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from understudy.beside import Beside
 from understudy.engines.registry import engine_named
-from understudy.errors import RequestError
+from understudy.errors import ClipError, PerformerError, RequestError
 from understudy.media.ahead import ahead
 from understudy.media.clip import Clip, frame_size, frame_times, probe, read_frames
-from understudy.media.limits import check_clip
+from understudy.media.container import READABLE as READABLE_CLIPS
+from understudy.media.limits import API_CLIPS, API_PICTURES, check_clip
 from understudy.media.picture import load_picture
+from understudy.media.picture_kinds import READABLE as READABLE_PICTURES
 from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
 from understudy.recording import marked_path, record
 from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
 from understudy.tracking.motion import Motion, Shot, untracked
+from understudy.tracking.performance import LeftOut as Unused
 from understudy.tracking.performance import choose_performance
 
 TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
@@ -88,8 +91,13 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     with clock.stage("read"):
         engine = engine_named(request.engine, threads=threads, matting=request.matting)
         name = engine.capabilities.name
-        picture = load_picture(request.image, limits=request.limits)
-        clip = None if request.video is None else probe(request.video)
+        kinds, containers = (
+            (tuple(READABLE_PICTURES), tuple(READABLE_CLIPS))
+            if request.any_format
+            else (API_PICTURES, API_CLIPS)
+        )
+        picture = load_picture(request.image, limits=request.limits, kinds=kinds)
+        clip = None if request.video is None else probe(request.video, containers=containers)
         if clip is not None:
             check_clip(clip, request.orientation, limits=request.limits)
     # Neither needs the other until the performance begins.
@@ -102,16 +110,11 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
 
         with clock.stage("tracking"):
             followed = engine.capabilities.follows_motion or request.save_motion is not None
-            whole = _motion(request, clip, threads, tracked, followed=followed)
-            if request.motion is not None and clip is not None:
-                _check_match(whole, clip)
-            if request.save_motion is not None:
-                whole.save(request.save_motion)
-            shot, dropped = (
-                choose_performance(whole, _shortest_s(request, whole))
-                if followed
-                else (Shot(0, len(whole)), ())
-            )
+            try:
+                whole, shot, dropped = _followed(request, clip, threads, tracked, followed=followed)
+            except (ClipError, PerformerError):
+                preparing.result(progress)  # of two errors the picture's is told, whichever comes first
+                raise
             motion = whole.cut_to(shot)
         with clock.stage("rig"):
             performance = engine.perform(preparing.result(progress), motion, request)
@@ -145,6 +148,20 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
     )
 
 
+def _followed(
+    request: MotionRequest, clip: Clip | None, threads: int, progress: Progress, *, followed: bool
+) -> tuple[Motion, Shot, tuple[Unused, ...]]:
+    """The whole motion, kept where that is asked for, the shot of it that is used, and what is not."""
+    whole = _motion(request, clip, threads, progress, followed=followed)
+    if request.motion is not None and clip is not None:
+        _check_match(whole, clip)
+    if request.save_motion is not None:
+        whole.save(request.save_motion)
+    if not followed:
+        return whole, Shot(0, len(whole)), ()
+    return whole, *choose_performance(whole, _shortest_s(request, whole))
+
+
 def _shortest_s(request: MotionRequest, motion: Motion) -> float:
     """The shortest performance to use: without the limits a short clip will do, but not a scrap of a long one."""
     return SHORTEST_S if request.limits else min(1.0, motion.duration_s / 4)
@@ -170,8 +187,8 @@ def _motion(
 
     width, height = frame_size(clip, TRACK_SIDE)
     tracker = MediaPipeTracker(threads=threads)
-    frames = ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))
-    return track_clip(frames, width, height, tracker, progress, clip.frame_count)
+    with closing(ahead(read_frames(clip, short_side_max=TRACK_SIDE, threads=threads))) as frames:
+        return track_clip(frames, width, height, tracker, progress, clip.frame_count)
 
 
 def _check_match(motion: Motion, clip: Clip) -> None:

@@ -37,7 +37,9 @@ class Beside(Generic[T]):
     def result(self, progress: Progress = silent) -> T:
         """What the work made; waits for it. Raises the work's own error."""
         if self._thread is None:
-            return self._work(progress)
+            if not self._made:
+                self._made.append(self._work(progress))
+            return self._made[0]
         shown = None
         while True:
             self._thread.join(LOOK_S)
@@ -61,6 +63,7 @@ class Beside(Generic[T]):
         self._unwanted.set()
         if self._thread is not None:
             self._thread.join()
+        self._failure = None  # its traceback would hold this, and this it: a circle that keeps files open
 
     def _run(self) -> None:
         try:

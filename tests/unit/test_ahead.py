@@ -151,3 +151,18 @@ def test_several_are_given_up_together() -> None:
     items.close()
     assert all(p.closed for p in producers)
     assert not threads_ahead()
+
+
+def test_a_source_that_fails_to_close_is_told_of_and_hangs_nobody() -> None:
+    class Stuck:
+        def __iter__(self) -> Stuck:
+            return self
+
+        def __next__(self) -> int:
+            raise StopIteration
+
+        def close(self) -> None:
+            raise LookupError("cannot close")
+
+    with pytest.raises(LookupError, match="cannot close"):
+        list(ahead(Stuck()))

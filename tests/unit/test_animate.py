@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from understudy import (
+    CharacterError,
     EngineError,
     InputError,
     PerformerError,
@@ -321,16 +323,33 @@ def test_a_performance_that_is_too_short_is_refused(
     assert names(out) == []
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_of_two_errors_the_pictures_is_told(
+    inputs: Path, out: Path, tracked: Tracked, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    class Blind(Following):
+        def prepare(self, *args: Any, **options: Any) -> Any:
+            time.sleep(0.2)  # the clip's error comes first
+            raise CharacterError("character_not_found", "Nobody is in the picture.", fix="Take another.")
+
+    monkeypatch.setitem(ENGINES, "blind", lambda *_, **__: Blind())
+    tracked.motion.body[:] = np.nan
+    with pytest.raises(CharacterError):
+        made(inputs, out, engine="blind", threads=threads)
+    assert names(out) == []
+
+
 def test_without_limits_it_is_taken(inputs: Path, out: Path, tracked: Tracked) -> None:
     tracked.motion.body[15:] = np.nan
     result = made(inputs, out, limits=False)
     assert (result.frames, result.duration_s) == (15, pytest.approx(1.5))
 
 
+ALL_PICTURES = "JPEG, PNG, WebP, AVIF, BMP, GIF"
 WRONG: list[tuple[str, dict[str, Any], str, type[UnderstudyError], str | None]] = [
     ("no picture", {"image": "nowhere.png"}, "picture_unreadable", PictureError, None),
     ("picture is a folder", {"image": "."}, "picture_unreadable", PictureError, None),
-    ("picture is a clip", {"image": "clip.mp4"}, "picture_format", PictureError, "JPEG, PNG"),
+    ("picture is a clip", {"image": "clip.mp4"}, "picture_format", PictureError, ALL_PICTURES),
     ("no clip", {"video": "nowhere.mp4"}, "clip_unreadable", InputError, None),
     ("clip is a picture", {"video": "picture.png"}, "clip_format", InputError, "MP4, MOV, MKV, WebM"),
     ("suffix", {"output": "made.avi"}, "output_suffix", RequestError, ".mp4"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import pytest
 
@@ -90,3 +92,35 @@ def test_an_error_of_its_user_ends_it():
     with pytest.raises(ValueError, match="no frames"):
         user()
     assert not running()
+
+
+def test_without_a_thread_it_runs_once():
+    made: list[int] = []
+    with Beside(lambda progress: made.append(1), thread=False) as beside:
+        beside.result()
+        beside.result()
+    assert made == [1]
+
+
+def test_a_failed_work_is_let_go():
+    class Held:
+        pass
+
+    held = Held()
+    gone = weakref.ref(held)
+
+    def work(progress: Progress, held: Held) -> None:
+        raise LookupError("no character")
+
+    def user(held: Held) -> None:
+        with Beside(lambda progress: work(progress, held)) as beside:
+            beside.result()
+
+    gc.disable()
+    try:
+        with pytest.raises(LookupError):
+            user(held)
+        del held
+        assert gone() is None
+    finally:
+        gc.enable()

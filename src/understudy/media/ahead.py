@@ -40,10 +40,13 @@ def ahead(items: Iterator[T], depth: int = 3) -> Generator[T, None, None]:
                     break
         except BaseException as error:  # handed over to the consumer, whatever it is
             failure.append(error)
-        finally:
+        try:
             close = getattr(items, "close", None)
             if close is not None:
                 close()
+        except BaseException as error:
+            failure.append(error)
+        finally:
             put(_END)
 
     thread = threading.Thread(target=work, name="ahead", daemon=True)

@@ -162,6 +162,7 @@ def _request(job: Job) -> MotionRequest:
         provenance=False,
         threads=job.threads,
         matting=Matting(job.matting),
+        any_format=False,
     )
 
 
