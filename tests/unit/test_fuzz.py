@@ -17,7 +17,7 @@ from bad_files import SHARES, bad_file
 from good_files import KINDS, good_files
 from roads import ACCEPTED, ROADS, verdict
 from understudy.errors import ClipError, InputError, RequestError, UnderstudyError
-from understudy.media.boxes import MOST_SAMPLES, check_boxes
+from understudy.media.boxes import MOST_EDITS, MOST_SAMPLES, check_boxes
 from understudy.media.clip import probe
 from understudy.media.whole_file import check_places
 from understudy.tracking.joints import read_joints
@@ -71,27 +71,62 @@ def boxed(name: bytes, *bodies: bytes) -> bytes:
     return struct.pack(">I4s", len(body) + 8, name) + body
 
 
-def indexed(*tables: bytes, number: int = 1, kind: bytes = b"vide", fragment: bytes = b"") -> bytes:
-    """A file that is all index: one track with these tables."""
+def handler(kind: bytes, of: bytes = bytes(4)) -> bytes:
+    return boxed(b"hdlr", bytes(4), of, kind, bytes(12))
+
+
+def indexed(
+    *tables: bytes,
+    number: int = 1,
+    kind: bytes = b"vide",
+    edits: int = 1,
+    holders: tuple[bytes, ...] = (b"stbl",),
+    more: bytes = b"",
+    index: bytes = b"moov",
+    fragment: bytes = b"",
+) -> bytes:
+    """A file that is all index: one track with these tables, in holders one within the other."""
     head = boxed(b"tkhd", struct.pack(">IIIII", 0, 0, 0, number, 0))
-    handler = boxed(b"hdlr", bytes(8), kind, bytes(12))
-    media = boxed(b"mdia", handler, boxed(b"minf", boxed(b"stbl", *tables)))
-    return boxed(b"ftyp", b"isom", bytes(4)) + boxed(b"moov", boxed(b"trak", head, media)) + fragment
+    cuts = boxed(b"edts", boxed(b"elst", struct.pack(">II", 0, edits)))
+    inside = b"".join(tables)
+    for holder in reversed(holders):
+        inside = boxed(holder, inside)
+    track = boxed(b"trak", head, cuts, boxed(b"mdia", handler(kind), boxed(b"minf", more, inside)))
+    return boxed(b"ftyp", b"isom", bytes(4)) + boxed(index, boxed(b"mvhd", bytes(9)), track) + fragment
 
 
-def plain_sound(samples: int, chunks: int) -> bytes:
+def plain_sound(
+    samples: int, chunks: int, *, length: int = 1, more: bytes = b"", again: bytes = b""
+) -> bytes:
     """The index of sound in chunks of so many samples, each a tick long."""
     return indexed(
-        boxed(b"stts", struct.pack(">IIII", 0, 1, samples * chunks % 2**32, 1)),
+        boxed(b"stts", struct.pack(">IIII", 0, 1, samples * chunks % 2**32, length)),
         boxed(b"stsc", struct.pack(">IIIII", 0, 1, 1, samples, 1)),
         boxed(b"stsz", struct.pack(">III", 0, 1, samples * chunks % 2**32)),
         boxed(b"stco", struct.pack(">II", 0, chunks)),
+        again,
         kind=b"soun",
+        more=more,
     )
 
 
-def video(samples: int) -> bytes:
-    return indexed(boxed(b"stsz", struct.pack(">III", 0, 9, samples)))
+def sizes(samples: int) -> bytes:
+    return boxed(b"stsz", struct.pack(">III", 0, 9, samples))
+
+
+def video(samples: int, **changes: object) -> bytes:
+    return indexed(sizes(samples), **changes)  # type: ignore[arg-type]
+
+
+def described(*inside: bytes, longer: int = 0) -> bytes:
+    """The description of samples with boxes in it, which says that it is longer than it is."""
+    entry = boxed(b"avc1", bytes(78), *inside)
+    return boxed(b"stsd", struct.pack(">III", 0, 1, len(entry) + longer), entry[4:])
+
+
+RUNS = boxed(b"stsc", struct.pack(">IIIII", 0, 1, 1, 1, 1))
+HOUR_OF_SOUND = (48_000, 3600)
+SETTINGS = boxed(b"avcC", bytes(9))
 
 
 def fragment(samples: int) -> bytes:
@@ -103,11 +138,42 @@ def fragment(samples: int) -> bytes:
     [
         (video(MOST_SAMPLES + 1), video(MOST_SAMPLES)),
         (fragment(MOST_SAMPLES + 1), fragment(MOST_SAMPLES)),
-        (plain_sound(2**31, 9), plain_sound(48_000, 3600)),
+        (plain_sound(2**31, 9), plain_sound(*HOUR_OF_SOUND)),
+        (plain_sound(2**31, 2**11, length=2**32 - 1), plain_sound(1, 48_000, length=2**32 - 1)),
         (indexed(number=2**31), indexed(number=2**31 - 1)),
         (indexed(boxed(b"cmov", bytes(9))), indexed()),
+        (
+            plain_sound(*HOUR_OF_SOUND, more=handler(b"vide", b"dhlr")),
+            plain_sound(*HOUR_OF_SOUND, more=handler(b"alis", b"dhlr")),
+        ),
+        (plain_sound(*HOUR_OF_SOUND, again=RUNS), plain_sound(*HOUR_OF_SOUND)),
+        (indexed(sizes(9), boxed(b"stz2", bytes(12))), indexed(sizes(9), boxed(b"stco", bytes(8)))),
+        (video(MOST_SAMPLES // 50, edits=51), video(MOST_SAMPLES // 50, edits=50)),
+        (video(1, edits=MOST_EDITS + 1), video(1, edits=MOST_EDITS)),
+        (indexed(described(sizes(9))), indexed(described(SETTINGS))),
+        (indexed(described(SETTINGS, longer=1)), indexed(described(SETTINGS))),
+        (indexed(described(boxed(b"udta", boxed(b"cmov")))), indexed(described(boxed(b"udta")))),
+        (video(MOST_SAMPLES + 1, index=b"hoov"), video(MOST_SAMPLES, index=b"hoov")),
+        (video(MOST_SAMPLES + 1, index=b"free"), indexed(boxed(b"free", sizes(9), sizes(9)))),
     ],
-    ids=["samples", "fragment", "plain sound", "track's number", "packed index"],
+    ids=[
+        "samples",
+        "fragment",
+        "plain sound",
+        "plain sound of an impossible length",
+        "track's number",
+        "packed index",
+        "two handlers",
+        "two tables of runs",
+        "two tables of sizes",
+        "samples in edits",
+        "edits",
+        "table in a description",
+        "description that overruns",
+        "packed index in a description",
+        "hidden index",
+        "freed index",
+    ],
 )
 def test_an_index_that_takes_all_memory_or_time(tmp_path: Path, bomb: bytes, harmless: bytes) -> None:
     path = tmp_path / "bomb.mp4"
@@ -117,6 +183,35 @@ def test_an_index_that_takes_all_memory_or_time(tmp_path: Path, bomb: bytes, har
     assert caught.value.code == "clip_damaged"
     assert code_of(probe, path) == "clip_damaged"
     path.write_bytes(harmless)
+    check_boxes(path)
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        "dinf",
+        "udta",
+        "tref",
+        "sinf",
+        "schi",
+        "wave",
+        "ilst",
+        "iref",
+        "iprp ipco",
+        "meta",
+        "traf",
+        "mdia",
+        "stbl stbl",
+    ],
+)
+def test_a_table_where_none_belongs(tmp_path: Path, holder: str) -> None:
+    """FFmpeg believes it there too, even where it is small and another follows."""
+    path = tmp_path / "bomb.mp4"
+    before = {"meta": bytes(4) + handler(b"mdta"), "iref": bytes(4)}.get(holder, b"")
+    path.write_bytes(indexed(before, sizes(9), holders=tuple(map(str.encode, holder.split()))))
+    assert code_of(check_boxes, path) == "clip_damaged"
+    title = boxed(b"\xa9nam", struct.pack(">HH", 19, 0), b"trunks and stsz tables")
+    path.write_bytes(indexed(sizes(9), more=boxed(b"udta", title, bytes(4))))
     check_boxes(path)
 
 
