@@ -1,7 +1,7 @@
 """The tables of docs/performance.md, one command.
 
     python benchmarks/performance.py                                     all but what needs something beside the project
-    python benchmarks/performance.py --before OTHER/src                  against another version, in turns
+    python benchmarks/performance.py --before OTHER/src --before-python P  against another version, in turns
     python benchmarks/performance.py --peer-python P --peer-checkout C   against Animated Drawings, in the same run
     python benchmarks/performance.py --only memory threads
 
@@ -44,6 +44,7 @@ class Setting:
     out: Path
     runs: int
     before: Path | None
+    before_python: Path
     peer_python: Path | None
     peer_checkout: Path | None
 
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--video", type=Path, default=clip_path())
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--before", type=Path, help="the src folder of another version")
+    parser.add_argument("--before-python", type=Path, default=Path(sys.executable), help="with its packages")
     parser.add_argument("--peer-python", type=Path)
     parser.add_argument("--peer-checkout", type=Path)
     parser.add_argument("--only", nargs="*", choices=TABLES, default=list(TABLES))
@@ -72,6 +74,7 @@ def main() -> None:
         chosen.out,
         chosen.runs,
         chosen.before,
+        chosen.before_python,
         chosen.peer_python,
         chosen.peer_checkout,
     )
@@ -82,12 +85,14 @@ def main() -> None:
 
 def whole_job(setting: Setting) -> str:
     """Both modes, and the version before, in turns, so that a busy minute falls on all alike."""
-    versions = {"now": None} if setting.before is None else {"before": setting.before, "now": None}
+    versions = {"now": (None, Path(sys.executable))}
+    if setting.before is not None:
+        versions = {"before": (setting.before, setting.before_python), **versions}
     cases = [(mode, version) for mode in ("std", "pro") for version in versions]
     runs: dict[tuple[str, str], list[Run]] = {case: [] for case in cases}
     for _ in range(setting.runs):
         for mode, version in cases:
-            runs[mode, version].append(measured(setting.request(mode=mode), source=versions[version]))
+            runs[mode, version].append(measured(setting.request(mode=mode), *versions[version]))
     lines = ["| mode | version | whole, s | s per s of video | processor, s | peak, MB | stages, s |"]
     lines.append("|---|---|---|---|---|---|---|")
     for (mode, version), made in runs.items():

@@ -100,13 +100,16 @@ def main() -> None:
     print(by_length(runs) if chosen.memory else by_stage(runs))
 
 
-def measured(request: dict[str, object], source: Path | None = None) -> Run:
-    """Animate in a process of its own, with the version whose package lies in ``source`` (None: the installed one)."""
+def measured(
+    request: dict[str, object], source: Path | None = None, python: Path = Path(sys.executable)
+) -> Run:
+    """Animate in a process of its own, by ``python``, with the version whose package lies in ``source`` (None: the
+    one installed there)."""
     other = {} if source is None else {"PYTHONPATH": str(source.resolve())}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, __file__, "--child", json.dumps(request)],
+        [python, __file__, "--child", json.dumps(request)],
         capture_output=True,
         text=True,
         check=False,
