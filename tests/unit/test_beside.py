@@ -77,12 +77,15 @@ def test_its_error_comes_out_of_its_result(thread):
 
 
 def test_an_error_of_its_user_ends_it():
-    begun = threading.Event()
+    begun, never = threading.Event(), threading.Event()
+    went_on: list[bool] = []
 
     def work(progress: Progress) -> None:
-        while True:  # ends by its progress alone
-            begun.set()
+        begun.set()
+        for _ in range(500):  # some seconds, which nobody waits for where its progress ends it
             progress("rig", 0, 1)
+            never.wait(0.01)
+        went_on.append(True)
 
     def user() -> None:
         with Beside(work):
@@ -91,6 +94,7 @@ def test_an_error_of_its_user_ends_it():
 
     with pytest.raises(ValueError, match="no frames"):
         user()
+    assert not went_on
     assert not running()
 
 

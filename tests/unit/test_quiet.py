@@ -1,6 +1,7 @@
 """Networks load without a word on stderr, and stderr comes back whoever leaves last."""
 
 import os
+import sys
 import threading
 
 import pytest
@@ -27,6 +28,34 @@ def test_stderr_comes_back_when_the_last_has_left(capfd: pytest.CaptureFixture[s
     thread.join(10)
     os.write(2, b"said")
     assert capfd.readouterr().err == "said"
+
+
+def refuse(*_: object) -> int:
+    raise OSError("bad file descriptor, or too many open files")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"), [(sys, "__stderr__", None), (os, "dup", refuse), (os, "open", refuse)]
+)
+def test_a_stderr_that_is_closed_or_cannot_be_sent_away_is_left_alone(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    place: object,
+    name: str,
+    value: object,
+) -> None:
+    quiet = Quiet()
+    unused = os.dup(2)
+    os.close(unused)
+    with monkeypatch.context() as limits:
+        limits.setattr(place, name, value)
+        with quiet:
+            os.write(2, b"greeting")
+    assert capfd.readouterr().err == "greeting"
+    # No descriptor is lost.
+    again = os.dup(2)
+    os.close(again)
+    assert again == unused
 
 
 def test_it_can_be_entered_again(capfd: pytest.CaptureFixture[str]) -> None:

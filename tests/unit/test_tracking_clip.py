@@ -158,6 +158,14 @@ def test_smoothing_calms_rest_and_keeps_movement_without_lag() -> None:
     assert int(np.argmin(errors)) == 1
 
 
+def test_the_noise_is_told_from_the_frames_that_were_looked_at() -> None:
+    resting = np.random.default_rng(3).normal(0, 0.6, (120, 1, 2)).astype(np.float32)
+    looked = np.arange(120) % 2 == 0
+    resting[1:-1:2] = (resting[:-2:2] + resting[2::2]) / 2
+    calmed = calm(resting, FPS, Noise(0.01, 2.0), looked=looked)
+    assert calmed[5:-5].std() < 0.5 * resting[5:-5].std()
+
+
 def test_smoothing_does_not_drag_the_ends() -> None:
     line = np.stack([np.arange(60) * 3.0, np.zeros(60)], axis=-1)[:, None].astype(np.float32)
     noisy = line + np.random.default_rng(5).normal(0, 0.3, line.shape).astype(np.float32)
@@ -238,6 +246,14 @@ def test_a_clip_whose_first_frames_are_lost_keeps_its_own_times() -> None:
     assert motion.start_s == pytest.approx(0.8)
     assert motion.times_s[0] == 0
     assert motion.times_s[-1] == pytest.approx(5 / FPS)
+
+
+@pytest.mark.parametrize("wrong", [2 / FPS, 0.0, math.nan, math.inf])
+def test_a_frame_whose_time_is_not_past_the_one_before_is_left_out(wrong: float) -> None:
+    stamps = [0.0, 1 / FPS, 2 / FPS, wrong, 3 / FPS, 4 / FPS]
+    motion = track_clip([(t, scene(3)) for t in stamps], 320, 240, FakeTracker([standing()]))
+    assert motion.times_s == pytest.approx([k / FPS for k in range(5)])
+    assert motion.fps == pytest.approx(FPS, rel=1e-3)
 
 
 def test_nobody_in_a_clip_and_no_clip_at_all() -> None:

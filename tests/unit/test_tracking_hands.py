@@ -131,6 +131,40 @@ def test_a_hand_that_stays_lost_costs_one_look_a_frame_and_then_less(monkeypatch
     assert made["hand_recrop"].asked == 7 + 2
 
 
+def test_a_lost_hand_counts_the_frames_that_are_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Blind("hand_landmark_full")
+    monkeypatch.setattr(
+        "understudy.tracking.hands.Network",
+        lambda name, **_: network if name == network.name else Blind(name),
+    )
+    follower = HandLandmarks()
+    at = body()
+    at[[17, 19], :2] = at[15, :2] + [[10, -60], [-10, -60]]
+    visible = np.ones(33, np.float32)
+    visible[16] = 0.0
+    asked = []
+    for _ in range(8):
+        follower.look(np.zeros((700, 400, 3), np.uint8), at, visible, (2, 2))
+        asked.append(network.asked)
+    # After frames 2, 4, 6 and 8 in each; then only three frames on at least, which is every second look.
+    assert np.diff([0, *asked]).tolist() == [2, 1, 1, 1, 0, 1, 0, 1]
+
+
+def test_a_hand_of_an_earlier_frame_changes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("understudy.tracking.hands.Network", lambda name, **_: Blind(name))
+    at = body()
+    at[[15, 16], :2] = [[300, 400], [250, 400]]
+    crossed = [found(hand_at((255, 400)), 0.9, (300, 400)), found(hand_at((295, 400)), 0.1, (250, 400))]
+    monkeypatch.setattr(HandLandmarks, "_followed", lambda self, frame, side, *_: crossed[side])
+    for passed, put_back in (((1, 0), False), ((0, 2), False), ((1, 2), True)):
+        follower = HandLandmarks()
+        follower._last = list(crossed)
+        follower.look(np.zeros((700, 400, 3), np.uint8), at, np.ones(33, np.float32), passed)
+        left = follower._last[0]
+        assert left is not None
+        assert (left.landmarks is crossed[1].landmarks) == put_back
+
+
 def test_glimpses_and_jumps_are_forgotten() -> None:
     fps, frames = 30.0, 60
     hands = np.repeat(hand_at((300, 400))[None], frames, 0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,6 +104,12 @@ def bodies(count: int, fps: float = FPS) -> Iterator[list[Moment[Body]]]:
         yield [Moment(one, None, body_at(one.time_s), True) for one in block]
 
 
+def shifted(count: int) -> Iterator[list[Moment[Body]]]:
+    """Another clip: its frames begin late."""
+    for block in blocks(one for one in shown(100 + count) if number(one.frame) >= 100):
+        yield [Moment(one, None, body_at(one.time_s), True) for one in block]
+
+
 def test_a_hand_that_opens_evenly_is_told_in_frames_that_are_stepped_over(parts: Extremities) -> None:
     people = list(parts.people(bodies(60)))
     looks = parts._hands.looks  # type: ignore[attr-defined]
@@ -137,6 +143,46 @@ def test_faces_are_looked_at_in_every_frame_up_to_thirty_a_second(
     for k, person in enumerate(people):
         assert person is not None
         np.testing.assert_allclose(person.face, k, atol=1e-3)
+
+
+def test_irises_are_told_from_the_two_looks_beside_alone(
+    parts: Extremities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(frame: Frame, _: Floats) -> Floats:
+        return lost_irises() if number(frame) % 7 == 0 else np.full((2, 3), number(frame), np.float32)
+
+    monkeypatch.setattr(extremities, "find_irises", find)
+    people = list(parts.people(bodies(120)))
+    looks = sorted(set(parts._face.looks))  # type: ignore[attr-defined]
+    told = 0
+    for before, after in pairwise(looks):
+        for k in range(before + 1, after):
+            person = people[k]
+            assert person is not None
+            assert person.irises is not None
+            if before % 7 == 0 or after % 7 == 0:
+                assert np.isnan(person.irises[:, 0]).all()
+            else:
+                assert (person.irises > before).all()
+                assert (person.irises < after).all()
+                told += 1
+    assert told > 20
+
+
+def test_a_clip_whose_reader_stops_early_leaves_nothing_for_the_next(parts: Extremities) -> None:
+    def read(people: Iterator[Person | None]) -> list[tuple[Floats, Floats]]:
+        return [(person.hands, person.face) for person in people if person is not None]
+
+    fresh = read(parts.people(bodies(40)))
+    stopped = parts.people(shifted(40))
+    for _ in range(20):
+        next(stopped)
+    del stopped
+    again = read(parts.people(bodies(40)))
+    assert len(again) == len(fresh) == 40
+    for one, other in zip(fresh, again, strict=True):
+        for its, theirs in zip(one, other, strict=True):
+            np.testing.assert_array_equal(its, theirs)
 
 
 def test_nobody_has_no_hands_and_no_face(parts: Extremities) -> None:
@@ -196,13 +242,20 @@ def test_one_thread_is_one_thread() -> None:
 @pytest.mark.usefixtures("stages")
 def test_two_threads_run_beside_and_look_but_a_little_ahead() -> None:
     tracker: Any = MediaPipeTracker(threads=2)
-    with closing(tracker.follow(shown(50))) as people:
+    more, too_many = threading.Event(), threading.Event()
+
+    def asked_for() -> Iterator[Shown]:
+        for one in shown(50):
+            if number(one.frame) == 2:
+                more.set()
+            elif number(one.frame) == 16:
+                too_many.set()
+            yield one
+
+    with closing(tracker.follow(asked_for())) as people:
         next(people)
-        before = -1
-        while before != tracker._body.given:  # until it waits
-            before = tracker._body.given
-            time.sleep(0.05)
-        assert 1 < before <= 16
+        assert more.wait(10)
+        assert not too_many.wait(0.3)  # it never comes, however long this lasts
         assert len(list(people)) == 49
     assert threading.get_ident() not in tracker._extremities.threads
     assert not others()

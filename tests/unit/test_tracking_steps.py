@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -113,6 +114,19 @@ def test_a_bend_between_two_looks_costs_a_look_in_the_middle_first() -> None:
     assert np.mean([m.looked for m in moments]) < 0.8
     worst = max(abs((m.found or 0.0) - (part.path(m.shown.time_s) or 0.0)) for m in moments)
     assert worst < 0.1
+
+
+def test_what_is_stepped_over_bends_with_the_looks_on_either_side() -> None:
+    moments = followed(Point(lambda t: 5 * t**2, 1.0), shown(60, 60))
+    within = [m for m in moments[8:-8] if not m.looked]
+    assert len(within) > 20
+    assert [m.found for m in within] == pytest.approx([5 * m.shown.time_s**2 for m in within], rel=1e-9)
+
+
+def test_where_a_movement_cannot_be_told_nothing_is_stepped_over() -> None:
+    part = Point(lambda t: math.nan)
+    assert all(m.looked for m in followed(part, shown(40, 60)))
+    assert not part.between
 
 
 def test_who_is_lost_is_looked_for_in_every_frame() -> None:
