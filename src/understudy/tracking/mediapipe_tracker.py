@@ -44,7 +44,7 @@ class MediaPipeTracker:
         return None if body is None else self._extremities.person(frame, body)
 
     def follow(self, frames: Iterator[Shown]) -> Generator[Person | None, None, None]:
-        """The followed person in every frame of a clip, or None where lost.
+        """The followed person in every frame of a clip, whose times rise, or None where lost.
 
         Looks some frames ahead: where a part moves evenly, every second frame is told from those beside it, and more
         of them at 48 frames a second and above.
