@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from mp4_boxes import Box, changed, tracks, with_edits
 from numbered_clips import beeps, converted, make_numbered, number_of, numbered, onsets_s
+from numpy.typing import NDArray
 from performed_clips import performed, stamps_of, track_nothing
 
 from understudy.media.clip import NO_DECODER, probe, read_frames
@@ -322,6 +324,23 @@ def test_sound_that_cannot_be_decoded_is_told(row: Row, tmp_path: Path) -> None:
     assert not result.sound
     assert [part.what for part in result.left_out] == ["sound"]
     assert (result.frames, probe(result.path).has_audio) == (FRAMES, False)
+
+
+def test_silence_before_late_sound_is_never_held_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+
+    def noted(samples: NDArray[np.float32], form: str, layout: str) -> av.AudioFrame:
+        lengths.append(samples.shape[1])
+        return av.AudioFrame.from_ndarray(samples, form, layout)
+
+    monkeypatch.setattr("understudy.media.sound.AudioFrame", SimpleNamespace(from_ndarray=noted))
+    late = {"frames": 4 * 24, "sound": beeps(1, [0.25]), "sound_start_s": 2.5}
+    row = Row("late", "flac", suffix=MKV, made=late, frames=96, beeps_s=[2.75], length_s=3.5)
+    holds(row, made_file(row, tmp_path))
+    assert sum(lengths) >= 3 * 48000
+    assert max(lengths) <= 48000
 
 
 def test_sound_outside_the_stretch_is_no_sound(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +15,7 @@ from made_clips import beep, make_clip, pattern
 from numpy.typing import NDArray
 
 from understudy.errors import ClipError
+from understudy.media import clip as clip_module
 from understudy.media.clip import Clip, frame_size, probe, read_frames
 from understudy.media.limits import API_CLIPS, check_clip
 from understudy.request import Orientation
@@ -157,6 +161,43 @@ def test_every_frame_is_an_array_of_its_own(tmp_path: Path) -> None:
     held = [frame for _, frame in read_frames(clip)]
     assert [abs(int(frame.mean()) - 10 * i) < 4 for i, frame in enumerate(held)] == [True] * 20
     assert held[0].flags.writeable
+
+
+def test_frames_without_a_time_of_their_own_follow_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = probe(make_clip(tmp_path / "c.mp4", [pattern(64, 64)] * 6))
+    decoded = clip_module._decoded
+
+    def timeless(*arguments: Any) -> Iterator[av.VideoFrame]:
+        for frame in decoded(*arguments):
+            frame.pts = None
+            yield frame
+
+    monkeypatch.setattr(clip_module, "_decoded", timeless)
+    assert [t for t, _ in read_frames(clip)] == pytest.approx([i / 30 for i in range(6)])
+    assert [t for t, _ in read_frames(clip, start_s=0.1)] == pytest.approx([i / 30 for i in range(3, 6)])
+
+
+def test_nothing_that_comes_is_an_error(tmp_path: Path) -> None:
+    """All frames turn out to lie before the first, as the packets told it."""
+    clip = probe(make_clip(tmp_path / "c.mp4", [pattern(64, 64)] * 3))
+    with pytest.raises(ClipError) as caught:
+        list(read_frames(replace(clip, start_s=0.5)))
+    assert caught.value.code == "clip_damaged"
+
+
+def test_more_frames_than_fit_are_refused_rather_than_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.media.clock.MOST_FRAMES", 5)
+    assert probe(make_clip(tmp_path / "fits.mp4", [pattern(64, 64)] * 5)).frame_count == 5
+    path = make_clip(tmp_path / "over.mp4", [pattern(64, 64)] * 6)
+    with pytest.raises(ClipError, match="more than 5 frames") as caught:
+        probe(path)
+    assert (caught.value.code, caught.value.value) == ("clip_too_long", "over 5 frames")
+    assert caught.value.limit
+    assert caught.value.fix
 
 
 def test_sound_is_seen(tmp_path: Path) -> None:

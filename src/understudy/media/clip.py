@@ -63,7 +63,7 @@ def probe(path: str | os.PathLike[str], *, containers: Collection[str] = tuple(R
     """Look at a clip: reads its packets and decodes one frame. ``containers`` are those to take.
 
     Raises ClipError with the code clip_unreadable, clip_format, clip_no_video, clip_codec, clip_too_small,
-    clip_too_many_pixels, clip_rate or clip_damaged.
+    clip_too_many_pixels, clip_too_long, clip_rate or clip_damaged.
     """
     file = Path(path).absolute()
     if container_of(file) == MOV:
@@ -116,7 +116,7 @@ def read_frames(
     """
     width, height = frame_size(clip, short_side_max)
     step = 1 / float(clip.fps)
-    last = -1.0
+    last = -step  # so that a first frame without a time of its own comes at 0
     seen = False
     with open_clip(clip.path) as container:
         stream = video_stream(container)

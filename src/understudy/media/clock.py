@@ -12,6 +12,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from understudy.errors import ClipError
 from understudy.media.container import damaged
 
 ROUND_RATES = (5, 8, 10, 12, 15, 16, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)
@@ -19,7 +20,7 @@ STANDARD_RATES = (
     *map(Fraction, ROUND_RATES),
     *(Fraction(n * 1000, 1001) for n in (12, 15, 24, 30, 48, 60, 120, 240)),
 )
-MOST_FRAMES = 1_000_000
+MOST_FRAMES = 1_000_000  # nine hours at 30 frames a second; never lifted: each is held in memory as a time
 MOST_TICKS = 2**62  # from the first to the last: more fit into no array, and into no life
 LAST_FRAME_S = 10.0  # at most: a recording may end on a still screen, but a wrong number ends in hours
 UNSTAMPED_RATE = Fraction(30)  # of a file that tells neither times nor a rate
@@ -50,7 +51,10 @@ class Clock:
 
 
 def read_clock(container: InputContainer, stream: VideoStream) -> Clock:
-    """Read all of the stream's packets; nothing is decoded. Raises ClipError (clip_damaged) where there are none."""
+    """Read all of the stream's packets; nothing is decoded.
+
+    Raises ClipError: clip_damaged where there are none, clip_too_long where there are more than `MOST_FRAMES`.
+    """
     base = stream.time_base
     told = stream.guessed_rate or None
     stamps: set[tuple[int, int]] = set()
@@ -62,7 +66,13 @@ def read_clock(container: InputContainer, stream: VideoStream) -> Clock:
                 if packet.pts is not None:
                     stamps.add((packet.pts, packet.duration or 0))
             if packets > MOST_FRAMES:
-                break
+                raise ClipError(
+                    "clip_too_long",
+                    f"The video has more than {MOST_FRAMES} frames; that many cannot be read at once.",
+                    value=f"over {MOST_FRAMES} frames",
+                    limit=f"{MOST_FRAMES} frames, also without the limits",
+                    fix="Cut it to the piece that matters.",
+                )
     if not packets or base is None:
         raise damaged()
     shown = sorted({pts for pts, _ in stamps})

@@ -163,15 +163,15 @@ class Sound:
         for samples, place in sound:
             if place + samples.shape[1] <= written:
                 continue
-            lead = max(place - written, 0)
-            part = np.pad(samples[:, max(written - place, 0) :], ((0, 0), (lead, 0)))
+            while written < place:  # a gap may last hours: silence a second at a time
+                length = min(place - written, rate)
+                silence = np.zeros((samples.shape[0], length), np.float32)
+                yield from made.encode(_block(silence, written, rate, layout))
+                written += length
             # Damaged or odd files hold what is no number; the encoder would give up.
-            part = np.clip(np.nan_to_num(part), -1, 1)
-            frame = AudioFrame.from_ndarray(np.ascontiguousarray(part), "fltp", layout)
-            frame.sample_rate = rate
-            frame.pts, frame.time_base = written, Fraction(1, rate)
+            part = np.clip(np.nan_to_num(samples[:, written - place :]), -1, 1)
+            yield from made.encode(_block(part, written, rate, layout))
             written += part.shape[1]
-            yield from made.encode(frame)
         if written:
             yield from made.encode(None)
 
@@ -219,6 +219,13 @@ class Sound:
             for packet in self._source.demux(stream):
                 if packet.size:
                     yield packet
+
+
+def _block(samples: NDArray[np.float32], place: int, rate: int, layout: str) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
+    frame.sample_rate = rate
+    frame.pts, frame.time_base = place, Fraction(1, rate)
+    return frame
 
 
 def _sound_stream(source: InputContainer) -> AudioStream | None:
