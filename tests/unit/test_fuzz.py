@@ -124,6 +124,12 @@ def described(*inside: bytes, longer: int = 0) -> bytes:
     return boxed(b"stsd", struct.pack(">III", 0, 1, len(entry) + longer), entry[4:])
 
 
+def framed(samples: int, kind: bytes = b"sowt") -> bytes:
+    """The description of plain sound with so many samples in a frame."""
+    entry = boxed(kind, bytes(8), struct.pack(">H", 1), bytes(18), struct.pack(">I", samples), bytes(12))
+    return boxed(b"stsd", struct.pack(">II", 0, 1), entry)
+
+
 RUNS = boxed(b"stsc", struct.pack(">IIIII", 0, 1, 1, 1, 1))
 HOUR_OF_SOUND = (48_000, 3600)
 SETTINGS = boxed(b"avcC", bytes(9))
@@ -151,6 +157,18 @@ def fragment(samples: int) -> bytes:
         (video(MOST_SAMPLES // 50, edits=51), video(MOST_SAMPLES // 50, edits=50)),
         (video(1, edits=MOST_EDITS + 1), video(1, edits=MOST_EDITS)),
         (indexed(described(sizes(9))), indexed(described(SETTINGS))),
+        (
+            plain_sound(48_000, 9 * 3600, again=framed(160)),
+            plain_sound(48_000, 9 * 3600, again=framed(1)),
+        ),
+        (
+            plain_sound(48_000, 9 * 3600, again=framed(1, b"agsm")),
+            plain_sound(48_000, 3 * 3600, again=framed(1, b"agsm")),
+        ),
+        (
+            indexed(struct.pack(">I4sQ", 1, b"udta", 8), sizes(9)),
+            indexed(struct.pack(">I4sQ", 1, b"udta", 16), sizes(9)),
+        ),
         (indexed(described(SETTINGS, longer=1)), indexed(described(SETTINGS))),
         (indexed(described(boxed(b"udta", boxed(b"cmov")))), indexed(described(boxed(b"udta")))),
         (video(MOST_SAMPLES + 1, index=b"hoov"), video(MOST_SAMPLES, index=b"hoov")),
@@ -169,6 +187,9 @@ def fragment(samples: int) -> bytes:
         "samples in edits",
         "edits",
         "table in a description",
+        "sound in small frames",
+        "GSM",
+        "length of nothing",
         "description that overruns",
         "packed index in a description",
         "hidden index",

@@ -23,6 +23,7 @@ MOST_BOXES = 1_000_000  # an hour in which every frame is a fragment of its own 
 MOST_SAMPLES = 4_000_000  # in all tracks, edits and fragments; FFmpeg takes 36 bytes for one
 MOST_EDITS = 10_000  # of one track
 PLAIN_PACKET = 1024  # samples of plain sound that FFmpeg lists as one
+SMALL_PACKET = 160  # at least, of sound whose description says how many samples make a frame
 DEEPEST = 16  # FFmpeg gives up after 10
 FILE = b""  # what holds the outermost boxes
 PLACES = {
@@ -75,6 +76,7 @@ class _Track:
 
     handlers: set[bytes] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
+    packet: int = PLAIN_PACKET
     even: bool = False  # all samples are one tick long, as those of plain sound are
     samples: int = 0
     chunks: int = 0
@@ -93,7 +95,7 @@ class _Track:
             return self.samples
         first, each = self.runs.T
         last = np.append(first[1:], self.chunks + 1)
-        packets = float((np.maximum(last - first, 0) * (each / PLAIN_PACKET + 1)).sum())
+        packets = float((np.maximum(last - first, 0) * (each / self.packet + 1)).sum())
         plain = self.even and self.handlers <= OF_SOUND
         # FFmpeg mends some lengths to one tick, and then lists packets too.
         return packets if plain else max(packets, self.samples)
@@ -185,6 +187,14 @@ def _note(track: _Track, data: mmap.mmap, name: bytes, start: int, stop: int) ->
         if track.edits > MOST_EDITS:
             raise _wrong("it is cut into more pieces than a driving video can have")
     elif name == b"stsd":
+        # Of several descriptions any may count; GSM has such frames without saying so.
+        told = _number(data, start + 44)
+        if (
+            _number(data, start + 4) != 1
+            or data[start + 12 : start + 16] == b"agsm"
+            or SMALL_PACKET <= told < PLAIN_PACKET
+        ):
+            track.packet = SMALL_PACKET
         # How long each description's own part is differs by codec; the names of tables are in none of them.
         if any(data.find(table, start, stop) >= 0 for table in NEVER_IN_DESCRIPTION):
             raise _odd()
