@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from understudy.media.ahead import ahead, in_turn
+from understudy.media.ahead import ahead
 
 
 class Producer:
@@ -127,30 +127,6 @@ def test_the_producer_runs_in_one_thread_that_is_not_the_consumers() -> None:
     list(ahead(who()))
     assert len(seen) == 1
     assert threading.get_ident() not in seen
-
-
-def test_several_sources_take_turns() -> None:
-    producers = [Producer(3), Producer(3), Producer(2)]
-    assert list(in_turn([p.items() for p in producers])) == [0, 0, 0, 1, 1, 1, 2, 2]
-    assert all(p.closed for p in producers)
-    assert not threads_ahead()
-
-
-def test_one_of_several_that_fails_ends_all() -> None:
-    producers = [Producer(100), Producer(100, fail_at=1)]
-    with pytest.raises(LookupError, match="item 1"):
-        list(in_turn([p.items() for p in producers]))
-    assert all(p.closed for p in producers)
-    assert not threads_ahead()
-
-
-def test_several_are_given_up_together() -> None:
-    producers = [Producer(100), Producer(100)]
-    items = in_turn([p.items() for p in producers])
-    assert [next(items), next(items)] == [0, 0]
-    items.close()
-    assert all(p.closed for p in producers)
-    assert not threads_ahead()
 
 
 def test_a_source_that_fails_to_close_is_told_of_and_hangs_nobody() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
-from itertools import cycle
+from collections.abc import Generator, Iterator
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -59,14 +57,3 @@ def ahead(items: Iterator[T], depth: int = 3) -> Generator[T, None, None]:
     finally:
         stopped.set()
         thread.join()
-
-
-def in_turn(sources: Sequence[Iterator[T]], depth: int = 2) -> Generator[T, None, None]:
-    """One item of each source in turn until one has no more, each source worked ahead in a thread of its own."""
-    with ExitStack() as stack:
-        lines = [stack.enter_context(closing(ahead(source, depth))) for source in sources]
-        for line in cycle(lines):
-            item = next(line, _END)
-            if item is _END:
-                return
-            yield item  # type: ignore[misc]  # not the end

@@ -28,7 +28,6 @@ from understudy.engines.puppet.order import drawing_order
 from understudy.engines.puppet.retarget import home, retarget
 from understudy.engines.puppet.rig import Rig, build_rig
 from understudy.engines.puppet.toe import with_true_feet
-from understudy.media.ahead import in_turn
 from understudy.media.picture import Picture, output_size
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, MotionRequest, Orientation
@@ -40,7 +39,6 @@ from understudy.tracking.motion import Floats, Motion
 from understudy.tracking.segmentation import Segmentation
 from understudy.tracking.tracker import Person, Tracker
 
-PAINTERS = 3  # at most: Python itself runs in one thread at a time
 SURE_FACE = 0.6  # a face score; masks and helmets score below
 SURE_HAND = 0.7  # a hand score; mittens and paws score below
 
@@ -123,11 +121,7 @@ class PuppetEngine:
                 facing=request.orientation is Orientation.VIDEO,
                 home=home(character, motion, rig.height),
             )
-        # What one painter draws does not depend on what it drew before.
-        painters = min(self._threads, PAINTERS)
-        shares = [range(first, len(motion), painters) for first in range(painters)]
-        drawn = [_draw(Painter(rig, poses, order), ready, looks, share) for share in shares]
-        frames = in_turn(drawn) if painters > 1 else drawn[0]
+        frames = _draw(Painter(rig, poses, order), ready, looks, len(motion))
         return Performance(rig.width, rig.height, frames, character.found_by, _left_out(ready, request))
 
 
@@ -200,13 +194,13 @@ def _hands(character: Character) -> Floats:
 
 
 def _draw(
-    painter: Painter, puppet: Puppet, looks: Expression | None, frames: range
+    painter: Painter, puppet: Puppet, looks: Expression | None, frames: int
 ) -> Iterator[NDArray[np.uint8]]:
     rest, face, head = puppet.rig.trunk, puppet.face, puppet.head
     trunk = Layer(rest.name, rest.texture.copy(), rest.origin)
-    shown, faced = tee(looks.at(t) if looks is not None else Look() for t in frames)
+    shown, faced = tee(looks.at(t) if looks is not None else Look() for t in range(frames))
     faces = face.drawn(faced) if face is not None else repeat(None)
-    for t, look, patch in zip(frames, shown, faces, strict=False):
+    for t, (look, patch) in enumerate(zip(shown, faces, strict=False)):
         if face is not None and patch is not None:
             _wear(trunk, face, patch)
         turn = head.turned(look.yaw_deg, look.pitch_deg) if head is not None else None
