@@ -11,6 +11,7 @@ A Markdown table goes to the terminal.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 BEGUN_S = time.process_time()
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line has it
 
 import av  # noqa: E402
 import cv2  # noqa: E402

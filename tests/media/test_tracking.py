@@ -125,9 +125,7 @@ def test_the_joints_would_not_agree_with_left_and_right_exchanged(
 )
 def test_shots_are_those_of_the_catalogue(media: Path, name: str, expected: list[int]) -> None:
     found = [
-        index
-        for index, (*_, is_cut) in enumerate(with_cuts(frames_of(media / "videos" / name)))
-        if is_cut
+        index for index, (*_, is_cut) in enumerate(with_cuts(frames_of(media / "videos" / name))) if is_cut
     ]
     assert found == expected
 

@@ -11,7 +11,7 @@ from understudy.tasks import pace
 from understudy.tasks.pace import Forecast, Pace
 
 Course = list[tuple[str, float, int]]  # stage, its seconds, its total
-PUPPET: Course = [("read", 1.0, 0), ("tracking", 7.0, 180), ("rig", 6.0, 4), ("drawing", 8.5, 180)]
+PUPPET: Course = [("read", 0.5, 0), ("tracking", 7.0, 180), ("rig", 0.2, 4), ("drawing", 3.2, 180)]
 
 
 def played(course: Course, *, pro: bool = False) -> Iterator[tuple[float, Forecast]]:
@@ -29,7 +29,7 @@ def played(course: Course, *, pro: bool = False) -> Iterator[tuple[float, Foreca
                 next_s += 0.5
 
 
-@pytest.mark.parametrize("speed", [0.3, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("speed", [0.6, 1.0, 4.0, 20.0])
 @pytest.mark.parametrize("pro", [False, True])
 def test_shares_rise_and_times_fit(speed: float, pro: bool) -> None:
     course = [
@@ -41,7 +41,9 @@ def test_shares_rise_and_times_fit(speed: float, pro: bool) -> None:
     assert shares == sorted(shares)
     assert shares[0] >= 0
     assert 0.9 < shares[-1] <= 0.99
-    assert list(dict.fromkeys(each.stage for _, each in told)) == ["read", "tracking", "rig", "drawing"]
+    stages = list(dict.fromkeys(each.stage for _, each in told))
+    assert stages == [stage for stage in pace.ALL if stage in stages]  # a rig made long ago is not seen
+    assert {"tracking", "drawing"} <= set(stages)
     for at_s, each in told:
         if at_s > whole_s / 3:
             assert each.left_s is not None
@@ -61,9 +63,9 @@ def test_the_time_left_seldom_grows() -> None:
 
 
 def test_an_engine_that_is_far_slower_than_usual_is_believed() -> None:
-    slow: Course = [("read", 1.0, 0), ("tracking", 7.0, 180), ("rig", 6.0, 4), ("drawing", 400.0, 180)]
+    slow: Course = [("read", 0.5, 0), ("tracking", 7.0, 180), ("rig", 0.2, 4), ("drawing", 400.0, 180)]
     told = dict(played(slow))
-    assert told[200.0].left_s == pytest.approx(214, rel=0.1)
+    assert told[200.0].left_s == pytest.approx(207.7, rel=0.1)
 
 
 def test_stages_that_are_not_known_and_totals_of_none_are_passed_over() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from understudy.engines.puppet.body_outline import smoothing_spline, body_outline
+from understudy.engines.puppet.body_outline import body_outline, smoothing_spline
 from understudy.tracking.motion import Floats
 
 SHAPE = (400, 300)

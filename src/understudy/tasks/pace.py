@@ -9,9 +9,9 @@ from dataclasses import dataclass
 READ, TRACKING, RIG, DRAWING = "read", "tracking", "rig", "drawing"
 ALL = (READ, TRACKING, RIG, DRAWING)
 UNFOLLOWED = (READ, DRAWING)  # of an engine that follows no motion
-START_S = {READ: 1.0, TRACKING: 0.5, RIG: 5.0, DRAWING: 0.2}
-FRAME_S = {READ: 0.0, TRACKING: 0.035, RIG: 0.0, DRAWING: 0.045}
-PRO = {READ: 1.0, TRACKING: 1.0, RIG: 1.9, DRAWING: 1.8}  # times as long at 1080 pixels
+START_S = {READ: 0.5, TRACKING: 2.5, RIG: 0.2, DRAWING: 0.3}  # the rig is made beside the tracking
+FRAME_S = {READ: 0.0, TRACKING: 0.024, RIG: 0.0, DRAWING: 0.016}
+PRO = {READ: 1.0, TRACKING: 1.1, RIG: 1.0, DRAWING: 1.5}  # times as long at 1080 pixels
 GUESSED_FRAMES = 300  # until the first stage has counted them
 KNOWN_SHARE = 0.05  # of a stage, before its own speed is believed
 MOST_SHARE = 0.99  # the end is told by the result
