@@ -40,7 +40,8 @@ START_RUNS = 9
 @dataclass(frozen=True)
 class Setting:
     image: Path
-    video: Path
+    clip: Path
+    video: Path  # the clip, looped
     out: Path
     runs: int
     before: Path | None
@@ -70,6 +71,7 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     setting = Setting(
         chosen.image,
+        chosen.video,
         looped(chosen.video, SECONDS, chosen.out),
         chosen.out,
         chosen.runs,
@@ -135,7 +137,7 @@ def start(setting: Setting) -> str:
 
 
 def memory(setting: Setting) -> str:
-    clips = [looped(setting.video, length, setting.out) for length in LENGTHS_S]
+    clips = [looped(setting.clip, length, setting.out) for length in LENGTHS_S]
     return by_length([measured(setting.request(video=str(clip))) for clip in clips])
 
 
