@@ -37,6 +37,8 @@ OF_OTHER_TOOLS = {
     "--seed",
     "--workers",
     "--keep",
+    "--before",  # of benchmarks/performance.py
+    "--peer-python",
 }
 
 
