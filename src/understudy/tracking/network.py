@@ -76,14 +76,25 @@ class Network:
             self._interpreter = Interpreter(model_content=model, num_threads=threads)
             self._interpreter.allocate_tensors()
         (given,) = self._interpreter.get_input_details()
-        self._input: int = given["index"]
-        self._outputs: list[int] = [detail["index"] for detail in self._interpreter.get_output_details()]
+        self._given = self._interpreter.tensor(given["index"])
+        self._made = [
+            self._interpreter.tensor(detail["index"]) for detail in self._interpreter.get_output_details()
+        ]
         self.height = int(given["shape"][1])
         self.width = int(given["shape"][2])
-        self.input: Floats = np.zeros(given["shape"][1:], np.float32)  # (H, W, 3), filled in by the caller
+
+    @property
+    def input(self) -> Floats:
+        """(H, W, 3) the memory that the network reads, to be filled in anew before each run.
+
+        LiteRT refuses to run as long as an array is held that looks into its memory.
+        """
+        return np.asarray(self._given()[0])
 
     def run(self) -> list[Floats]:
-        """Run on what ``input`` holds; the outputs in the model's order, without the batch axis."""
-        self._interpreter.set_tensor(self._input, self.input[None])
+        """Run on what ``input`` holds; the outputs in the model's order, without the batch axis.
+
+        They lie in the network's own memory: let them go before it is run again.
+        """
         self._interpreter.invoke()
-        return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+        return [made()[0] for made in self._made]

@@ -88,9 +88,10 @@ class Region:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT,
         )
-        np.multiply(cut, np.float32((1.0 - low) / 255.0), out=network.input)
+        values = network.input
+        np.multiply(cut, np.float32((1.0 - low) / 255.0), out=values)
         if low:
-            network.input += np.float32(low)
+            values += np.float32(low)
         return np.asarray(cut, np.uint8)
 
     def to_picture(self, points: Floats) -> Floats:
