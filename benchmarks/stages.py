@@ -35,11 +35,16 @@ from understudy.engines.puppet import engine as puppet  # noqa: E402
 from understudy.media import encode  # noqa: E402
 from understudy.request import Result  # noqa: E402
 from understudy.sample import character_path, clip_path  # noqa: E402
-from understudy.tracking import mediapipe_tracker, network  # noqa: E402
+from understudy.tracking import clip_tracking, extremities, mediapipe_tracker, network  # noqa: E402
+from understudy.tracking.camera import CameraMovement  # noqa: E402
+from understudy.tracking.region import Region  # noqa: E402
 
 IMPORTED_S = time.process_time() - BEGUN_S
 SECONDS = 10.0
 DECODING, DRAWING, FACE, COLOURS, WRITING = "decoding", "drawing", "face", "colours", "writing"
+READING, AFTER = "reading the picture and the clip's packets", "jumps, sides, smoothing, after the last frame"
+# What the tracker does beside its networks, frame by frame.
+CROPS, CUTS, CAMERA, IRISES = "crops", "cuts", "camera", "irises"
 
 
 class Clock:
@@ -145,6 +150,15 @@ def instrument(clock: Clock) -> None:
     network.Network.run = ran
     road = sys.modules["understudy.animate"]
     clock.about_items(road, "read_frames", DECODING)
+    for function in ("load_picture", "probe"):
+        clock.about(road, function, READING)
+    clock.about(Region, "crop", CROPS)
+    clock.about_items(clip_tracking, "with_cuts", CUTS)
+    for function in ("add", "affines"):
+        clock.about(CameraMovement, function, CAMERA)
+    clock.about(extremities, "find_irises", IRISES)
+    for function in ("find_dissolves", "_blank_jumps", "_put_sides_back", "drop_glimpses", "smooth"):
+        clock.about(clip_tracking, function, AFTER)
     follow, prepare, perform = (
         mediapipe_tracker.MediaPipeTracker.follow,
         puppet.PuppetEngine.prepare,
@@ -187,8 +201,17 @@ def parts(clock: Clock, ended_s: dict[str, float], decoding: float, result: Resu
         s for (stage, name), s in spent.items() if name == "loading" and stage in ("", "tracking")
     )
     rows.append(Row("tracking: loading the networks", loading_s))
-    rest_s = stage_s["tracking"] - decoded_s - sum(networks.values()) - loading_s
-    rows.append(Row("reading; tracking: crops, cuts, camera, irises, smoothing", rest_s))
+    beside = {name: tracked.get(name, 0.0) for name in (CROPS, CUTS, CAMERA, IRISES)}
+    reading_s, after_s = spent["", READING], tracked.get(AFTER, 0.0)
+    named_s = decoded_s + sum(networks.values()) + loading_s + sum(beside.values()) + reading_s
+    rows += [Row(f"tracking: {name}", s) for name, s in beside.items()]
+    rows += [
+        Row("tracking: where to look, what lies between", stage_s["tracking"] - named_s),
+        Row(f"tracking: {AFTER}", after_s),
+        Row(READING, reading_s),
+    ]
+    # The last frame is told as done before its motion is smoothed.
+    stage_s["rig"] -= after_s
     rig = {name: s for (stage, name), s in spent.items() if stage == "rig"}
     rig_networks_s = sum(s for name, s in rig.items() if name.startswith("network "))
     rows.append(
