@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -75,6 +77,20 @@ def chart_error(frame: NDArray[np.uint8]) -> float:
     return float(np.abs(patches(frame) - np.array(CHART)).max())
 
 
+@contextmanager
+def priority_kept() -> Iterator[None]:
+    """Undo what SVT-AV1 does where it may: it leaves the thread that opens it, and all that this starts later, at the
+    highest real-time priority, where threads that wait for each other in a loop wait for ever."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
 def _columns(length: int, count: int) -> list[tuple[int, int]]:
     edges = [round(length * i / count) for i in range(count + 1)]
     return list(pairwise(edges))
@@ -114,7 +130,7 @@ def make_numbered(
     """
     kind = container or {".mov": "mov", ".mkv": "matroska", ".webm": "webm"}.get(path.suffix, "mp4")
     rate = Fraction(fps)
-    with av.open(str(path), "w", format=kind, options=flags or {}) as output:
+    with priority_kept(), av.open(str(path), "w", format=kind, options=flags or {}) as output:
         if first is not None:
             first(output)
         stream = output.add_stream(codec, rate=rate, options={**QUICK.get(codec, {}), **(options or {})})

@@ -6,6 +6,7 @@ that shows the reference image. ``docs/formats.md`` is this table for readers.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from fractions import Fraction
@@ -152,6 +153,13 @@ def turned(quarters: int, *, mirror: bool = False) -> dict[str, Any]:
 )
 def test_shapes(row: Row, tmp_path: Path, tracked: list[int]) -> None:
     holds(row, made_file(row, tmp_path), tracked)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="no such schedulers here")
+def test_making_a_clip_leaves_the_priority_as_it_was(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    make_numbered(tmp_path / "clip.mp4", codec="libsvtav1", frames=2)
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
 
 
 def untagged_hd(index: int) -> Any:

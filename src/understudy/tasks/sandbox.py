@@ -68,7 +68,7 @@ def environment(folder: Path, models: Path, threads: int) -> dict[str, str]:
         "TMPDIR": str(folder),
         "UNDERSTUDY_MODELS_DIR": str(models),
         "OMP_NUM_THREADS": str(threads),
-        "OPENBLAS_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": "1",  # no product is large enough for more; its threads would only wait in a loop
     }
 
 
