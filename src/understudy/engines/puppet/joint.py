@@ -127,7 +127,17 @@ class Joint:
 
     def told(self, own: BoneMap) -> Told:
         """The numbers of the blend in the layer whose affine map is ``own``, one of the joint's two."""
-        child = own is self.child
+        return self._child_told if own is self.child else self._parent_told
+
+    @cached_property
+    def _child_told(self) -> Told:
+        return self._told(self.child, True)
+
+    @cached_property
+    def _parent_told(self) -> Told:
+        return self._told(self.parent, False)
+
+    def _told(self, own: BoneMap, child: bool) -> Told:
         whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
         first, second, third, fourth = self._runs(child)
         up, down = 1 / max(second - first, 1e-6), 1 / max(fourth - third, 1e-6)
@@ -209,10 +219,10 @@ def _ramp(x: Floats, start: float, stop: float) -> Floats:
 
 def _within(nodes: Floats, centre: float, reach: float) -> slice:
     """Which of the even ``nodes`` (N,), rising, lie within ``reach`` of ``centre``."""
-    start, step = float(nodes[0]), float(nodes[1] - nodes[0]) if len(nodes) > 1 else 1.0
-    borders = ((border - start) / step for border in (centre - reach, centre + reach))
-    first, last = (math.ceil(min(max(0.0, border), len(nodes))) for border in borders)
-    return slice(first, last)
+    count, start = len(nodes), float(nodes[0])
+    step = float(nodes[1]) - start if count > 1 else 1.0
+    first, last = (centre - reach - start) / step, (centre + reach - start) / step
+    return slice(math.ceil(min(max(0.0, first), count)), math.ceil(min(max(0.0, last), count)))
 
 
 def _eased(value: float, borders: tuple[float, float]) -> float:

@@ -124,11 +124,15 @@ class Mouth:
         ends = [_sample(self.between, np.ascontiguousarray(side[rows, columns])) for side in (over, under)]
         open_share *= np.maximum(*ends).astype(np.float32) / 255
         # Beyond the lips both sides agree: what neither claims is the upper one's.
-        drawn = upper + (lower - upper) * share_below[..., None]
+        lower -= upper
+        lower *= cv2.merge([share_below] * 4)
+        lower += upper
         inside = self._inside(rows, columns, open_share, jaw, gape, wider / self.width)
-        drawn[:, columns, :3] += (inside - upper[:, columns, :3]) * open_share[..., None]
-        drawn[:, columns, 3] += (255.0 - upper[:, columns, 3]) * open_share
-        patch[rows] = _to_bytes(drawn)
+        filled = cv2.merge([inside, np.full(open_share.shape, 255, np.float32)])
+        filled -= upper[:, columns]
+        filled *= cv2.merge([open_share] * 4)
+        lower[:, columns] += filled
+        patch[rows] = _to_bytes(lower)
 
     def _inside(
         self, rows: slice, columns: slice, open_share: Floats, jaw: Floats, gape: float, grin: float
@@ -160,11 +164,12 @@ class Mouth:
             layers.append((moved(self.own, still), (1.0 - (1.0 - wide) * wider) * (1.0 - grins)))
         seen = self.hollow[rows, columns].astype(np.float32)
         for layer, share in layers:
-            seen += (layer[..., :3] - seen) * (layer[..., 3:].astype(np.float32) * (share / 255))
+            opacity = cv2.extractChannel(layer, 3).astype(np.float32) * np.float32(share / 255)
+            seen += (cv2.cvtColor(layer, cv2.COLOR_RGBA2RGB) - seen) * cv2.merge([opacity] * 3)
         # What lies close behind a lip lies in its shade.
         near = max(3, round(SHADE_REACH * self.width) | 1)
         shade = SHADE * light * wider
-        seen *= (1.0 - shade + shade * cv2.blur(open_share, (near, near)))[..., None]
+        seen *= cv2.merge([1.0 - shade + shade * cv2.blur(open_share, (near, near))] * 3)
         return seen
 
 
@@ -237,7 +242,7 @@ def _jaw(paint: MouthPaint, lips: Lips, uv: Floats, lower: Floats) -> Floats:
 
 
 def _to_bytes(values: Floats) -> Bytes:
-    return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)
+    return np.asarray(np.minimum(np.maximum(values + 0.5, 0), 255), np.uint8)
 
 
 def _sample(picture: Bytes, where: Floats) -> Bytes:

@@ -59,7 +59,7 @@ class PosedLimb:
     ) -> None:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across, self._finger_bend = limb, across, finger_bend
-        posed = np.diff(line, axis=0)
+        posed = line[1:] - line[:-1]
         lengths = np.hypot(bones[:, 0], bones[:, 1])
         self.maps = [
             bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
@@ -92,7 +92,7 @@ class PosedLimb:
             bone = last if k == 2 else bones[k]
             drawn = posed[1] if limb.made and k == 1 else self.maps[k].forward @ bone
             self.line[k + 1] = self.line[k] + drawn
-        posed = np.diff(self.line, axis=0)
+        posed = self.line[1:] - self.line[:-1]
         self.joints: list[Joint | None] = [None]
         if trunk is not None:
             wide = joint_radius(limb.radii, 0) * across

@@ -19,7 +19,7 @@ ROUNDS = 8  # of such steps: to a hundredth of a pixel in faces
 
 def smooth(x: Floats | float) -> Floats:
     """0 below 0, 1 above 1, and without a kink between."""
-    inside = np.clip(np.asarray(x, np.float32), 0.0, 1.0)
+    inside = np.minimum(np.maximum(np.asarray(x, np.float32), 0.0), 1.0)
     return np.asarray(inside * inside * (3.0 - 2.0 * inside), np.float32)
 
 

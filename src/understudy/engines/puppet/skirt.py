@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from understudy.engines.puppet.parts import HIPS, LIMBS, SHOULDERS, centre
+from understudy.engines.puppet.warp import moved
 from understudy.tracking.motion import Floats
 
 APEX = 1.0  # how far above the hips the threads come together, in distances of the hips
@@ -45,17 +46,17 @@ class Skirt:
 
     def polar(self, points: Floats) -> tuple[Floats, Floats]:
         """Distance from the apex and angle from ``down`` towards ``across``, both (...,), of points (..., 2)."""
-        offset = points - self.apex
-        x, y = offset @ self.across, offset @ self.down
+        own = np.stack([self.across, self.down])
+        offset = moved(points, own, -own @ self.apex)
+        x, y = offset[..., 0], offset[..., 1]
         return np.hypot(x, y), np.arctan2(x, y)
 
     def place(self, distance: Floats, angle: Floats) -> Floats:
         """(..., 2) the points at these polar coordinates."""
-        points: Floats = (
-            self.apex
-            + (distance * np.sin(angle))[..., None] * self.across
-            + (distance * np.cos(angle))[..., None] * self.down
-        )
+        aside, below = distance * np.sin(angle), distance * np.cos(angle)
+        points = np.empty((*aside.shape, 2), np.float32)
+        for axis in (0, 1):
+            points[..., axis] = aside * self.across[axis] + below * self.down[axis] + self.apex[axis]
         return points
 
 
@@ -81,7 +82,8 @@ class PosedSkirt:
         self._ring = np.linspace(0, far, RINGS).astype(np.float32)
         # Seen from the side the hips come together, and then not everything above them can stay.
         self._still = float(min(skirt.polar(each[:, 0])[0].min() for each in (rest, now))) * STIRRED
-        self._now, self._rest, self._reach = [], [], []
+        self._reach: list[Floats] = []
+        angles: tuple[list[Floats], list[Floats]] = [], []  # now, at rest
         for leg in (0, 1):
             distance, angle = skirt.polar(now[leg])
             rest_distance, rest_angle = skirt.polar(rest[leg])
@@ -89,10 +91,11 @@ class PosedSkirt:
             outwards = np.maximum.accumulate(distance + np.arange(len(distance)) * 1e-3)
             knots = np.concatenate([[0.0, self._still], outwards])
             first = np.full(2, rest_angle[0])
-            self._now.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(angle)])))
-            self._rest.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(rest_angle)])))
+            for kept, line in zip(angles, (angle, rest_angle), strict=True):
+                kept.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(line)])))
             reach = np.concatenate([[0.0, self._still], rest_distance])
             self._reach.append(np.interp(self._ring, knots, reach) + np.maximum(self._ring - outwards[-1], 0))
+        self._tables = np.array([*angles[0], *angles[1], *self._reach], np.float32)
 
     def reaches(self, corners: Floats) -> Floats:
         """(N, 2) points about all that the cloth can cover, if its layer has these ``corners`` (4, 2) at rest."""
@@ -114,32 +117,33 @@ class PosedSkirt:
 
     def _source(self, distance: Floats, angle: Floats) -> Floats:
         """(N, 2) the same for points in polar coordinates (N,)."""
-        now, rest, reach = (
-            [np.interp(distance, self._ring, table) for table in tables]
-            for tables in (self._now, self._rest, self._reach)
-        )
+        # All tables at once: the rings lie evenly.
+        at = np.minimum(distance * np.float32((RINGS - 1) / self._ring[-1]), RINGS - 1)
+        ring = np.minimum(at.astype(np.intp), RINGS - 2)
+        inner = self._tables[:, ring]
+        found = inner + (at - ring).astype(np.float32) * (self._tables[:, ring + 1] - inner)
+        now, rest, reach = found[:2], found[2:4], found[4:]
         # The left leg's angle is the larger one.
         middle, gap = (now[0] + now[1]) / 2, now[0] - now[1]
         wide = np.maximum(gap, CLOSEST * np.maximum(rest[0] - rest[1], 1e-3))
         left, right = middle + wide / 2, middle - wide / 2
-        share = np.clip((angle - right) / wide, 0, 1)
-        inner = rest[1] + share * (rest[0] - rest[1])
+        share = np.minimum(np.maximum((angle - right) / wide, 0), 1)
+        between = rest[1] + share * (rest[0] - rest[1])
         turned = np.where(
             angle > left,
             angle + (rest[0] - left) * _fading(angle, left),
-            np.where(angle < right, angle + (rest[1] - right) * _fading(-angle, -right), inner),
+            np.where(angle < right, angle + (rest[1] - right) * _fading(-angle, -right), between),
         )
         length = reach[1] + share * (reach[0] - reach[1])
         length = length + np.maximum(distance - self._ring[-1], 0)
         away = np.where(angle > left, _fading(angle, left), _fading(-angle, -right))
-        return self._skirt.place(distance + (length - distance) * away, turned).astype(np.float32)
+        return self._skirt.place(distance + (length - distance) * away, turned)
 
 
 def _fading(angle: Floats, start: Floats) -> Floats:
     """1 up to the angle ``start``, 0 from `STILL` on."""
     room = np.maximum(STILL - start, np.radians(20))
-    faded: Floats = np.clip(1 - (angle - start) / room, 0, 1)
-    return faded
+    return np.asarray(np.minimum(np.maximum(1 - (angle - start) / room, 0), 1))
 
 
 def _along(lines: Floats) -> Floats:

@@ -12,7 +12,7 @@ from understudy.engines.puppet.blends import Blends
 from understudy.engines.puppet.joint import Joint
 from understudy.engines.puppet.parts import HIPS, MOUTH_LEFT, MOUTH_RIGHT, SHOULDERS, Limb, centre
 from understudy.engines.puppet.skirt import PosedSkirt
-from understudy.engines.puppet.warp import BoneMap, inverted, moved, rotation, smoothstep
+from understudy.engines.puppet.warp import BoneMap, axes, between, inverted, moved, rotation, smoothstep
 from understudy.tracking.motion import Floats
 
 MIN_WIDTH = 0.4  # a torso seen from the side is not drawn narrower than this
@@ -180,19 +180,19 @@ class TrunkPose:
     ) -> Callable[[], Floats]:
         """(..., 2) source of every grid point, once the ``blends`` have run; ``hips`` and ``shoulders`` are where limbs
         bend away, a ``skirt`` is what hangs over the legs."""
+        x, y = axes(grid)
         lowered = grid
         for at, lift in self._lifts:
             reach = LIFT_REACH * float(np.hypot(*self.shoulders.axes[:, 0]))
-            away = np.hypot(grid[..., 0] - at[0], grid[..., 1] - at[1]) / max(reach, 1.0)
-            lowered = lowered - (1 - smoothstep(away))[..., None] * lift
+            away = np.hypot(x - at[0], y - at[1]) / np.float32(max(reach, 1.0))
+            lowered = between(lowered - lift, lowered, smoothstep(away))
         down = self._through(lowered, self.hips, self._rest.hips)
         up = self._through(lowered, self.shoulders, self._rest.shoulders)
         spine = self.shoulders.origin - self.hips.origin
-        along = ((grid - self.hips.origin) @ spine) / max(float(spine @ spine), 1.0)
-        share = smoothstep(along)[..., None]
-        torso = down + share * (up - down)
+        along = _along(x, y, self.hips.origin, spine / np.float32(max(float(spine @ spine), 1.0)))
+        torso = between(down, up, smoothstep(along))
         for hip in hips:
-            blends.add(hip.joint, torso, grid, hip.joint.parent, self._side(grid, hip))
+            blends.add(hip.joint, torso, grid, hip.joint.parent, self._side(x, y, hip))
         if skirt is not None:
             torso += skirt.source(down) - down
         for shoulder in shoulders:
@@ -200,7 +200,7 @@ class TrunkPose:
 
         def with_head() -> Floats:
             head = moved(grid, self._head_back, -self._head_back @ self.head_shift)
-            return np.asarray(torso + self._head_share(grid)[..., None] * (head - torso), np.float32)
+            return between(torso, head, self._head_share(x, y))
 
         return with_head
 
@@ -217,24 +217,33 @@ class TrunkPose:
         """(..., 2) the other way."""
         return self._through(points, self._rest.hips, self.hips)
 
-    def _side(self, grid: Floats, hip: HipBlend) -> Floats:
+    def _side(self, x: Floats, y: Floats, hip: HipBlend) -> Floats:
         """(...,) 1 on a thigh's side of the crotch, eased to 0 on the other thigh's."""
         across = self.hips.axes[:, 0]
-        lateral = ((grid - self.hips.origin) @ across) / max(float(across @ across), 1.0)
-        return smoothstep(lateral * np.sign(hip.lateral) * 1.6 + 0.5)
+        out = across * np.float32(math.copysign(1.6, hip.lateral) / max(float(across @ across), 1.0))
+        return smoothstep(_along(x, y, self.hips.origin, out) + np.float32(0.5))
 
-    def _head_share(self, grid: Floats) -> Floats:
+    def _head_share(self, x: Floats, y: Floats) -> Floats:
         """(...,) 0 on the torso, 1 on the head, eased along the neck; shoulders beside the neck are the torso's."""
         start = self.shoulders.origin
         neck = self.mouth - start
         length = max(float(np.hypot(*neck)), 4.0)
         axis = neck / max(float(np.hypot(*neck)), 1e-3)
-        offset = grid - start
-        along = (offset @ axis) / length
-        lateral = np.abs(offset @ np.array([-axis[1], axis[0]], np.float32)) / length
-        width = 0.55 * self._rest.head_width / length
-        beside = np.maximum(lateral - width, 0.0)
-        return smoothstep((along - 0.6 * beside - NECK_START) / (NECK_END - NECK_START))
+        axis = axis / np.float32(length)
+        along = _along(x, y, start, axis)
+        beside = np.abs(_along(x, y, start, np.array([-axis[1], axis[0]], np.float32)))
+        beside -= np.float32(0.55 * self._rest.head_width / length)
+        np.maximum(beside, 0, out=beside)
+        beside *= np.float32(0.6)
+        along -= beside
+        along -= np.float32(NECK_START)
+        along *= np.float32(1 / (NECK_END - NECK_START))
+        return smoothstep(along)
+
+
+def _along(x: Floats, y: Floats, start: Floats, way: Floats) -> Floats:
+    """(...) how far places lie from ``start`` (2,) along ``way`` (2,), times its length."""
+    return np.asarray((x - start[0]) * way[0] + (y - start[1]) * way[1], np.float32)
 
 
 def hip_parent(rest: TrunkRest, pose: TrunkPose) -> BoneMap | None:
