@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from math import dist, hypot
-
-import numpy as np
+from itertools import pairwise
+from math import atan2, dist, hypot, radians
 
 from understudy.tracking.motion import Floats
 
@@ -17,7 +16,7 @@ SPAN = (0.065, 0.38)
 LONGEST_FINGER = 2.1  # palm spans; right ones have at most 1.8
 WRIST_OFF = 1.25  # palm spans between the hand's wrist and the body's; 0.2 to 0.5 is usual
 # No hand folds back along its own forearm, as far as the forearm is seen from the side.
-FOLDED = np.radians(105)
+FOLDED = radians(105)
 FOREARM_SEEN = 0.3  # of the torso's length
 
 
@@ -43,15 +42,15 @@ def is_plausible(hand: Floats, body: Floats, side: int) -> bool:
     size, span = body_length(body), palm_span(hand)
     if not SPAN[0] * size <= span <= SPAN[1] * size:
         return False
-    bones = np.diff(hand[np.array(FINGERS), :2], axis=1)
-    if float(np.hypot(bones[..., 0], bones[..., 1]).sum(axis=1).max()) > LONGEST_FINGER * span:
+    at: list[list[float]] = hand[:, :2].tolist()
+    if any(sum(dist(at[a], at[b]) for a, b in pairwise(chain)) > LONGEST_FINGER * span for chain in FINGERS):
         return False
-    wrist = body[WRISTS[side], :2]
-    if dist(hand[0, :2].tolist(), wrist.tolist()) > WRIST_OFF * span:
+    (x, y), (elbow_x, elbow_y) = body[[WRISTS[side], ELBOWS[side]], :2].tolist()
+    if dist(at[0], (x, y)) > WRIST_OFF * span:
         return False
-    forearm = wrist - body[ELBOWS[side], :2]
-    if hypot(*forearm.tolist()) < FOREARM_SEEN * size:
+    arm_x, arm_y = x - elbow_x, y - elbow_y
+    if hypot(arm_x, arm_y) < FOREARM_SEEN * size:
         return True
-    along = hand[9, :2] - hand[0, :2]
-    turn = np.arctan2(forearm[0] * along[1] - forearm[1] * along[0], forearm @ along)
-    return bool(abs(turn) < FOLDED)
+    hand_x, hand_y = at[9][0] - at[0][0], at[9][1] - at[0][1]
+    turn = atan2(arm_x * hand_y - arm_y * hand_x, arm_x * hand_x + arm_y * hand_y)
+    return abs(turn) < FOLDED

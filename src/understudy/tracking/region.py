@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import atan2, cos, floor, hypot, pi, sin
 
 import cv2
@@ -46,11 +46,11 @@ class Region:
         return cls(c * u - s * v, s * u + c * v, float((high - low).max()), upright(angle))
 
     def scaled(self, factor: float) -> Region:
-        return replace(self, size=self.size * factor)
+        return Region(self.x, self.y, self.size * factor, self.angle)
 
     def moved(self, by: Floats) -> Region:
         """Moved by (2,) pixels of the picture."""
-        return replace(self, x=self.x + float(by[0]), y=self.y + float(by[1]))
+        return Region(self.x + float(by[0]), self.y + float(by[1]), self.size, self.angle)
 
     def differs(self, other: Region) -> tuple[float, float, float]:
         """How far the other's centre is in own sides, the ratio of sides from 1 up, the turn in radians."""
@@ -64,7 +64,8 @@ class Region:
     def shifted(self, down: float) -> Region:
         """Moved along its own y axis by ``down`` sides."""
         step = self.size * down
-        return replace(self, x=self.x - step * sin(self.angle), y=self.y + step * cos(self.angle))
+        x, y = self.x - step * sin(self.angle), self.y + step * cos(self.angle)
+        return Region(x, y, self.size, self.angle)
 
     def matrix(self, side: int) -> Floats:
         """(2, 3) affine from pixels of a ``side`` x ``side`` crop to pixels of the picture."""

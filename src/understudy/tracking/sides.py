@@ -28,19 +28,39 @@ def _exchanged(body: Floats, limb: tuple[int, ...], height: float) -> list[int]:
     other = body[:, right + left, :2]
     found: list[int] = []
     frame = 1
-    while frame < len(points) - 1:
-        for run in range(1, LONGEST + 1):
-            if frame + run >= len(points):
-                break
-            share = np.arange(1, run + 1, dtype=np.float32)[:, None, None] / np.float32(run + 1)
-            line = points[frame - 1] + share * (points[frame + run] - points[frame - 1])
-            inside = slice(frame, frame + run)
-            kept = float(np.linalg.norm(points[inside] - line, axis=-1).mean())
-            swapped = float(np.linalg.norm(other[inside] - line, axis=-1).mean())
-            if kept > LEAST * height and kept > GAIN * swapped:
-                points[inside] = other[inside]
-                found += range(frame, frame + run)
-                frame += run - 1
-                break
-        frame += 1
+    while (first := _first(points, other, frame, height)) is not None:
+        frame, run = first
+        inside = slice(frame, frame + run)
+        points[inside] = other[inside]
+        found += range(frame, frame + run)
+        frame += run
     return found
+
+
+def _first(points: Floats, other: Floats, start: int, height: float) -> tuple[int, int] | None:
+    """The first frame from ``start`` on in which a mix-up begins, and how many frames it lasts; the shortest counts.
+
+    ``points`` (T, N, 2), and ``other``, the same exchanged.
+    """
+    best: tuple[int, int] | None = None
+    for run in range(1, LONGEST + 1):
+        count = len(points) - start - run
+        if count <= 0:
+            break
+        first, last = points[start - 1 : start - 1 + count], points[start + run : start + run + count]
+        kept, swapped = np.zeros(count, np.float32), np.zeros(count, np.float32)
+        for step in range(run):
+            line = first + np.float32((step + 1) / (run + 1)) * (last - first)
+            inside = slice(start + step, start + step + count)
+            kept += _apart(points[inside], line) / np.float32(run)
+            swapped += _apart(other[inside], line) / np.float32(run)
+        wrong = np.flatnonzero((kept > LEAST * height) & (kept > GAIN * swapped))
+        if len(wrong) and (best is None or start + int(wrong[0]) < best[0]):
+            best = start + int(wrong[0]), run
+    return best
+
+
+def _apart(one: Floats, other: Floats) -> Floats:
+    """(T,) the mean distance of points (T, N, 2)."""
+    off = one - other
+    return np.asarray(np.hypot(off[..., 0], off[..., 1]).mean(axis=1), np.float32)

@@ -134,6 +134,9 @@ def calm(
     The usual noise is told from the frames ``looked`` at (T,), or from all.
     """
     known: NDArray[np.bool_] = np.asarray(np.isfinite(points).all(axis=-1))
+    agrees = known.copy()
+    if weights is None and bool((known == known[:, :1]).all()):
+        known = known[:, :1]  # they are found and lost together: what follows from that is told once
     trust = np.asarray(known if weights is None else np.where(known, weights, 0), np.float32)
     clean = np.asarray(np.where(known[..., None], points, 0), np.float32)
     halves = sorted({round(s * fps) for s in HALF_WIDTHS_S} - {0})
@@ -142,15 +145,13 @@ def calm(
     sigma = _deviation(points if looked is None else points[looked], noise)
     room = _room(known)
     estimates, deviations = [clean], [np.asarray(sigma / np.maximum(trust, UNSEEN), np.float32)]
-    level = np.zeros(known.shape, np.float32)
-    agrees = known.copy()
+    level = np.zeros(agrees.shape, np.float32)
     for step, half in enumerate(halves, start=1):
         estimate, spread = _local_line(clean, trust, known, half)
         deviation = np.asarray(sigma * spread, np.float32)
         agrees &= room >= half
         for narrower, its in zip(estimates, deviations, strict=True):
-            apart = np.linalg.norm(estimate - narrower, axis=-1)
-            agrees &= apart <= TRUST * (its + deviation)
+            agrees &= _length(estimate - narrower) <= TRUST * (its + deviation)
         level[agrees] = step
         estimates.append(estimate)
         deviations.append(deviation)
@@ -167,7 +168,8 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
     size = np.where(np.isfinite(size), size, np.float32(np.inf))
     if not len(size):
         return np.full((1, points.shape[1]), noise.least, np.float32)
-    lower = np.sort(size, axis=0)[int(CALMER * len(size))]
+    rank = int(CALMER * len(size))
+    lower = np.partition(size, rank, axis=0)[rank]
     # White noise of deviation 1 has second differences of deviation sqrt(6).
     usual = np.sqrt(CALM_SQUARES[points.shape[-1]] * 6)
     sigma = np.where(np.isfinite(lower), lower, 0) / usual
@@ -175,17 +177,19 @@ def _deviation(points: Floats, noise: Noise) -> Floats:
 
 
 def _room(known: NDArray[np.bool_]) -> Floats:
-    """(T, N) how many known frames there are on the shorter side of each, without a break."""
-    room = np.zeros(known.shape, np.float32)
-    count = np.zeros(known.shape[1:], np.float32)
-    for frame in range(len(known)):
-        count = np.where(known[frame], count + 1, 0)
-        room[frame] = count - 1
-    count[:] = 0
-    for frame in range(len(known) - 1, -1, -1):
-        count = np.where(known[frame], count + 1, 0)
-        room[frame] = np.minimum(room[frame], count - 1)
-    return room
+    """(T, N) how many known frames there are on the shorter side of each, without a break; -1 where it is unknown."""
+    frames = np.arange(len(known))[:, None]
+    last = np.maximum.accumulate(np.where(known, -1, frames))
+    following = np.minimum.accumulate(np.where(known, len(known), frames)[::-1])[::-1]
+    return np.asarray(np.minimum(frames - last, following - frames) - 1, np.float32)
+
+
+def _length(steps: Floats) -> Floats:
+    """(T, N) the lengths of (T, N, D): NumPy's own norm sums a short last axis slowly."""
+    squares = steps[..., 0] * steps[..., 0]
+    for axis in range(1, steps.shape[-1]):
+        squares += steps[..., axis] * steps[..., axis]
+    return np.asarray(np.sqrt(squares))
 
 
 def _local_line(
