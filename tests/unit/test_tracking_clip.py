@@ -187,6 +187,19 @@ def test_what_is_lost_stays_lost_and_does_not_spread() -> None:
     assert np.isfinite(calmed[60:]).all()
 
 
+def test_points_that_are_lost_together_are_calmed_as_each_by_itself() -> None:
+    points = np.random.default_rng(4).normal(0, 1, (90, 3, 2)).astype(np.float32).cumsum(axis=0)
+    points[40:60] = np.nan
+    points[70] = np.nan
+    together = calm(points, FPS, Noise(0.1, 2.0))
+    for n in range(3):
+        np.testing.assert_allclose(together[:, n : n + 1], calm(points[:, n : n + 1], FPS, Noise(0.1, 2.0)))
+    points[20:30, 1] = np.nan  # now one of them is lost by itself
+    apart = calm(points, FPS, Noise(0.1, 2.0))
+    np.testing.assert_allclose(apart[:, [0, 2]], together[:, [0, 2]])
+    np.testing.assert_allclose(apart[:, 1:2], calm(points[:, 1:2], FPS, Noise(0.1, 2.0)))
+
+
 def test_short_gaps_are_filled_and_long_ones_are_not() -> None:
     values = np.arange(30, dtype=np.float32).reshape(30, 1, 1).copy()
     values[5:8] = np.nan
@@ -217,6 +230,18 @@ def test_limbs_that_change_sides_for_two_frames_are_told() -> None:
     crossed = np.tile(standing().body, (20, 1, 1))
     crossed[10:, 25:33] = crossed[10:][:, [26, 25, 28, 27, 30, 29, 32, 31]]
     assert mixed_up(crossed, 200.0) == ([], [])
+
+
+def test_mix_ups_of_every_length_are_told_one_after_the_other() -> None:
+    body = np.tile(standing().body, (40, 1, 1))
+    body[:, 13:23:2, 0] += 60
+    wrong = [5, 9, 10, 14, 15, 16, 20, 22, 38]
+    body[wrong, 13:23] = body[wrong][:, [14, 13, 16, 15, 18, 17, 20, 19, 22, 21]]
+    assert mixed_up(body, 200.0) == (wrong, [])
+    longer = np.tile(standing().body, (20, 1, 1))
+    longer[:, 13:23:2, 0] += 60
+    longer[8:12, 13:23] = longer[8:12][:, [14, 13, 16, 15, 18, 17, 20, 19, 22, 21]]
+    assert mixed_up(longer, 200.0) == ([], [])
 
 
 class Counting(FakeTracker):
@@ -284,6 +309,18 @@ def test_a_camera_that_pans_is_measured_and_a_resting_one_is_none() -> None:
     assert found[0] == pytest.approx(np.eye(2, 3))
     assert found[30] == pytest.approx(np.array([[1, 0, -60], [0, 1, 0]]), abs=1.0)
     assert found[16, 0, 2] == pytest.approx(-32, abs=1.0)
+
+
+@pytest.mark.parametrize("frames", [16, 31])
+def test_a_camera_that_moves_after_a_rest_is_measured_from_where_it_begins(frames: int) -> None:
+    camera = CameraMovement(320, 240)
+    wide = np.kron(np.random.default_rng(2).integers(0, 255, (24, 50)), np.ones((10, 10))).astype(np.uint8)
+    for i in range(frames):
+        left = 0 if i < 14 else 12
+        camera.add(np.ascontiguousarray(wide[:, left : left + 320]), None, cut=False)
+    found = camera.affines()
+    assert found is not None
+    assert found[12:, 0, 2] == pytest.approx([0, -4, -8] + [-12] * (frames - 15), abs=0.5)
 
 
 def test_the_longest_tracked_stretch_is_chosen() -> None:

@@ -3,6 +3,9 @@
 Corners of a key frame are followed (Lucas and Kanade) and a similarity fitted to them by RANSAC. Each frame is
 measured against the key frame, not the one before, so that a camera at rest does not drift; a new key frame is
 taken only when the camera has left the old one.
+
+Where the camera has rested for a while every second measurement is put off, and made up for where the next one finds
+that it rests no more.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from understudy.tracking.motion import Floats
 from understudy.tracking.thumbnail import Grey
 
 EVERY = 3  # frames between two measurements; those between are interpolated
+RESTED = 4  # measurements in a row that found it where it was
 CORNERS = 90
 ENOUGH = 14  # corners that must agree
 AGREE = 0.5  # share of those followed
@@ -54,6 +58,8 @@ class CameraMovement:
         self._cuts: list[int] = []
         self._scale = 1.0
         self._count = 0
+        self._rested = 0
+        self._put_off: tuple[int, Grey, Floats | None] | None = None
 
     def add(self, grey: Grey, body: Floats | None, *, cut: bool) -> None:
         """The next frame; ``body`` (33, 3) in pixels of the full picture, or None where nobody is tracked."""
@@ -61,19 +67,44 @@ class CameraMovement:
         self._count += 1
         self._scale = grey.shape[1] / self._size[0]
         if cut or frame == 0:
+            self._make_up()
+            self._rested = 0
             if cut:
                 self._cuts.append(frame)
             self._known[frame] = np.eye(3, dtype=np.float32)
             self._key = self._new_key(grey, body, self._known[frame])
         elif (frame - max([0, *self._cuts[-1:]])) % EVERY == 0:
+            if self._rested >= RESTED and self._put_off is None:
+                self._put_off = frame, grey, body
+                return
+            last, key = self._known[max(self._known)], self._key
             now = self._measure(grey, body)
+            if now is not None and np.array_equal(now, last):
+                self._rested += 1
+                self._put_off = None
+            else:
+                self._rested = 0
+                after, self._key = self._key, key
+                self._make_up()
+                self._key = after
             if now is not None:
                 self._known[frame] = now
+
+    def _make_up(self) -> None:
+        """Make the measurement that was put off, if there is one."""
+        if self._put_off is None:
+            return
+        frame, grey, body = self._put_off
+        self._put_off = None
+        now = self._measure(grey, body)
+        if now is not None:
+            self._known[frame] = now
 
     def affines(self) -> Floats | None:
         """(T, 2, 3) in pixels of the full picture, or None where the camera stands still all the time."""
         if not self._count:
             return None
+        self._make_up()
         whole = np.tile(np.eye(3, dtype=np.float32), (self._count, 1, 1))
         for start, stop in pairwise([0, *self._cuts, self._count]):
             known = [f for f in sorted(self._known) if start <= f < stop]
