@@ -37,6 +37,23 @@ def test_a_bent_sheet_through_points_is_what_one_dense_matrix_gives(rows, column
     np.testing.assert_allclose(energy.solve(), dense(nodes, demands, 3), atol=1e-5)
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(9, 5), (5, 9), (7, 1)])
+def test_nodes_that_hear_their_neighbours_alone_are_what_one_dense_matrix_gives(rows, columns):
+    random = np.random.default_rng(columns)
+    grid, nodes = Grid(rows, columns), rows * columns
+    edges = np.concatenate(grid.edges())[random.permutation(2 * nodes - rows - columns)[: 3 * nodes // 2]]
+    points = random.integers(0, nodes, (4, 1))
+    demands = [
+        (edges, np.array([-1.0, 1.0]), random.random(len(edges)), None),
+        (np.arange(nodes)[:, None], np.ones(1), 0.01, None),
+        (points, np.ones(1), random.random(4) + 0.5, random.normal(size=(4, 2))),
+    ]
+    energy = LeastSquares(*grid.blocks(1, 1), 2)
+    for demand in demands:
+        energy.add(*demand)
+    np.testing.assert_allclose(energy.solve(), dense(nodes, demands, 2), atol=1e-6)
+
+
 def test_what_nobody_demands_anything_of_is_zero():
     energy = LeastSquares(*Grid(3, 4).blocks(1, 1), 1)
     energy.add(np.array([[5]]), np.ones(1), 2.0, np.array([[7.0]]))

@@ -156,10 +156,12 @@ def _rim_colour(lab: Image, rim: Mask) -> tuple[Floats, float]:
     The bottom counts for little: figures are cut there, and floors begin.
     """
     height, width = rim.shape
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
-    basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 2)
-    points, values = basis[rim], lab[rim]
-    prior = np.where(y[rim] > 0.9, 0.2, 1.0).astype(np.float32)
+    across = np.linspace(-1, 1, width, dtype=np.float32)
+    along = np.linspace(-1, 1, height, dtype=np.float32)
+    row, column = np.nonzero(rim)
+    x, y = across[column], along[row]
+    points, values = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], 1), lab[rim]
+    prior = np.where(y > 0.9, 0.2, 1.0).astype(np.float32)
     residual = np.linalg.norm(values - np.median(values[prior == 1.0], axis=0), axis=1)
     scale = 20.0
     for _ in range(12):
@@ -169,7 +171,11 @@ def _rim_colour(lab: Image, rim: Mask) -> tuple[Floats, float]:
         residual = np.linalg.norm(values - points @ solved, axis=1)
         scale = max(0.7 * scale, 3.0)
     share = float((prior * (residual < NEAR)).sum() / prior.sum())
-    return np.asarray(basis @ solved, np.float32), share
+    constant, right, down, bend, twist, sag = solved
+    rows = constant + along[:, None] * down + along[:, None] ** 2 * sag
+    slopes = right + along[:, None] * twist
+    surface = rows[:, None] + across[:, None] * slopes[:, None] + across[:, None] ** 2 * bend
+    return np.asarray(surface, np.float32), share
 
 
 def _slope(lab: Image) -> Floats:
@@ -188,25 +194,32 @@ def _connected(mask: Mask, rim: Mask) -> Mask:
 
 
 def _spread(lab: Image, seen: Mask, sigma: float) -> Floats:
-    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows."""
-    result = np.zeros_like(lab)
-    missing = np.ones(seen.shape, np.float32)
-    weight = seen.astype(np.float32)
+    """The local mean of ``lab`` over ``seen``; far from it, the mean over ever wider windows.
+
+    It is smooth, and so made at a quarter of the size; what is wider still, at a quarter of that.
+    """
+    height, width = seen.shape
+    weighed = np.dstack([lab * seen[..., None], seen]).astype(np.float32, copy=False)
+    summed = cv2.resize(weighed, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    tiny = (
+        cv2.resize(summed, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+        if min(summed.shape[:2]) > 8
+        else None
+    )
+    result = np.zeros((*summed.shape[:2], 3), np.float32)
+    missing = np.ones((*summed.shape[:2], 1), np.float32)
     for wider in (1, 2, 4, 16):
-        blurred = _blur(lab * weight[..., None], sigma * wider)
-        total = _blur(weight, sigma * wider)
+        if wider < 4 or tiny is None:
+            blurred = cv2.GaussianBlur(summed, (0, 0), sigma * wider / 4)
+        else:
+            blurred = cv2.GaussianBlur(tiny, (0, 0), sigma * wider / 16)
+            blurred = cv2.resize(blurred, summed.shape[1::-1])
+        total = blurred[..., 3:]
         trust = np.minimum(1.0, total / 0.05) * missing
-        result += blurred / np.maximum(total, 1e-6)[..., None] * trust[..., None]
+        result += blurred[..., :3] / np.maximum(total, 1e-6) * trust
         missing = missing - trust
-    mean = lab[seen].mean(0)
-    return np.asarray(result + missing[..., None] * mean, np.float32)
-
-
-def _blur(image: Image, sigma: float) -> Floats:
-    """A wide Gaussian at a quarter of the size, which is where its cost would be."""
-    small = cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), sigma / 4)
-    return np.asarray(cv2.resize(small, (image.shape[1], image.shape[0])), np.float32)
+    result += missing * lab[seen].mean(0)
+    return np.asarray(cv2.resize(result, (width, height)), np.float32)
 
 
 def _grain(lab: Image, seen: Mask) -> float:

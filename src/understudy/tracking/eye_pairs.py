@@ -6,7 +6,7 @@ or alike, level, on like ground, a mouth below. Each of these is a term; a pair'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -82,12 +82,25 @@ class EyePair:
         return np.asarray((self.boxes[1, :2] - self.boxes[0, :2]) / max(self.apart, 1e-3), np.float32)
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A pair of which all is known but the mouth, which takes from its score or leaves it."""
+
+    pair: EyePair
+    score: float
+
+
 def eye_pairs(lab: Floats, mask: NDArray[np.uint8], place: Place, seen: Floats) -> list[EyePair]:
     """Pairs of eyes in a square window ``lab`` (H, W, 3), best first.
 
     ``mask`` (H, W) is where the character is. ``seen`` (K, 2, 5) are eyes that the face network sees: x, y, width,
     height, score, the picture's left eye first.
     """
+    return with_mouths(lab, candidates(lab, mask, place, seen))
+
+
+def candidates(lab: Floats, mask: NDArray[np.uint8], place: Place, seen: Floats) -> list[Candidate]:
+    """The pairs of `eye_pairs` whose mouths are worth a look, best first."""
     spots = find_spots(lab, mask, seen[..., :4])
     if len(spots) < 2:
         return []
@@ -102,17 +115,31 @@ def eye_pairs(lab: Floats, mask: NDArray[np.uint8], place: Place, seen: Floats) 
         own = {name: float(value[i, j]) for name, value in terms.items()}
         pair = _with_ground(soft, mask, spots, int(i), int(j), own)
         own["network"] = _agreement(pair, seen)
-        found.append((float(rough[i, j]) + _weighed(own, ("plain", "outside", "network")), pair, own))
-    found.sort(key=lambda f: -f[0])
+        score = float(rough[i, j]) + _weighed(own, ("plain", "outside", "network"))
+        found.append(Candidate(replace(pair, network=own["network"]), score))
+    return sorted(found, key=lambda c: -c.score)[:ASKED]
+
+
+def with_mouths(lab: Floats, found: list[Candidate]) -> list[EyePair]:
+    """The candidates with their mouths, best first."""
     pairs = []
-    for score, pair, own in found[:ASKED]:
+    for candidate in found:
+        pair, own = candidate.pair, candidate.pair.terms
         mouth = find_mouth_mark(lab, pair.middle, pair.along, pair.apart, pair.ground)
         own["mouth"] = max(NO_MOUTH, min(mouth.score, 0.0)) if mouth is not None else NO_MOUTH
         if mouth is not None and mouth.score <= NO_MOUTH:
             mouth = None
-        total = score + WEIGHTS["mouth"] * own["mouth"] + BIAS
-        pairs.append(EyePair(pair.boxes, pair.ground, mouth, total, own["network"], own))
+        total = candidate.score + WEIGHTS["mouth"] * own["mouth"] + BIAS
+        pairs.append(replace(pair, mouth=mouth, score=total))
     return sorted(pairs, key=lambda p: -p.score)
+
+
+def beaten(found: list[Candidate], agrees: float, by: float) -> bool:
+    """Whether, with whatever mouths, a pair that no face of the network ``agrees`` with (0 to 1) could beat all that
+    one agrees with ``by`` more than that."""
+    own = max((c.score for c in found if c.pair.network >= agrees), default=-np.inf)
+    other = max((c.score for c in found if c.pair.network < agrees), default=-np.inf)
+    return other - (own + WEIGHTS["mouth"] * NO_MOUTH) > by
 
 
 def _terms(spots: Spots, place: Place, side: int) -> tuple[dict[str, Floats], NDArray[np.bool_]]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.tracking.eye_pairs import EyePair, Place, eye_pairs
+from understudy.tracking.eye_pairs import Candidate, EyePair, Place, candidates, with_mouths
 from understudy.tracking.face_lines import EYE_CORNERS
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
@@ -66,12 +66,20 @@ class EyeWindow:
 
     def pairs(self, middle: Floats, half: float, faces: list[tuple[Floats, float]]) -> list[FoundEyes]:
         """Eye pairs, best first; ``middle`` (2,) and ``half`` in the picture's pixels are where a head should be."""
+        return self.with_mouths(self.candidates(middle, half, faces))
+
+    def candidates(self, middle: Floats, half: float, faces: list[tuple[Floats, float]]) -> list[Candidate]:
+        """The pairs of `pairs` before their mouths are looked for."""
         x, y = (float(v) for v in self.into(middle[None])[0])
         place = Place(x, y, half / self.region.size * SIDE, self.region.angle)
+        return candidates(self.lab, self.mask, place, self.eyes_of(faces))
+
+    def with_mouths(self, found: list[Candidate]) -> list[FoundEyes]:
+        """The candidates with their mouths, best first."""
         coarse = self.region.size / SIDE
         return [
             FoundEyes(self, pair, self.out(pair.boxes[:, :2]), pair.boxes[:, 2:] * np.float32(coarse))
-            for pair in eye_pairs(self.lab, self.mask, place, self.eyes_of(faces))
+            for pair in with_mouths(self.lab, found)
         ]
 
 

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from understudy.media.picture import Picture
+from understudy.tracking.eye_pairs import beaten
 from understudy.tracking.eye_window import EyeWindow, FoundEyes
 from understudy.tracking.face import region_from_face
 from understudy.tracking.face_fit import fitted, fitted_to, refitted
@@ -107,7 +108,10 @@ def _find(
     middle, half = body[[2, 5], :2].mean(axis=0), HEAD * head.size
     if person.face_score >= SURE and np.isfinite(person.face).all():
         own = [(person.face, person.face_score)]
-        found = EyeWindow.of(picture, silhouette, head).pairs(middle, half, own)
+        window = EyeWindow.of(picture, silhouette, head)
+        likely = window.candidates(middle, half, own)
+        # Most meshes hold whatever mouths there are, and looking for those is half of the work.
+        found = window.with_mouths(likely) if beaten(likely, AGREES, BETTER) else []
         if not _refuted(found):
             mesh = refitted(picture, silhouette, person.face)
             return FoundFace(mesh, "mesh", refitted=mesh is not person.face)

@@ -8,9 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.puppet.areas import box_about
 from understudy.tracking.motion import Floats
 
 FEATHER_PX = 2.5  # half width of a soft inner cut
+BLUR_REACH = 4  # deviations to each side that OpenCV takes of a Gaussian in float32
 
 
 @dataclass(frozen=True)
@@ -28,16 +30,19 @@ def cropped(name: str, rgb: NDArray[np.uint8], alpha: Floats, pad: int = 0) -> L
     if pad:
         alpha = cv2.copyMakeBorder(alpha, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
         rgb = np.asarray(cv2.copyMakeBorder(rgb, pad, pad, pad, pad, cv2.BORDER_REFLECT_101), np.uint8)
-    ys, xs = np.nonzero(alpha > 1 / 255)
-    if not len(xs):
+    rows, columns = box_about(alpha > 1 / 255, 0)
+    if rows.stop == 0:
         return Layer(name, np.zeros((1, 1, 4), np.uint8), (0, 0))
-    y0, y1, x0, x1 = int(ys.min()), int(ys.max()) + 1, int(xs.min()), int(xs.max()) + 1
-    a = alpha[y0:y1, x0:x1, None]
-    texture = np.concatenate([rgb[y0:y1, x0:x1] * a, a * 255], axis=2)
-    return Layer(name, np.rint(texture).astype(np.uint8), (x0 - pad, y0 - pad))
+    a = alpha[rows, columns, None]
+    texture = np.concatenate([rgb[rows, columns] * a, a * 255], axis=2)
+    return Layer(name, np.rint(texture).astype(np.uint8), (columns.start - pad, rows.start - pad))
 
 
 def soft(mask: NDArray[np.bool_] | NDArray[np.uint8], feather: float = FEATHER_PX) -> Floats:
     """A mask with a soft edge: 0..1 float32, half at the mask's border."""
-    blurred: Floats = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), feather * 0.6)
+    sigma = feather * 0.6
+    blurred = np.zeros(mask.shape, np.float32)
+    box = box_about(mask > 0, round(2 * BLUR_REACH * sigma) + 2)  # beyond, there is nothing to blur
+    if box[0].stop:
+        blurred[box] = cv2.GaussianBlur(mask[box].astype(np.float32), (0, 0), sigma)
     return blurred

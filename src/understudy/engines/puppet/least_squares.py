@@ -99,6 +99,15 @@ class LeastSquares:
         """(nodes, C) the values."""
         diagonal = np.arange(self._size)
         self._own[:, diagonal, diagonal] += max(UNTOLD * float(self._own.max()), 1e-300)
+        joined = np.count_nonzero(self._next, axis=2)
+        if joined.max(initial=0) <= 1 and np.count_nonzero(self._next, axis=1).max(initial=0) <= 1:
+            solved = self._chained()
+        else:
+            solved = self._factorised()
+        return np.asarray(solved.reshape(-1, solved.shape[2])[self._number])
+
+    def _factorised(self) -> Floats:
+        """(blocks, size, C) the values of each block's nodes."""
         solved, carried, roots = (np.empty_like(a) for a in (self._right, self._next, self._own))
         matrix, wanted = self._own[0], self._right[0]
         for i, link in enumerate(self._next):
@@ -111,7 +120,29 @@ class LeastSquares:
         solved[-1] = roots[-1].T @ (roots[-1] @ wanted)
         for i in range(len(carried) - 1, -1, -1):
             solved[i] = roots[i].T @ (solved[i] - carried[i] @ solved[i + 1])
-        return np.asarray(solved.reshape(-1, solved.shape[2])[self._number])
+        return solved
+
+    def _chained(self) -> Floats:
+        """`_factorised` where each node hears at most one of the next block, and one of the block before: then what
+        a block hands on is a part of its inverse, and no product of matrices is needed."""
+        solved, inverse = np.empty_like(self._right), np.empty_like(self._own)
+        ends = np.abs(self._next).argmax(axis=2)  # of each node the one that it is joined to
+        ties = np.take_along_axis(self._next, ends[..., None], 2)
+        matrix, wanted = self._own[0], self._right[0]
+        for i, (end, tie) in enumerate(zip(ends, ties, strict=True)):
+            inverse[i] = np.linalg.inv(matrix)
+            solved[i] = inverse[i] @ wanted
+            own = np.flatnonzero(tie[:, 0])
+            there, shares = end[own], tie[own]
+            matrix = self._own[i + 1].copy()
+            matrix[there[:, None], there] -= shares * shares.T * inverse[i][own[:, None], own]
+            wanted = self._right[i + 1].copy()
+            wanted[there] -= shares * solved[i][own]
+        inverse[-1] = np.linalg.inv(matrix)
+        solved[-1] = inverse[-1] @ wanted
+        for i in range(len(ends) - 1, -1, -1):
+            solved[i] -= inverse[i] @ (ties[i] * solved[i + 1][ends[i]])
+        return solved
 
 
 def _inverse(lower: Floats) -> Floats:
