@@ -38,6 +38,8 @@ SOLID = (0.45, 0.7)  # of 1: how dark the disc is as a whole; the line of closed
 LIGHTS = (10.0, 35.0)  # of 255: range of lightness in an eye; nothing to see, enough
 LEAST = 12  # pixels of the cell inside the lids
 
+Halves = tuple[Floats, Floats]  # of a kernel
+
 
 def find_irises(frame: Frame, face: Floats) -> Floats:
     """(2, 3) centre in pixels of the performer's left and right iris, and a score of 0 to 1.
@@ -80,12 +82,12 @@ class _Eyes:
 
     def __init__(self, frame: Frame, face: Floats, width: float) -> None:
         ends = face[CORNERS][..., :2]
-        aside, down = (float(v) for v in ends[0].mean(axis=0) - ends[1].mean(axis=0))
+        self._middle = ends.mean(axis=1)
+        aside, down = (float(v) for v in self._middle[0] - self._middle[1])
         angle, scale = atan2(down, aside), width / EYE
         c, s = cos(angle) * scale, sin(angle) * scale
         self._turn = np.array([[c, -s], [s, c]], np.float32)
         self._half = np.array([CELL[0] - 1, CELL[1] - 1], np.float32) / 2
-        self._middle = ends.mean(axis=1)
         # (2, 16, 2) the lids in the cells' pixels; the inverse of a turn is its transpose.
         lids = (face[LIDS][..., :2] - self._middle[:, None]) @ self._turn / scale**2 + self._half
         opening = (lids[:, 11:14, 1] - lids[:, 3:6, 1]).mean(axis=1) / EYE
@@ -136,8 +138,9 @@ class _Eyes:
         apart *= np.minimum(around / 6.0, 1.0)
         slope_x = cv2.Sobel(light, cv2.CV_32F, 1, 0, scale=1 / 8) / self._range
         slope_y = cv2.Sobel(light, cv2.CV_32F, 0, 1, scale=1 / 8) / self._range
-        edge = _sum(slope_x * cv2.dilate(self.inside, np.ones((3, 3), np.uint8)), out_x)
-        edge += 0.5 * _sum(slope_y * self.inside, out_y)
+        slope_x *= cv2.dilate(self.inside, np.ones((3, 3), np.uint8))
+        slope_y *= self.inside
+        edge = _sum_of_halves(slope_x, out_x) + 0.5 * _sum_of_halves(slope_y, out_y)
         whole = np.maximum(area.max(axis=(0, 1)), 1.0)
         score = (apart + 0.5 * core + 0.8 * edge) * (0.3 + 0.7 * area / whole) - _far()
         return score, apart, _sum(dark, lower)
@@ -150,8 +153,15 @@ def _share(value: float, limits: tuple[float, float]) -> float:
     return min(max((value - limits[0]) / (limits[1] - limits[0]), 0.0), 1.0)
 
 
-def _sum(values: Floats, kernel: Floats) -> Floats:
-    return np.asarray(cv2.filter2D(values, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT), np.float32)
+def _sum(values: Floats, kernel: Floats, anchor: tuple[int, int] = (-1, -1)) -> Floats:
+    border = cv2.BORDER_CONSTANT
+    return np.asarray(cv2.filter2D(values, cv2.CV_32F, kernel, anchor=anchor, borderType=border), np.float32)
+
+
+def _sum_of_halves(values: Floats, halves: Halves) -> Floats:
+    upper, lower = halves
+    reach = len(upper) - 1
+    return _sum(values, upper, (reach, reach)) + _sum(values, lower, (reach, 0))
 
 
 def _between(values: Floats, row: int, column: int) -> Floats:
@@ -168,7 +178,7 @@ def _between(values: Floats, row: int, column: int) -> Floats:
 
 
 @cache
-def _kernels() -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _kernels() -> tuple[Floats, Floats, Floats, Halves, Halves]:
     """The disc; its lower part, of sum 1; what lies beside it; the way outwards across its edge, x and y."""
     radius = RADIUS * EYE
     half = int(np.ceil(1.9 * radius))
@@ -179,19 +189,22 @@ def _kernels() -> tuple[Floats, Floats, Floats, Floats, Floats]:
     beside = np.clip(far - 1.1 * radius + 0.5, 0.0, 1.0) * np.clip(1.9 * radius - far + 0.5, 0.0, 1.0)
     edge = np.exp(-(((far - radius) / (0.18 * radius)) ** 2))
     edge /= edge.sum() * np.maximum(far, 1e-3)
-    # No larger than they must be: from 130 values on OpenCV goes by way of a Fourier transform.
+    # No larger than they must be, and large ones in halves: from 130 values on OpenCV goes by way of a Fourier
+    # transform, which takes five times as long.
     core, level, small = (
         slice(half - round(part * radius), half + round(part * radius) + 1) for part in (1.0, 0.8, 1.4)
     )
-    cut = (
-        disc[core, core],
-        (lower / lower.sum())[core, core],
-        (beside * (np.abs(y) < 0.8 * radius))[level],
-        (edge * x)[small, small],
-        (edge * y)[small, small],
-    )
-    first, second, third, fourth, fifth = (np.ascontiguousarray(k, np.float32) for k in cut)
-    return first, second, third, fourth, fifth
+    cut = (disc[core, core], (lower / lower.sum())[core, core], (beside * (np.abs(y) < 0.8 * radius))[level])
+    first, second, third = (np.ascontiguousarray(k, np.float32) for k in cut)
+    return first, second, third, _halves((edge * x)[small, small]), _halves((edge * y)[small, small])
+
+
+def _halves(kernel: Floats) -> Halves:
+    """Upper and lower half; both have the middle row, in the lower one it is 0."""
+    middle = len(kernel) // 2
+    upper, lower = (np.array(k, np.float32) for k in (kernel[: middle + 1], kernel[middle:]))
+    lower[0] = 0
+    return upper, lower
 
 
 @cache
@@ -202,6 +215,7 @@ def _far() -> Floats:
     return np.asarray(0.12 * (x[None] ** 2 + y[:, None] ** 2), np.float32)[..., None]
 
 
+@cache
 def _away(row: int, column: int) -> Floats:
     """(rows, columns) what a place loses for lying away from where both eyes look."""
     y, x = np.ogrid[: CELL[1], : CELL[0]]
