@@ -71,7 +71,7 @@ def turns_and_lengths(
     unit = rest / lengths[..., None]
     along = (wanted * unit).sum(axis=2) / lengths
     across = (unit[..., 0] * wanted[..., 1] - unit[..., 1] * wanted[..., 0]) / lengths
-    across = np.clip(across, -1, 1)
+    across = np.minimum(np.maximum(across, -1), 1)
     turn = np.arctan2(across, np.maximum(along, AHEAD))
     size = np.clip(np.hypot(np.maximum(along, 0), across), SHORTEST, LONGEST) - 1
     follow = weight * hand.free[:, None]
@@ -96,8 +96,9 @@ def _eased(angle: Floats, most: float) -> Floats:
 def _apart(values: Floats, least: Floats, most: Floats) -> Floats:
     """(5,) the values nearest to ``values`` whose steps from finger to finger lie between ``least`` and ``most`` (4,):
     the four fingers keep their mean, the thumb follows them."""
-    steps = np.clip(np.diff(values), least, most)
-    made = np.concatenate([[0.0], np.cumsum(steps)])
+    steps = np.minimum(np.maximum(values[1:] - values[:-1], least), most)
+    made = np.zeros(len(values))
+    np.cumsum(steps, out=made[1:])
     fingers = slice(THUMB + 1, None)
-    made += values[fingers].mean() - made[fingers].mean()
+    made += (values[fingers] - made[fingers]).sum() / len(values[fingers])
     return made

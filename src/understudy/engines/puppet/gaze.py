@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.engines.puppet.eye_shape import drawn_eyes
 from understudy.engines.puppet.eyes import Eye
-from understudy.engines.puppet.relief import Bytes, FaceFrame, planes, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, limited, planes, smooth
 from understudy.tracking.iris import CORNERS, RADIUS, find_irises
 from understudy.tracking.motion import Floats
 
@@ -108,7 +108,7 @@ class Gaze:
         seen = cv2.remap(texture, x + across, y + lower, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         part = planes(patch[box])
         part += (planes(seen) - part) * share
-        patch[box] = cv2.merge(np.clip(part + 0.5, 0, 255).astype(np.uint8))
+        patch[box] = cv2.merge(list(limited(part + 0.5, 255).astype(np.uint8)))
 
     def _eased(self, aside: float, down: float) -> tuple[float, float]:
         """The gaze in pixels, coming to a stop before the iris leaves the eye."""
@@ -126,7 +126,7 @@ class Gaze:
         start, stop = eye.corners
         left, right = self.iris[0] + aside, self.iris[1] + aside
         along = np.minimum((u - start) / max(left - start, 0.5), (stop - u) / max(stop - right, 0.5))
-        source = u - aside * np.clip(along, 0.0, 1.0)
+        source = u - aside * limited(along, 1.0)
         top, bottom = (_along(u, eye.u, line) for line in (eye.upper, eye.lower))
         their_top, their_bottom = (_along(source, eye.u, line) for line in (eye.upper, eye.lower))
         tall = np.maximum(bottom - top, 1e-3)
@@ -135,11 +135,9 @@ class Gaze:
         rows += (their_bottom - bottom) * smooth(1.0 - below / FOLLOWS)
         # The lid from which the iris moves away holds the eye's picture; under the other one it slips.
         held = smooth((above if down > 0 else below) / 0.5)
-        rows -= down * held * np.clip(along, 0.0, 1.0)
-        share = np.clip((v - top - LASHES * tall) + 0.5, 0.0, 1.0) * np.clip(
-            bottom + RIM * tall - v + 0.5, 0.0, 1.0
-        )
-        share *= np.clip(along * 4.0, 0.0, 1.0) * (tall > 0.5)
+        rows -= down * held * limited(along, 1.0)
+        share = limited(v - top - LASHES * tall + 0.5, 1.0) * limited(bottom + RIM * tall - v + 0.5, 1.0)
+        share *= limited(along * 4.0, 1.0) * (tall > 0.5)
         a, b = self.frame.along
         along_u = source - u
         return (along_u * a - rows * b, along_u * b + rows * a), share

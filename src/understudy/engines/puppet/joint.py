@@ -94,12 +94,12 @@ class Joint:
         bend: Bend = LIMB,
         strength: float = 1.0,
     ) -> Joint:
-        back, on = -parent_direction, child_direction
+        back, on = (-parent_direction).tolist(), child_direction.tolist()
         return cls(
             rest,
             posed,
-            float(np.arctan2(back[1], back[0])),
-            float(np.arctan2(on[1], on[0])),
+            math.atan2(back[1], back[0]),
+            math.atan2(on[1], on[0]),
             max(radius, 1.0),
             parent,
             child,
@@ -139,6 +139,7 @@ class Joint:
 
     def _told(self, own: BoneMap, child: bool) -> Told:
         whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
+        opening, rest_opening = self.opening, self.rest_opening
         first, second, third, fourth = self._runs(child)
         up, down = 1 / max(second - first, 1e-6), 1 / max(fourth - third, 1e-6)
         (mean, rest), (more, more_rest) = self._stretches
@@ -153,7 +154,7 @@ class Joint:
                 down,
                 1 + third * down,
                 float(child),
-                self.rest_opening - self.opening,
+                rest_opening - opening,
                 self.parent.turn,
                 mean,
                 more,
@@ -165,7 +166,7 @@ class Joint:
                 complex(e + h, g - f) / 2,
                 complex(e - h, g + f) / 2,
             ),
-            _eased(math.degrees(abs(self.rest_opening - self.opening)), FOLDED) if child else 0.0,
+            _eased(math.degrees(abs(rest_opening - opening)), FOLDED) if child else 0.0,
         )
 
     def folded(self, share: Floats, round_: Floats, far: float) -> Floats:

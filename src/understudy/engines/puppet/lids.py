@@ -9,7 +9,7 @@ import numpy as np
 
 from understudy.engines.puppet.eyes import Eye
 from understudy.engines.puppet.lid_skin import fur, lash_thickness, lid_colours, skin_above, skin_below
-from understudy.engines.puppet.relief import Bytes, FaceFrame, planes, smooth
+from understudy.engines.puppet.relief import Bytes, FaceFrame, limited, planes, smooth
 from understudy.tracking.motion import Floats
 
 # All in parts of the eye's opening, at the place of its width that is meant.
@@ -121,8 +121,8 @@ class Lid:
         fall = (closing * (1.0 + MEETS - self.thick) if closing > 0 else closing * WIDER) * opening
         edge = top + fall  # of the upper lid, now
         reach = edge + self.thick * opening  # of its lashes
-        shown = np.clip(opening / 1.5, 0.0, 1.0) * (opening > 0.3)
-        on_upper = np.clip((reach - v) / self.soft + 0.5, 0.0, 1.0) * shown
+        shown = limited(opening / 1.5, 1.0) * (opening > 0.3)
+        on_upper = limited((reach - v) / self.soft + 0.5, 1.0) * shown
         shift, unrolled = self._upper(v, top, opening, fold, fall, closing)
         upper = self._seen(texture, x, y, shift)
         part = planes(patch[box])
@@ -136,7 +136,7 @@ class Lid:
             beneath = self._seen(texture, x, y, low)
         else:
             end = top + UNDER * opening
-            share = np.clip((end - v) / np.maximum(end - reach, 0.5), 0.0, 1.0)
+            share = limited((end - v) / np.maximum(end - reach, 0.5), 1.0)
             low, on_lower = -share * fall, shown * (v < end)
             # From the patch: there the eye looks where it looks now.
             h, w = low.shape
@@ -144,7 +144,7 @@ class Lid:
             beneath = self._seen(np.ascontiguousarray(patch[box]), own_x, own_y, low)
         part += (beneath - part) * on_lower
         part += (upper - part) * on_upper
-        patch[box] = cv2.merge(np.clip(part + 0.5, 0, 255).astype(np.uint8))
+        patch[box] = cv2.merge(list(limited(part + 0.5, 255).astype(np.uint8)))
 
     def _seen(self, texture: Bytes, x: Floats, y: Floats, shift: Floats) -> Floats:
         """(4, h, w) what the texture shows at ``shift`` (h, w) along v from ``x`` and ``y``."""
@@ -171,14 +171,14 @@ class Lid:
         rise = closing * (BELOW + RISE) * opening
         bottom, below = top + (1.0 + BELOW) * opening, 0.8 * opening + 1.0
         source = bottom + np.maximum(v - bottom + rise, 0.0) * below / np.maximum(below + rise, 0.5)
-        shown = np.clip((v - (bottom - rise)) / self.soft + 0.5, 0.0, 1.0)
+        shown = limited((v - (bottom - rise)) / self.soft + 0.5, 1.0)
         return np.where(v < bottom + below, source - v, 0.0), shown
 
     def _tint(
         self, moved: Floats, skin: Floats, past: Floats, opening: Floats, unrolled: Floats, closing: float
     ) -> None:
         """Make the unrolled skin plain and round, and the line of the lashes whole. In place."""
-        y, aside = np.clip(unrolled, 0.0, 1.0), skin[3]
+        y, aside = limited(unrolled, 1.0), skin[3]
         wide = smooth(opening / (0.6 * self.tall))
         done = smooth(closing / CREASED)
         light = 1.0 + (BULGE * np.sin(np.pi * y) - OVERHANG * y * y * y - CORNERS * aside**2) * done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -44,6 +45,12 @@ class Skirt:
         )
         return cls(hips - height * down, down, across, leg_lines(joints), follow)
 
+    @cached_property
+    def legs(self) -> tuple[Floats, Floats]:
+        """(2, N) distances and (2, N) angles, without jumps, of points along the legs at rest."""
+        distance, angle = self.polar(_along(self.lines))
+        return distance, np.unwrap(angle)
+
     def polar(self, points: Floats) -> tuple[Floats, Floats]:
         """Distance from the apex and angle from ``down`` towards ``across``, both (...,), of points (..., 2)."""
         own = np.stack([self.across, self.down])
@@ -77,23 +84,21 @@ class PosedSkirt:
         self._skirt = skirt
         # A leg's points at the same shares of thigh and shin, at rest and now.
         followed = skirt.lines + skirt.follow * (lines - skirt.lines)
-        rest, now = _along(skirt.lines), _along(followed)
-        far = float(max(skirt.polar(rest)[0].max(), skirt.polar(now)[0].max())) + 1.0
+        (rest_away, rest_angles), (away, angle) = skirt.legs, skirt.polar(_along(followed))
+        far = float(max(rest_away.max(), away.max())) + 1.0
         self._ring = np.linspace(0, far, RINGS).astype(np.float32)
         # Seen from the side the hips come together, and then not everything above them can stay.
-        self._still = float(min(skirt.polar(each[:, 0])[0].min() for each in (rest, now))) * STIRRED
+        self._still = float(min(rest_away[:, 0].min(), away[:, 0].min())) * STIRRED
         self._reach: list[Floats] = []
         angles: tuple[list[Floats], list[Floats]] = [], []  # now, at rest
         for leg in (0, 1):
-            distance, angle = skirt.polar(now[leg])
-            rest_distance, rest_angle = skirt.polar(rest[leg])
             # A shin that folds back lies over what the thigh has turned already.
-            outwards = np.maximum.accumulate(distance + np.arange(len(distance)) * 1e-3)
+            outwards = np.maximum.accumulate(away[leg] + np.arange(away.shape[1]) * 1e-3)
             knots = np.concatenate([[0.0, self._still], outwards])
-            first = np.full(2, rest_angle[0])
-            for kept, line in zip(angles, (angle, rest_angle), strict=True):
-                kept.append(np.interp(self._ring, knots, np.concatenate([first, np.unwrap(line)])))
-            reach = np.concatenate([[0.0, self._still], rest_distance])
+            first = np.full(2, rest_angles[leg, 0])
+            for kept, line in zip(angles, (np.unwrap(angle[leg]), rest_angles[leg]), strict=True):
+                kept.append(np.interp(self._ring, knots, np.concatenate([first, line])))
+            reach = np.concatenate([[0.0, self._still], rest_away[leg]])
             self._reach.append(np.interp(self._ring, knots, reach) + np.maximum(self._ring - outwards[-1], 0))
         self._tables = np.array([*angles[0], *angles[1], *self._reach], np.float32)
 

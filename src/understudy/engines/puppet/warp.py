@@ -33,7 +33,9 @@ class BoneMap:
     @cached_property
     def matrix(self) -> Floats:
         """(2, 2) frame to rest."""
-        return rotation(self.turn) @ self.stretch
+        c, s = math.cos(self.turn), math.sin(self.turn)
+        (p, q), (u, v) = self.stretch.tolist()
+        return np.array([[c * p - s * u, c * q - s * v], [s * p + c * u, s * q + c * v]], np.float32)
 
     @cached_property
     def forward(self) -> Floats:
