@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,12 @@ SAME = 0.12  # of the figure's size: two answers that close are the same body
 
 @dataclass(frozen=True, eq=False)
 class Answer:
+    """A body that was found, its score, and how to have its person with hands and face where those are left out."""
+
     found_by: str
     person: Person
     score: float
+    detailed: Callable[[], Person] | None = None
 
 
 def settled(answers: list[Answer]) -> Answer | None:

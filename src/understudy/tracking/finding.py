@@ -35,11 +35,15 @@ CLEAR = 0.85  # a silhouette's score that needs no second opinion
 
 @runtime_checkable
 class _LooksAt(Protocol):
-    """A tracker that can be told where somebody may stand."""
+    """A tracker that can be told where somebody may stand, and that finds bodies first, hands and face later."""
+
+    def find(self, picture: Frame, *, mask: bool = False, details: bool = True) -> Person | None: ...
 
     def look_at(
-        self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False
+        self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False, details: bool = True
     ) -> Person | None: ...
+
+    def detailed(self, picture: Frame, person: Person) -> Person: ...
 
 
 def find_character(picture: Picture, tracker: Tracker, *, joints: Path | None = None) -> Character:
@@ -88,10 +92,13 @@ def _ask(picture: Picture, tracker: Tracker, shapes: list[Silhouette]) -> tuple[
     """The pose model's answer, and all that it gave to the versions of the picture until that was settled."""
     answers: list[Answer] = []
     for version in versions(views_of(picture)):
-        person = tracker.find(version.image, mask=True)
+        if isinstance(tracker, _LooksAt):
+            person = tracker.find(version.image, mask=True, details=False)
+        else:
+            person = tracker.find(version.image, mask=True)
         if person is None:
             continue
-        answers.append(_answer(person, version, picture, shapes))
+        answers.append(_answer(person, version, picture, shapes, tracker))
         answer = settled(answers)
         if answer is not None:
             return answer, answers
@@ -108,40 +115,47 @@ def _look_at_shapes(picture: Picture, tracker: Tracker, shapes: list[Silhouette]
         x, y, side = (v / shape.scale / float(views.back[0, 0]) for v in shape.square)
         for image in (views.plain, views.bright):
             for wide in (1.05, 1.35):
-                person = tracker.look_at(image, x, y, wide * side, mask=True)
+                person = tracker.look_at(image, x, y, wide * side, mask=True, details=False)
                 if person is not None:
-                    answers.append(_answer(person, Version("tracker", image, views.back), picture, shapes))
+                    version = Version("tracker", image, views.back)
+                    answers.append(_answer(person, version, picture, shapes, tracker))
     return answers
 
 
-def _answer(person: Person, version: Version, picture: Picture, shapes: list[Silhouette]) -> Answer:
+def _answer(
+    person: Person, version: Version, picture: Picture, shapes: list[Silhouette], tracker: Tracker
+) -> Answer:
     placed = placed_back(person, version, picture)
     score = judge(placed, picture.width, picture.height, shapes)
-    return Answer(version.found_by, placed, score)
+    if not isinstance(tracker, _LooksAt):
+        return Answer(version.found_by, placed, score)
+
+    def detailed() -> Person:
+        return placed_back(tracker.detailed(version.image, person), version, picture)
+
+    return Answer(version.found_by, placed, score, detailed)
 
 
 def _with_details(answer: Answer, picture: Picture, tracker: Tracker) -> Person:
-    """The person with face and hands as the plain picture shows them, where the answer came from another version."""
+    """The person with face and hands, as the plain picture shows them where the answer came from another version."""
     person = answer.person
-    if answer.found_by == "tracker" or not isinstance(tracker, _LooksAt):
-        return person
-    views = views_of(picture)
-    at = (person.body[person.visibility > 0.3, :2] - views.back[:, 2]) / views.back[:, :2].diagonal()
-    low, high = at.min(axis=0), at.max(axis=0)
-    x, y = ((low + high) / 2).tolist()
-    again = tracker.look_at(views.plain, x, y, 1.25 * float((high - low).max()))
-    if again is None:
-        return person
-    placed = placed_back(again, Version("tracker", views.plain, views.back), picture)
-    if alike(placed, person) == 0:
-        return person
-    return replace(
-        person,
-        hands=placed.hands,
-        hand_score=placed.hand_score,
-        face=placed.face,
-        face_score=placed.face_score,
-    )
+    if answer.found_by != "tracker" and isinstance(tracker, _LooksAt):
+        views = views_of(picture)
+        at = (person.body[person.visibility > 0.3, :2] - views.back[:, 2]) / views.back[:, :2].diagonal()
+        low, high = at.min(axis=0), at.max(axis=0)
+        x, y = ((low + high) / 2).tolist()
+        again = tracker.look_at(views.plain, x, y, 1.25 * float((high - low).max()))
+        if again is not None:
+            placed = placed_back(again, Version("tracker", views.plain, views.back), picture)
+            if alike(placed, person) > 0:
+                return replace(
+                    person,
+                    hands=placed.hands,
+                    hand_score=placed.hand_score,
+                    face=placed.face,
+                    face_score=placed.face_score,
+                )
+    return person if answer.detailed is None else answer.detailed()
 
 
 def _person_of(fitted: Fit) -> Person:

@@ -6,13 +6,15 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
+
 from understudy.media.ahead import ahead
 from understudy.tracking.body import Body
 from understudy.tracking.extremities import Extremities
 from understudy.tracking.followed_body import FollowedBody
 from understudy.tracking.motion import Floats
 from understudy.tracking.region import Region
-from understudy.tracking.tracker import Frame, Person, Shown
+from understudy.tracking.tracker import Frame, Person, Shown, nobody
 
 WAITING = 1  # blocks of frames between the body's thread and the hands'
 PEOPLE_WAITING = 8
@@ -59,27 +61,44 @@ class MediaPipeTracker:
         ):
             yield from people
 
-    def find(self, picture: Frame, *, mask: bool = False) -> Person | None:
-        """The largest person in a single picture, found from scratch with the best effort, or None."""
-        return self._found(picture, self._body.find(picture, mask=mask))
+    def find(self, picture: Frame, *, mask: bool = False, details: bool = True) -> Person | None:
+        """The largest person in a single picture, found from scratch with the best effort, or None.
+
+        Without ``details`` hands and face are left out, for `detailed` to add.
+        """
+        return self._found(picture, self._body.find(picture, mask=mask), details)
 
     def look_at(
-        self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False
+        self, picture: Frame, x: float, y: float, side: float, *, mask: bool = False, details: bool = True
     ) -> Person | None:
-        """The person who fills a square of a single picture (centre and side in pixels), or None.
+        """The person who fills a square of a single picture (centre and side in pixels), or None; ``details`` as in
+        `find`.
 
         No detector is asked: this sees figures that are too unlike a photograph for it.
         """
-        return self._found(picture, self._body.look_at(picture, Region(x, y, side, 0.0), mask=mask))
+        return self._found(picture, self._body.look_at(picture, Region(x, y, side, 0.0), mask=mask), details)
+
+    def detailed(self, picture: Frame, person: Person) -> Person:
+        """The person whose body was found in a single picture, with hands and face."""
+        nowhere = np.zeros((2, 2), np.float32)  # where to look next is no matter in a single picture
+        body = Body(person.body, person.visibility, person.world, 1.0, nowhere, person.mask)
+        self.restart()
+        whole = self._extremities.person(picture, body)
+        self.restart()
+        return replace(whole, irises=None)
 
     def face_at(self, picture: Frame, region: Region) -> tuple[Floats, float]:
         """The face (468, 3) that the network sees in a square of a single picture, and its score, however low."""
         return self._extremities.face_at(picture, region)
 
-    def _found(self, picture: Frame, body: Body | None) -> Person | None:
+    def _found(self, picture: Frame, body: Body | None, details: bool) -> Person | None:
         if body is None:
             return None
-        self.restart()
-        person = self._extremities.person(picture, body)
-        self.restart()
-        return replace(person, irises=None)
+        person = replace(
+            nobody(),
+            body=body.landmarks,
+            visibility=body.visibility,
+            world=body.world,
+            mask=body.mask,
+        )
+        return self.detailed(picture, person) if details else person
