@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 import threading
 import time
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
@@ -118,6 +114,8 @@ def pull_tracker(progress: Progress = silent, *, wheel: Path | None = None) -> t
         if wheel is not None:
             _unpack(wheel, lacking, progress)
         else:
+            import tempfile  # here and below: what pulls alone needs is not loaded to track a clip
+
             with tempfile.TemporaryDirectory(prefix="understudy-models-") as folder:
                 _unpack(_download(Path(folder), progress), lacking, progress)
     progress("models", len(MODELS), len(MODELS))
@@ -160,6 +158,8 @@ def _download(folder: Path, progress: Progress) -> Path:
 
 def _watched(command: list[str], folder: Path, progress: Progress) -> str:
     """Run pip and tell how many MB have come, which grow in ``folder``; its last line if it fails, else nothing."""
+    import subprocess
+
     complaints = folder / "pip.log"
     with complaints.open("wb") as errors:
         child = subprocess.Popen(
@@ -198,6 +198,9 @@ def _size_bytes(folder: Path) -> int:
 
 
 def _pips() -> list[list[str]]:
+    import shutil
+    import subprocess
+
     pips = []
     probe = subprocess.run(
         [sys.executable, "-m", "pip", "--version"], capture_output=True, check=False, stdin=subprocess.DEVNULL
@@ -211,6 +214,8 @@ def _pips() -> list[list[str]]:
 
 
 def _unpack(wheel: Path, names: list[str], progress: Progress) -> None:
+    import zipfile
+
     folder = config.models_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,6 +244,8 @@ def _unpack(wheel: Path, names: list[str], progress: Progress) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """Write whole or not at all: a half file would read as corrupt."""
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

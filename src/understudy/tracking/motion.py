@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
@@ -229,6 +228,8 @@ def _check_sizes(path: Path) -> None:
 
     A small file can unpack to more than memory. A member is never read beyond what the index says.
     """
+    import zipfile  # here: with its compressions it takes longer to load than all else of this module
+
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > MOST_BYTES:
