@@ -23,6 +23,7 @@ Source = Literal["alpha", "backdrop", "ink", "grabcut"]
 
 SIZE = 400  # longer side of the working copy
 INK_SIZE = 800  # thin strokes need more
+ROUNDS = 6  # of GrabCut at most; it ends with one that changes nothing
 _SMALLEST = 0.006  # of the picture's area: less is not a character
 _LARGEST = 0.85
 _OPAQUE = 0.005  # of the picture's area: with less there is nothing to see
@@ -172,7 +173,13 @@ def _grabcut(rgb: Frame) -> Mask | None:
         grain = np.random.default_rng(1).normal(0, 2, small.shape)
         small = np.clip(small + grain, 0, 255).astype(np.uint8)
     try:
-        cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 6, cv2.GC_INIT_WITH_MASK)
+        models, how = (np.zeros((1, 65)), np.zeros((1, 65))), cv2.GC_INIT_WITH_MASK
+        for _ in range(ROUNDS):
+            before = labels.copy()
+            cv2.grabCut(small, labels, None, *models, 1, how)
+            how = cv2.GC_EVAL
+            if np.array_equal(labels, before):
+                break
     except cv2.error:
         return None
     figure = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)

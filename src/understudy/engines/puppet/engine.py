@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.capabilities import PUPPET
 from understudy.engines.engine import Performance
+from understudy.engines.puppet.areas import box_about
 from understudy.engines.puppet.background import clean_background
 from understudy.engines.puppet.box import common, empty
 from understudy.engines.puppet.draw import Painter
@@ -137,10 +138,15 @@ def resized(picture: Picture, width: int, height: int) -> Picture:
 
 def _face(rig: Rig, character: Character) -> FaceRig | None:
     """The living face, in the trunk layer's own pixels put back into the picture's."""
-    layer = _trunk_in_picture(rig).astype(np.float32)
-    alpha = np.maximum(layer[..., 3:], 1)
-    straight = np.concatenate([np.minimum(layer[..., :3] * 255 / alpha, 255), layer[..., 3:]], axis=2)
-    return FaceRig.build(np.rint(straight).astype(np.uint8), _mesh(character), character.face)
+    mesh = _mesh(character)
+    if mesh is None:
+        return None
+    layer = _trunk_in_picture(rig)
+    box = box_about(layer[..., 3] > 0, 0)
+    seen = layer[box]
+    straight = seen[..., :3].astype(np.float32) * 255 / np.maximum(seen[..., 3:], np.float32(1))
+    seen[..., :3] = np.rint(np.minimum(straight, 255))
+    return FaceRig.build(layer, mesh, character.face)
 
 
 def _head(rig: Rig, character: Character) -> HeadRelief | None:

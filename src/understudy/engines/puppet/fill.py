@@ -47,9 +47,10 @@ def fill_hidden(
     image = rgb[box].astype(np.float32)
     both = np.concatenate([image, _without_singles(image, own[box])], axis=2)
     twice, told = _continued(both, own[box], hidden[box], _lean(axis))
-    away = cv2.distanceTransform((~own[box]).astype(np.uint8), cv2.DIST_L2, 3)
-    calm = np.clip((away - 1) / CALM_PX, 0, 1)[..., None]  # at the border the part goes on just as it is
-    colours = twice[..., :3] + calm * (twice[..., 3:] - twice[..., :3])
+    away = cv2.distanceTransform((~own[box]).astype(np.uint8), cv2.DIST_L2, 3)[told]
+    calm = np.clip((away - 1) / CALM_PX, 0, 1)[:, None]  # at the border the part goes on just as it is
+    colours, calmer = twice[..., :3], twice[..., 3:]
+    colours[told] += calm * (calmer[told] - colours[told])
     if axis is not None and mirror > 0:
         origin = np.array([x0, y0], np.float32)
         _mirror(rgb[box], own[box], hidden[box], (axis[0] - origin, axis[1] - origin), mirror, colours, told)

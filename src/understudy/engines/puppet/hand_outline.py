@@ -31,7 +31,7 @@ STRANGE, GAP = 32.0, 0.03
 EVEN = 0.014  # of the palm's length over which the outline is evened
 WRIST = (-0.4, 0.0)  # palm lengths ahead of the wrist that tell whether it is bare
 BARE = 0.35  # of that, no more than which is strange
-ROUNDS = 3
+ROUNDS = 2  # a third moves one pixel in a hundred of the unsure ones, or none
 SMOOTH = (5, 12, 3)  # bilateral filter of the picture before: noise tells nothing
 LARGEST_PX = 200  # a larger hand is told apart in a smaller picture
 # Lab units of tone without which a hand is drawn, grey or white as its sleeve, and the share of its bones that are to
