@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -60,7 +61,7 @@ class PosedLimb:
         rest, bones = limb.starts, limb.bones
         self._limb, self._across, self._finger_bend = limb, across, finger_bend
         posed = line[1:] - line[:-1]
-        lengths = np.hypot(bones[:, 0], bones[:, 1])
+        lengths = [math.hypot(*bone) for bone in bones.tolist()]
         self.maps = [
             bone_map(bones[k], posed[k], across, end=k == 2, longest=_longest(lengths, k)) for k in range(3)
         ]
@@ -153,7 +154,7 @@ class PosedLimb:
         """1 where hand and forearm lie as in the reference image, falling to 0 as they leave that place, or the fingers
         do, which are ``bent`` by that share of a finger's half width."""
         forearm = self._forearm - self._across * (self._limb.starts[2] - self._limb.starts[1])
-        moved = float(np.hypot(*forearm)) / (REST_OFF * joint_radius(self._limb.radii, 2) * self._across)
+        moved = math.hypot(*forearm) / (REST_OFF * joint_radius(self._limb.radii, 2) * self._across)
         off = max(moved, abs(self.maps[2].turn) / REST_TURN, bent / REST_BENT)
         return 1 - _eased((off - AS_IT_IS) / (1 - AS_IT_IS))
 
@@ -169,18 +170,21 @@ class PosedLimb:
 
     def box(self, k: int) -> Box:
         """Where the segment's layer can show: its corners moved with the bone, and discs about its joints."""
-        layer, rest, (start, end) = self._limb.layers[k], self._limb.starts[k], self.line[k : k + 2]
+        layer, (rest_x, rest_y) = self._limb.layers[k], self._limb.starts[k].tolist()
         (a, b), (c, e) = self.maps[k].forward.tolist()
-        rest_x, rest_y, x, y, end_x, end_y = (float(v) for v in (*rest, *start, *end))
-        left, top = layer.origin[0] - rest_x, layer.origin[1] - rest_y
-        right, bottom = left + layer.texture.shape[1], top + layer.texture.shape[0]
-        corners = ((left, top), (right, top), (left, bottom), (right, bottom))
-        xs = [x + a * u + b * v for u, v in corners]
-        ys = [y + c * u + e * v for u, v in corners]
-        radius = DISC * float(self._limb.radii.max()) * self._across
-        xs += [x - radius, x + radius, end_x - radius, end_x + radius]
-        ys += [y - radius, y + radius, end_y - radius, end_y + radius]
-        return int(min(xs)) - 3, int(min(ys)) - 3, int(max(xs)) + 4, int(max(ys)) + 4
+        (x, y), (end_x, end_y) = self.line[k : k + 2].tolist()
+        # The layer's middle, and how far its corners are off it.
+        tall, wide = layer.texture.shape[0] / 2, layer.texture.shape[1] / 2
+        u, v = layer.origin[0] + wide - rest_x, layer.origin[1] + tall - rest_y
+        middle_x, middle_y = x + a * u + b * v, y + c * u + e * v
+        off_x, off_y = abs(a) * wide + abs(b) * tall, abs(c) * wide + abs(e) * tall
+        radius = DISC * max(self._limb.radii.tolist()) * self._across
+        return (
+            int(min(middle_x - off_x, x - radius, end_x - radius)) - 3,
+            int(min(middle_y - off_y, y - radius, end_y - radius)) - 3,
+            int(max(middle_x + off_x, x + radius, end_x + radius)) + 4,
+            int(max(middle_y + off_y, y + radius, end_y + radius)) + 4,
+        )
 
 
 def _wrist_back(limb: RiggedLimb, forearm: Floats, hand: Floats, across: float) -> float:
@@ -189,7 +193,7 @@ def _wrist_back(limb: RiggedLimb, forearm: Floats, hand: Floats, across: float) 
     ``forearm`` (2,) and ``hand`` (2,) are their directions in the frame. A forearm that points at the camera tells
     little, and as far as in the reference image a hand bends anyhow.
     """
-    shown = float(np.hypot(*forearm)) / max(across * float(np.hypot(*limb.bones[1])), 1.0)
+    shown = math.hypot(*forearm) / max(across * math.hypot(*limb.bones[1]), 1.0)
     own = _between(limb.starts[2] - limb.starts[1], limb.bones[2])
     limit = WRIST_TURN + (1 - min(shown, 1.0)) * WRIST_LOOSE
     limit = max(limit, abs(own) / WRIST_FREE)
@@ -197,13 +201,13 @@ def _wrist_back(limb: RiggedLimb, forearm: Floats, hand: Floats, across: float) 
     free = WRIST_FREE * limit
     if abs(angle) <= free:
         return 0.0
-    eased = free + (limit - free) * float(np.tanh((abs(angle) - free) / (limit - free)))
-    return float(np.copysign(eased, angle)) - angle
+    eased = free + (limit - free) * math.tanh((abs(angle) - free) / (limit - free))
+    return math.copysign(eased, angle) - angle
 
 
 def _between(one: Floats, other: Floats) -> float:
     """Radians from a direction (2,) to another."""
-    return wrapped(float(np.arctan2(other[1], other[0]) - np.arctan2(one[1], one[0])))
+    return wrapped(math.atan2(other[1], other[0]) - math.atan2(one[1], one[0]))
 
 
 def _eased(x: float) -> float:
@@ -211,7 +215,7 @@ def _eased(x: float) -> float:
     return x * x * (3 - 2 * x)
 
 
-def _longest(lengths: Floats, k: int) -> float:
+def _longest(lengths: list[float], k: int) -> float:
     """How far bone ``k`` may stretch: up to its neighbour's length if it is much shorter, since both are alike."""
-    alike = 0.9 * float(lengths[1 - k] / max(float(lengths[k]), 1.0)) if k < 2 else 0.0
-    return float(np.clip(alike, MAX_STRETCH, MAX_FORESHORTENED_STRETCH))
+    alike = 0.9 * lengths[1 - k] / max(lengths[k], 1.0) if k < 2 else 0.0
+    return min(max(alike, MAX_STRETCH), MAX_FORESHORTENED_STRETCH)

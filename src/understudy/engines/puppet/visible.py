@@ -40,7 +40,8 @@ class Visible:
         from ``source`` (rows, columns, 2) in the texture; or where something lies within ``reach`` pixels of that,
         across and down."""
         # The nearest block, counted from the middle of the first one.
-        at = source * np.float32(1 / BLOCK) + np.float32(FAR / BLOCK - 0.5)
+        at = source * np.float32(1 / BLOCK)
+        at += np.float32(FAR / BLOCK - 0.5)
         away = cv2.remap(
             self._away, at, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=NEVER
         )

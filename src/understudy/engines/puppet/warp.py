@@ -121,7 +121,7 @@ def wrapped(angle: float) -> float:
 def limited_turn(parent: BoneMap, child: BoneMap, limit: float) -> float:
     """Radians to turn ``child`` back by, so that it bends at most ``limit`` against ``parent``."""
     gap = wrapped(child.turn - parent.turn)
-    return float(np.clip(gap, -limit, limit) - gap)
+    return min(max(gap, -limit), limit) - gap
 
 
 def smoothstep(x: Floats) -> Floats:
