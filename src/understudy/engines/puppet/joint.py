@@ -138,35 +138,56 @@ class Joint:
         return self._told(self.parent, False)
 
     def _told(self, own: BoneMap, child: bool) -> Told:
-        whole, gone = (2 * math.log(reach * self.radius) for reach in self.bend.reach)
-        opening, rest_opening = self.opening, self.rest_opening
+        (shrink, fade, flex, bend, turn, mean, more), (axis, rest, more_rest) = self._common
         first, second, third, fourth = self._runs(child)
         up, down = 1 / max(second - first, 1e-6), 1 / max(fourth - third, 1e-6)
-        (mean, rest), (more, more_rest) = self._stretches
         (e, f), (g, h) = own.matrix.tolist()
         return Told(
             (
-                1 / (whole - gone),
-                gone / (gone - whole),
-                self.flex,
+                shrink,
+                fade,
+                flex,
                 up,
                 first * up,
                 down,
                 1 + third * down,
                 float(child),
-                rest_opening - opening,
-                self.parent.turn,
+                bend,
+                turn,
                 mean,
                 more,
             ),
             (
-                complex(math.cos(self.backwards), -math.sin(self.backwards)),
+                axis,
                 rest,
                 more_rest,
                 complex(e + h, g - f) / 2,
                 complex(e - h, g + f) / 2,
             ),
-            _eased(math.degrees(abs(rest_opening - opening)), FOLDED) if child else 0.0,
+            _eased(math.degrees(abs(bend)), FOLDED) if child else 0.0,
+        )
+
+    @cached_property
+    def _common(self) -> tuple[tuple[float, ...], tuple[complex, complex, complex]]:
+        """What of `Told` is the same in both bones' layers."""
+        near, far = self.bend.reach
+        whole, gone = 2 * math.log(near * self.radius), 2 * math.log(far * self.radius)
+        # The parent's stretch as it acts after its turn, in the rest pose's axes, and what the child's adds to it:
+        # shares of a place's complex number and of its conjugate.
+        mean, rest = _turned(self.parent)
+        child_mean, child_rest = _turned(self.child)
+        bend = self.rest_opening - self.opening
+        return (
+            (
+                1 / (whole - gone),
+                gone / (gone - whole),
+                self.flex,
+                bend,
+                self.parent.turn,
+                mean,
+                child_mean - mean,
+            ),
+            (complex(math.cos(self.backwards), -math.sin(self.backwards)), rest, child_rest - rest),
         )
 
     def folded(self, share: Floats, round_: Floats, far: float) -> Floats:
@@ -187,14 +208,6 @@ class Joint:
         first = _run(self.bend, opening, self.rest_opening, role)
         last = _run(self.bend, 2 * math.pi - opening, 2 * math.pi - self.rest_opening, role)
         return first[0], opening - first[1], opening + last[1], 2 * math.pi - last[0]
-
-    @cached_property
-    def _stretches(self) -> tuple[tuple[float, complex], tuple[float, complex]]:
-        """The parent's stretch as it acts after its turn, in the rest pose's axes, and what the child's adds to it:
-        shares of a place's complex number and of its conjugate."""
-        mean, rest = _turned(self.parent)
-        child_mean, child_rest = _turned(self.child)
-        return (mean, rest), (child_mean - mean, child_rest - rest)
 
     def window(self, grid: Floats) -> tuple[slice, slice]:
         """Rows and columns of a regular grid (rows, columns, 2) that the joint reaches."""
