@@ -29,6 +29,8 @@ QUIETER = 0.5  # of the first choice's detail is less enough to choose another p
 # Mean squared step of colour between two rays from which on there is a line that could get thick
 LINES = 200.0
 
+LEAST_BLUR_PX = 4.0  # deviation of a blur for which the picture is not made smaller any more
+
 
 def quiet_armpit(
     layers: tuple[Layer, ...], shoulder: Floats, inwards: Floats, along: Floats, radius: float
@@ -73,8 +75,7 @@ def like_arm(rgb: NDArray[np.uint8], arm: Mask, where: Mask, reach: float) -> Ma
         slice(max(int(xs.min()) - margin, 0), int(xs.max()) + margin),
     )
     lab = cv2.cvtColor(np.ascontiguousarray(rgb[box]), cv2.COLOR_RGB2LAB).astype(np.float32)
-    mean, told = _about(lab, arm[box], reach)
-    square, _ = _about(lab**2, arm[box], reach)
+    mean, square, told = _about(lab, arm[box], reach)
     variance = np.maximum(square - mean**2, 0) + EVEN**2
     off = np.sqrt(((lab - mean) ** 2 / variance).sum(axis=2))
     alike = cv2.medianBlur((told & (off < LIKE)).astype(np.uint8), 5) > 0
@@ -83,9 +84,22 @@ def like_arm(rgb: NDArray[np.uint8], arm: Mask, where: Mask, reach: float) -> Ma
     return out
 
 
-def _about(colours: Floats, where: Mask, reach: float) -> tuple[Floats, Mask]:
-    """The mean colour (h, w, 3) of ``where`` about each place, and whether there is one."""
+def _about(colours: Floats, where: Mask, reach: float) -> tuple[Floats, Floats, Mask]:
+    """The mean colour (h, w, 3) of ``where`` about each place, that of the colours' squares, and where there is one.
+
+    Made smaller: what a wide Gaussian leaves is smooth.
+    """
+    height, width = where.shape
+    smaller = max(1, min(int(reach / LEAST_BLUR_PX), height, width))
+    size = (max(1, width // smaller), max(1, height // smaller))
     share = where.astype(np.float32)[..., None]
-    weight = cv2.GaussianBlur(share, (0, 0), reach)[..., None]
-    total = cv2.GaussianBlur(colours * share, (0, 0), reach)
-    return np.asarray(total / np.maximum(weight, 1e-4), np.float32), weight[..., 0] > 1e-3
+
+    def blurred(values: Floats) -> Floats:
+        small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        small = cv2.GaussianBlur(small, (0, 0), reach * size[0] / width, sigmaY=reach * size[1] / height)
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    weight = blurred(share)[..., None]
+    held = np.maximum(weight, 1e-4)
+    own = colours * share
+    return blurred(own) / held, blurred(own * colours) / held, weight[..., 0] > 1e-3
