@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from kling_examples import END, FAILED, LINKS, MADE, MADE_MS, OUTPUT, SUBMITTED, SUCCEEDED
 
-from understudy.server.dialects.kling_answers import created, envelope, queried, told, written
-from understudy.server.dialects.notes import Note
+from understudy.server.dialects.body import written
+from understudy.server.dialects.kling_answers import created, envelope, queried
+from understudy.server.dialects.notes import Note, told
 from understudy.server.dialects.registry import DIALECTS
 from understudy.tasks.task import Status, StatusChange, Task
 

@@ -15,6 +15,7 @@ from kling_examples import LEAST, PNG
 from understudy.errors import FormError
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.body import json_object
+from understudy.server.dialects.call import Call
 from understudy.server.dialects.kling_form import FIELDS, decode_create, decode_page
 from understudy.server.dialects.notes import Note, notes_header
 from understudy.server.dialects.registry import DIALECTS, dialect_named, dialect_of_path
@@ -259,23 +260,23 @@ def test_the_header_of_notes_is_a_list_whatever_a_key_holds() -> None:
     ],
 )
 def test_a_page(address: list[tuple[str, str]], page: tuple[int, int]) -> None:
-    assert decode_page(address) == (*page, ())
+    assert decode_page(Call(query=address)) == (*page, ())
 
 
 @pytest.mark.parametrize("value", ["0", "1001", "-1", "+1", "1.0", "", "x", " 1", "٣", "9" * 5000])
 def test_a_page_outside_the_ranges_is_refused(value: str) -> None:
     with pytest.raises(FormError, match=r"pageNum.*from 1 to 1000"):
-        decode_page([("pageNum", value)])
+        decode_page(Call(query=[("pageNum", value)]))
     with pytest.raises(FormError, match=r"pageSize.*from 1 to 500"):
-        decode_page([("pageSize", "501" if value == "1001" else value)])
+        decode_page(Call(query=[("pageSize", "501" if value == "1001" else value)]))
 
 
 def test_a_page_s_other_parameters() -> None:
     with pytest.raises(FormError, match="twice"):
-        decode_page([("pageNum", "1"), ("pageNum", "2")])
+        decode_page(Call(query=[("pageNum", "1"), ("pageNum", "2")]))
     with pytest.raises(FormError, match="Write pageNum"):
-        decode_page([("page_num", "1")])
-    assert decode_page([("t", "1")])[2] == (Note("unknown_parameter", "t"),)
+        decode_page(Call(query=[("page_num", "1")]))
+    assert decode_page(Call(query=[("t", "1")]))[2] == (Note("unknown_parameter", "t"),)
 
 
 @pytest.mark.parametrize(
@@ -345,7 +346,7 @@ near_values = st.sampled_from(
 def test_any_object_decodes_or_is_a_form_error_that_can_be_answered(body: dict[str, Any]) -> None:
     for whole in (body, LEAST | body):
         try:
-            KLING.decode(whole, engine="puppet")
+            decode_create(whole, engine="puppet")
         except FormError as error:
             answer = KLING.encode_error(error, "request")
             assert set(answer.body) == {"code", "message", "request_id"}

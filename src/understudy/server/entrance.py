@@ -70,7 +70,7 @@ def error_response(scope: Scope, error: Exception) -> Response:
     """The error in the words of whoever owns the path."""
     known = _understood(scope, error)
     request_id: str = scope["state"]["request_id"]
-    dialect = dialect_of_path(scope["path"])
+    dialect = scope["state"].get("dialect") or dialect_of_path(scope["path"])
     encode = errors_native.encode_error if dialect is None else dialect.encode_error
     answer = encode(known, request_id)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,12 @@ def _parts(
     def callback_body(task: Task, change: StatusChange) -> bytes:
         return dialect_named(task.dialect).encode_callback(task, change, links)
 
-    deliverer = Deliverer(database, guard, secrets, callback_body)
+    def callback_headers(
+        task: Task, webhook_id: str, timestamp: int, body: bytes, keys: Sequence[str]
+    ) -> dict[str, str]:
+        return dialect_named(task.dialect).callback_headers(task, webhook_id, timestamp, body, keys)
+
+    deliverer = Deliverer(database, guard, secrets, callback_body, callback_headers)
 
     async def deliver(delivery_id: int) -> datetime | None:
         return await patiently(lambda: deliverer.deliver(delivery_id))

@@ -99,6 +99,8 @@ async def _insert(
             "watermark": submission.watermark,
             "prompt": submission.prompt,
             "callback_url": submission.callback_url,
+            "callback_at_end": submission.callback_at_end,
+            "extra": dict(submission.extra),
             "status": Status.SUBMITTED,
             "reserved": reserved,
         },

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -29,6 +29,8 @@ from understudy.tasks.task import Status, StatusChange, Task
 
 CallbackBody = Callable[[Task, StatusChange], bytes]
 """Renders a callback in the words of the task's dialect. The same arguments give the same bytes."""
+CallbackHeaders = Callable[[Task, str, int, bytes, Sequence[str]], dict[str, str]]
+"""Signs one try: the task, the callback's id, seconds since 1970, the body, the secrets; the headers to send."""
 
 BACK_OFF_S = (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800)  # 23.7 hours in all
 JITTER = 0.1
@@ -70,6 +72,7 @@ class Deliverer:
         guard: NetworkGuard,
         secrets: Secrets,
         callback_body: CallbackBody,
+        callback_headers: CallbackHeaders = signing.standard_headers,
         *,
         timeout_s: float = posting.TIMEOUT_S,
     ) -> None:
@@ -77,6 +80,7 @@ class Deliverer:
         self._guard = guard
         self._secrets = secrets
         self._callback_body = callback_body
+        self._callback_headers = callback_headers
         self._timeout_s = timeout_s
         self._receivers = Receivers()
 
@@ -167,7 +171,7 @@ class Deliverer:
         if due.unsigned_because:
             return Answer(None, due.unsigned_because, 0)
         body = self._callback_body(as_of(due.task, due.change), due.change)
-        headers = signing.headers(f"msg_{due.id}", int(time.time()), body, due.secrets)
+        headers = self._callback_headers(due.task, f"msg_{due.id}", int(time.time()), body, due.secrets)
         return await posting.post(self._guard, due.url, body, headers, timeout_s=self._timeout_s)
 
     async def _put_off(self, seen: _Seen, put_off: PutOff) -> datetime | None:

@@ -25,7 +25,7 @@ MESSAGE_CHARACTERS = 2000
 
 async def announce(connection: AsyncConnection, jobs: Jobs, task: Task) -> None:
     """Put the callback for the task's present status into the queue, behind its earlier ones."""
-    if task.callback_url is None:
+    if task.callback_url is None or (task.callback_at_end and not task.status.ended):
         return
     row = await connection.execute(
         insert(deliveries)

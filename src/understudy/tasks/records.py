@@ -152,6 +152,8 @@ class Tasks:
                 watermark=task.watermark,
                 prompt=task.prompt,
                 callback_url=task.callback_url,
+                callback_at_end=task.callback_at_end,
+                extra=task.extra,
             ),
         )
 

@@ -8,6 +8,8 @@ import hmac
 import secrets as random
 from collections.abc import Sequence
 
+from understudy.tasks.task import Task
+
 PREFIX = "whsec_"
 SECRET_BYTES = 32  # the specification allows 24 to 64
 
@@ -26,6 +28,13 @@ def headers(webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
         content = f"{webhook_id}.{timestamp}.".encode() + body
         named["webhook-signature"] = " ".join(_signature(secret, content) for secret in secrets)
     return named
+
+
+def standard_headers(
+    _task: Task, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+) -> dict[str, str]:
+    """``headers``, whatever the task is."""
+    return headers(webhook_id, timestamp, body, secrets)
 
 
 def _signature(secret: str, content: bytes) -> str:

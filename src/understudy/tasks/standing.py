@@ -10,6 +10,7 @@ from understudy.tasks.tables import tasks
 from understudy.tasks.task import Status, Task
 
 MOST_COUNTED = 1000  # a longer queue is not counted to its end
+LAST_TASKS = 20  # whose times tell what a task usually takes
 WORKER_SEEN_S = 15  # a worker says every 2 s that it lives
 
 
@@ -39,6 +40,28 @@ class Standing:
         )
         async with self._database.read() as connection:
             return (await connection.execute(select(func.count()).select_from(earlier))).scalar_one()
+
+    async def wait_s(self, task: Task, at_once: int) -> float | None:
+        """About how many seconds the task will still take: as its worker says; before one has it, as long as the
+        last tasks of its engine took, for it and for those before it, ``at_once`` at a time. None where neither is
+        known yet."""
+        if task.status.ended:
+            return 0.0
+        if task.time_left_s is not None:
+            return task.time_left_s
+        took = (
+            select(func.extract("epoch", tasks.c.ended_at - tasks.c.started_at).label("s"))
+            .where(tasks.c.engine == task.engine, tasks.c.status == Status.SUCCEED)
+            .order_by(tasks.c.ended_at.desc())
+            .limit(LAST_TASKS)
+            .subquery()
+        )
+        async with self._database.read() as connection:
+            usual_s = await connection.scalar(select(func.percentile_cont(0.5).within_group(took.c.s)))
+        if usual_s is None:
+            return None
+        rounds = 1.0 if task.status is Status.PROCESSING else 1 + await self.ahead(task) / at_once
+        return float(usual_s) * rounds
 
     async def with_files(self, task_id: int) -> Task | None:
         """The succeeded task whose result lies in the storage, whoever owns it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from understudy.request import Mode, Orientation
 
@@ -49,8 +51,11 @@ class Idempotency:
 
 @dataclass(frozen=True)
 class Submission:
-    """One request after its form was found right. ``model`` is the dialect's word and sets the price;
-    ``engine`` makes the video."""
+    """One request after its form was found right. ``model`` sets the price; ``engine`` makes the video.
+
+    ``callback_at_end``: callbacks tell of the task's end alone. ``extra`` is JSON that the dialect wants back for its
+    own answers; no key and no other secret may be in it.
+    """
 
     dialect: str
     model: str
@@ -63,5 +68,7 @@ class Submission:
     watermark: bool = False
     prompt: str = ""
     callback_url: str | None = None
+    callback_at_end: bool = False
     external_task_id: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
     idempotency: Idempotency | None = None

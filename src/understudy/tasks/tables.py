@@ -86,6 +86,8 @@ tasks = Table(
     Column("watermark", Boolean, nullable=False),
     Column("prompt", Text, nullable=False, server_default=""),
     Column("callback_url", Text),
+    Column("callback_at_end", Boolean, nullable=False, server_default=false()),
+    Column("extra", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("status", Text, nullable=False),
     Column("status_msg", Text, nullable=False, server_default=""),
     Column("error_code", Text),

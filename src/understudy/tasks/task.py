@@ -64,7 +64,8 @@ class Task:
     ``attempt`` counts the times that a worker took it up and fences late writers; ``crashes`` the workers or children
     that died of it. ``deduction`` is set when it ends: units, 0 for a failed one. ``progress`` is the share done
     (0 to 1) of the whole, ``stage`` what is being done, ``time_left_s`` the worker's estimate for the whole task.
-    Times are aware, UTC.
+    Times are aware, UTC. ``callback_at_end``: its callbacks tell of its end alone. ``extra`` is what its dialect
+    keeps for its own answers.
     """
 
     id: int
@@ -98,6 +99,8 @@ class Task:
     time_left_s: float | None
     output: Output | None
     files_deleted_at: datetime | None
+    callback_at_end: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

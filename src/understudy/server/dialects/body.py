@@ -1,4 +1,4 @@
-"""A request's JSON body, read strictly."""
+"""JSON bodies: read strictly, written so that every parser reads them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _unreadable("it is JSON, but not an object")
     return value
+
+
+def written(body: object) -> bytes:
+    """JSON in ASCII, whatever a stranger's text holds."""
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 class _RefusedError(ValueError):

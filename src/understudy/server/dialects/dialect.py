@@ -1,24 +1,27 @@
 """The border between a wire protocol and the service.
 
-A new protocol is one class of this form and one line in ``registry.py``: the app mounts its router, asks it for the
+A new protocol is one class of this form and one line in ``registry.py``: the app mounts its endpoints, asks it for the
 shape of every error on its paths, and the worker asks it for the bodies of its tasks' callbacks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import UnderstudyError
+from understudy.server.dialects.call import Call
 from understudy.server.dialects.notes import Note
 from understudy.server.links import Links
+from understudy.tasks import signing
 from understudy.tasks.submission import Submission
 from understudy.tasks.task import StatusChange, Task
 
 if TYPE_CHECKING:  # a worker renders callbacks without the HTTP server's packages
     from fastapi import APIRouter
 
+    from understudy.server.dialects.endpoint import Endpoint
     from understudy.server.service import Service
 
 
@@ -28,6 +31,7 @@ class Answer:
 
     status: int
     body: Any
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,35 +51,48 @@ class Description:
     schemas: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Dialect(Protocol):
-    """A pure translation, both ways, and the routes that speak it. Only ``router`` touches the service."""
+class Dialect:
+    """A pure translation, both ways. What is the same in most protocols is written here, and theirs to change."""
 
-    @property
-    def name(self) -> str:
-        """What a task's record keeps. Never change it: callbacks of old tasks are found by it."""
-        ...
+    name: str
+    """What a task's record keeps. Never change it: callbacks of old tasks are found by it."""
+    owned: tuple[str, ...] = ()
+    """Paths that answer in this dialect's shapes, with everything below them, whether or not something is there."""
+    prefix: str = ""
+    """What stands before all paths at the provider itself: they are served with and without it."""
 
-    def owns(self, path: str) -> bool:
-        """Whether a request to that path, known or not, is answered in this dialect's shapes."""
-        ...
+    key_in_body: bool = False
+    """Whether who is asking stands in the body, so that it is read before that is known."""
+
+    def endpoints(self) -> Sequence[Endpoint]:
+        """What can be asked, the more special paths first."""
+        return ()
 
     def router(self, service: Service) -> APIRouter:
-        """The dialect's routes. They raise UnderstudyErrors, which the app answers by ``encode_error``."""
-        ...
+        """The endpoints as routes. They raise UnderstudyErrors, which the app answers by ``encode_error``."""
+        from understudy.server.dialects.mounting import mounted
+
+        return mounted(self, service)
 
     def description(self) -> Description:
-        """Its routes for the API's page, where FastAPI cannot tell them from the router. Their security scheme is
-        ``key``."""
-        ...
+        """Its endpoints for the API's page. Their security scheme is ``key``."""
+        return Description()
 
-    def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:
-        """The request's form, without looking anything up. Raises FormError with a code of ``FORM_CODES``."""
-        ...
+    def authorization(self, call: Call) -> str | None:
+        """What stands for the header ``Authorization``: who is asking."""
+        return call.headers.get("authorization")
 
     def encode_error(self, error: UnderstudyError, request_id: str) -> Answer:
         """The answer to a request that ended in this error; nothing of the server's inside is in it."""
-        ...
+        raise NotImplementedError
 
     def encode_callback(self, task: Task, change: StatusChange, links: Links) -> bytes:
-        """The body of the callback that tells of one change of status, as it goes over the wire."""
-        ...
+        """The body of the callback that tells of one change of status, as it goes over the wire. The same arguments
+        give the same bytes."""
+        raise NotImplementedError
+
+    def callback_headers(
+        self, task: Task, webhook_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
+    ) -> dict[str, str]:
+        """The headers of one try of a callback; ``timestamp`` in seconds since 1970. Without a secret no signature."""
+        return signing.standard_headers(task, webhook_id, timestamp, body, secrets)

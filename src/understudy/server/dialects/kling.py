@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from understudy.errors import UnderstudyError
-from understudy.server.dialects.dialect import Answer, Decoded, Description
-from understudy.server.dialects.kling_answers import called_back
+from understudy.server.dialects.call import Call, View
+from understudy.server.dialects.dialect import Answer, Decoded, Description, Dialect
+from understudy.server.dialects.endpoint import Create, Endpoint, Page, Query
+from understudy.server.dialects.kling_answers import called_back, created, envelope, queried
 from understudy.server.dialects.kling_errors import kling_error
-from understudy.server.dialects.kling_form import DIALECT, decode_create
+from understudy.server.dialects.kling_form import DIALECT, PATH, decode_create, decode_page
 from understudy.server.links import Links
 from understudy.tasks.task import StatusChange, Task
 
-if TYPE_CHECKING:
-    from fastapi import APIRouter
 
-    from understudy.server.service import Service
-
-
-class Kling:
-    """The dialect ``kling``. It owns ``/v1`` and everything below it."""
+class Kling(Dialect):
+    """The dialect ``kling``."""
 
     name = DIALECT
+    owned = ("/v1",)
 
-    def owns(self, path: str) -> bool:
-        named = "/" + path.lstrip("/")  # a base URL that ends with a slash makes it two
-        return named == "/v1" or named.startswith("/v1/")
-
-    def router(self, service: Service) -> APIRouter:
-        from understudy.server.dialects.kling_routes import router
-
-        return router(service)
+    def endpoints(self) -> Sequence[Endpoint]:
+        return (
+            Endpoint("POST", PATH, Create(_decode, _created)),
+            Endpoint("GET", PATH, Page(decode_page, _listed)),
+            Endpoint("GET", f"{PATH}/{{name:rest}}", Query(lambda call: call.path["name"], _queried)),
+        )
 
     def description(self) -> Description:
         from understudy.server.dialects.kling_description import description
 
         return description()
 
-    def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:
-        return decode_create(body, engine=engine)
-
     def encode_error(self, error: UnderstudyError, request_id: str) -> Answer:
-        status, envelope = kling_error(error, request_id)
-        return Answer(status, envelope)
+        return Answer(*kling_error(error, request_id))
 
     def encode_callback(self, task: Task, change: StatusChange, links: Links) -> bytes:
         return called_back(task, change, links)
+
+
+def _decode(call: Call, engine: str) -> Decoded:
+    return decode_create(call.body, engine=engine)
+
+
+def _created(task: Task, view: View) -> object:
+    return envelope(created(task), view.request_id)
+
+
+def _queried(task: Task, view: View) -> object:
+    return envelope(queried(task, view.links, urls=view.urls), view.request_id)
+
+
+def _listed(tasks: Sequence[Task], view: View) -> object:
+    return envelope([queried(task, view.links) for task in tasks], view.request_id)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from understudy.server.dialects.notes import FILES_DELETED, LEFT_OUT, Note
+from understudy.server.dialects.body import written
 from understudy.server.links import Links
 from understudy.tasks.prices import units_text
 from understudy.tasks.task import Output, Status, StatusChange, Task
@@ -63,19 +62,6 @@ def called_back(task: Task, change: StatusChange, links: Links) -> bytes:
     if change.status.ended and task.deduction is not None:
         body["final_unit_deduction"] = units_text(task.deduction)
     return written(body)
-
-
-def written(body: object) -> bytes:
-    """JSON in ASCII: whatever a stranger's text holds, every parser reads it."""
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
-
-
-def told(task: Task) -> tuple[Note, ...]:
-    """What of an ended task's input its video does not show, and whether its files are gone."""
-    if task.output is None:
-        return ()
-    notes = [Note(LEFT_OUT, part.what) for part in task.output.left_out]
-    return (*notes, *([Note(FILES_DELETED)] if task.files_deleted_at is not None else []))
 
 
 def _task_info(task: Task) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from understudy.errors import FormError
 from understudy.request import Mode, Orientation
+from understudy.server.dialects.call import Call
 from understudy.server.dialects.dialect import Decoded
 from understudy.server.dialects.fields import (
     URLS,
@@ -72,10 +73,10 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
     return Decoded(submission, notes)
 
 
-def decode_page(parameters: list[tuple[str, str]]) -> tuple[int, int, tuple[Note, ...]]:
-    """``pageNum`` and ``pageSize`` of a list's address, decoded. Raises FormError (``field_invalid``)."""
+def decode_page(call: Call) -> tuple[int, int, tuple[Note, ...]]:
+    """``pageNum`` and ``pageSize`` of a list's address. Raises FormError (``field_invalid``)."""
     given: dict[str, str] = {}
-    for name, value in parameters:
+    for name, value in call.query:
         if name in given:
             raise invalid(name, "given twice", "one value")
         given[name] = value

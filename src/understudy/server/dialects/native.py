@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from understudy.engines.registry import engine_capabilities
 from understudy.errors import UnderstudyError
 from understudy.server import errors_native, native_form
-from understudy.server.dialects.dialect import Answer, Decoded, Description
+from understudy.server.dialects.dialect import Answer, Dialect
 from understudy.server.links import Links
 from understudy.server.native_answers import callback_body
 from understudy.tasks.task import StatusChange, Task
@@ -19,27 +17,16 @@ if TYPE_CHECKING:
     from understudy.server.service import Service
 
 
-class Native:
-    """The dialect ``native``. It owns ``/understudy`` and everything below it."""
+class Native(Dialect):
+    """The dialect ``native``. Its router tells the API's page all about itself."""
 
     name = native_form.NAME
-
-    def owns(self, path: str) -> bool:
-        return path == "/understudy" or path.startswith("/understudy/")
+    owned = ("/understudy",)
 
     def router(self, service: Service) -> APIRouter:
         from understudy.server.native import router
 
         return router
-
-    def description(self) -> Description:
-        return Description()  # its router tells all
-
-    def decode(self, body: Mapping[str, Any], *, engine: str) -> Decoded:
-        engines = [known.name for known in engine_capabilities()]
-        return Decoded(
-            native_form.decode(native_form.checked(body), {}, engines=engines, default_engine=engine)
-        )
 
     def encode_error(self, error: UnderstudyError, request_id: str) -> Answer:
         return errors_native.encode_error(error, request_id)

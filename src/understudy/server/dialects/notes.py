@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from understudy.tasks.task import Task
+
 HEADER = "Understudy-Notes"
 
 LEFT_OUT = "left_out"  # something of the input that the engine does not show; named as in ``LeftOut.what``
@@ -30,6 +32,14 @@ def notes_header(notes: Iterable[Note]) -> dict[str, str]:
     """The header that tells the notes, each once; no header where there are none."""
     items = dict.fromkeys(f"{n.kind};name={_quoted(n.name)}" if n.name else n.kind for n in notes)
     return {HEADER: ", ".join(items)} if items else {}
+
+
+def told(task: Task) -> tuple[Note, ...]:
+    """What of an ended task's input its video does not show, and whether its files are gone."""
+    if task.output is None:
+        return ()
+    notes = [Note(LEFT_OUT, part.what) for part in task.output.left_out]
+    return (*notes, *([Note(FILES_DELETED)] if task.files_deleted_at is not None else []))
 
 
 def _quoted(name: str) -> str:

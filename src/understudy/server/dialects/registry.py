@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from understudy.server.dialects.dialect import Dialect
@@ -24,8 +26,24 @@ def dialect_named(name: str) -> Dialect:
 
 
 def dialect_of_path(path: str) -> Dialect | None:
-    """The dialect that answers on that path, or None where it is nobody's."""
-    return next((dialect for dialect in _ALL if dialect.owns(path)), None)
+    """The dialect in whose shapes that path is answered: one that has something there, else one that owns it; None
+    where it is nobody's."""
+    named = "/" + path.lstrip("/")  # a base URL that ends with a slash makes it two
+    for dialect, pattern in _patterns():
+        if pattern.match(path):
+            return dialect
+    return next((dialect for dialect in _ALL if any(_below(named, own) for own in dialect.owned)), None)
+
+
+@cache
+def _patterns() -> tuple[tuple[Dialect, re.Pattern[str]], ...]:
+    from understudy.server.dialects.mounting import patterns
+
+    return tuple((dialect, pattern) for dialect in _ALL for pattern in patterns(dialect))
+
+
+def _below(path: str, own: str) -> bool:
+    return path == own or path.startswith(f"{own}/")
 
 
 def dialect_routers(service: Service) -> list[APIRouter]:
