@@ -94,6 +94,8 @@ class Settings:
     allow_networks: tuple[Network, ...] = ()  # which fetching and callbacks may reach besides public ones
     result_links: str = "signed"  # or data: the query answers data: URLs
     result_days: int = 30
+    dialects: tuple[str, ...] = ()  # spoken besides the native one; empty: all
+    maintenance: str = "off"  # or on: no new tasks, while those accepted go on and can be asked for
     engine: str = "puppet"
     matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
     concurrency: int = 0  # renders at once; 0: one for every two cores
@@ -195,6 +197,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     text = str(value).strip()
     if name == "result_links" and text not in ("signed", "data"):
         raise ValueError("it is neither 'signed' nor 'data'")
+    if name == "maintenance" and text not in ("on", "off"):
+        raise ValueError("it is neither 'on' nor 'off'")
     if name == "matting" and text not in ("own", "learned"):
         raise ValueError("it is neither 'own' nor 'learned'")
     if name == "database_url" and text and not text.startswith(("postgresql://", "postgres://")):

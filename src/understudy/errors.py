@@ -126,6 +126,6 @@ FORM_CODES = frozenset(
 AUTH_CODES = frozenset({"auth_missing", "auth_invalid", "auth_not_yet", "auth_expired"})
 ACCOUNT_CODES = frozenset({"account_disabled", "balance_used_up", "too_many_tasks"})
 TASK_CODES = frozenset({"task_unknown", "task_ended", "task_running"})
-UNAVAILABLE_CODES = frozenset({"unavailable", "internal"})
+UNAVAILABLE_CODES = frozenset({"unavailable", "internal", "maintenance", "dialect_off"})
 SERVICE_CODES = FORM_CODES | AUTH_CODES | ACCOUNT_CODES | TASK_CODES | UNAVAILABLE_CODES
 """What an entrance of the service may answer at once. Every dialect has a row for each of them."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,6 +22,7 @@ from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database, unavailable
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs
 from understudy.tasks.records import Tasks
+from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
 from understudy.tasks.tables import deliveries, idempotency, tasks
 from understudy.tasks.tables import ledger as ledger_table
@@ -415,5 +417,65 @@ def test_a_message_may_hold_what_the_database_cannot_keep(database_url: str) -> 
         failed = await its.tasks.find(account.id, str(task.id))
         assert failed.status_msg.startswith("ab?c")
         assert len(failed.status_msg) == 2000
+
+    run(database_url, story)
+
+
+def test_in_maintenance_no_task_is_taken_and_the_old_ones_are_found(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        closed = Tasks(its.database, its.jobs, its.storage, closed=True)
+        with pytest.raises(UnavailableError) as caught:
+            await closed.submit(account, SUBMISSION)
+        assert caught.value.code == "maintenance"
+        assert (await closed.find(account.id, str(task.id))).id == task.id
+        assert await its.count(tasks) == 1
+
+    run(database_url, story)
+
+
+def test_what_a_dialect_keeps_comes_back_and_callbacks_of_the_end_alone(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        submission = replace(
+            SUBMISSION, callback_url="https://me.example/hook", callback_at_end=True, extra={"track_id": 7}
+        )
+        task = await its.tasks.submit(account, submission)
+        assert (await its.tasks.find(account.id, str(task.id))).extra == {"track_id": 7}
+        assert await its.work.fetched(task, 5.0)
+        taken = await its.work.claim(task.id)
+        assert taken is not None
+        assert await its.count(deliveries) == 0
+        assert await its.work.succeed(taken, OUTPUT)
+        assert await its.count(deliveries, deliveries.c.status == "succeed") == 1
+
+    run(database_url, story)
+
+
+def test_how_long_a_task_will_take_is_told_by_the_last_ones(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        standing = Standing(its.database)
+        first = await its.tasks.submit(account, SUBMISSION)
+        assert await standing.wait_s(first, 1) is None
+        await its.work.fetched(first, 5.0)
+        taken = await its.work.claim(first.id)
+        assert taken is not None
+        await its.work.succeed(taken, OUTPUT)
+        async with its.database.begin() as connection:
+            changed = {"started_at": taken.created_at, "ended_at": taken.created_at + timedelta(seconds=40)}
+            await connection.execute(update(tasks).values(**changed))
+        second, third = [await its.tasks.submit(account, SUBMISSION) for _ in range(2)]
+        assert await standing.wait_s(second, 1) == pytest.approx(40)
+        assert await standing.wait_s(third, 1) == pytest.approx(80)
+        assert await standing.wait_s(third, 2) == pytest.approx(60)
+        await its.work.fetched(second, 5.0)
+        running = await its.work.claim(second.id)
+        assert running is not None
+        assert await standing.wait_s(running, 1) == pytest.approx(40)
+        await its.work.report(running, "drawing", 0.5, 12.0)
+        assert await standing.wait_s(await its.tasks.find(account.id, str(second.id)), 1) == 12.0
+        assert await standing.wait_s(await its.tasks.find(account.id, str(first.id)), 1) == 0.0
 
     run(database_url, story)

@@ -281,3 +281,11 @@ def test_results_as_data() -> None:
     server.tasks.found = replace(SUCCEEDED, files_deleted_at=SUCCEEDED.ended_at)
     response, _ = server.ask("GET", f"{PATH}/1")
     assert response.headers["understudy-notes"].endswith(", files_deleted")
+
+
+def test_a_protocol_that_is_switched_off_says_so_whoever_asks() -> None:
+    settings = Settings(data_dir=Path("/nowhere"), dialects=("imini",))
+    for answer in (Server(settings).create(LEAST), Server(settings).ask("GET", PATH, authorization="")):
+        assert refused(answer) == (403, 1103)
+        assert "'kling'" in answer[1]["message"]
+    assert refused(Server(Settings(data_dir=Path("/nowhere"), dialects=("kling",))).create(LEAST)) == (200, 0)

@@ -74,6 +74,7 @@ def test_links_are_built_on_the_public_url(tmp_path: Path, host: str, public_url
         ("allow_networks", "everything"),
         ("result_links", "short"),
         ("matting", "magic"),
+        ("maintenance", "perhaps"),
         ("public_url", "motion.example.com"),
         ("render_timeout_s", "1e3"),
         ("result_days", "0"),

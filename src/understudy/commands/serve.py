@@ -52,6 +52,13 @@ def serve(
         str | None, typer.Option("--result-links", help="signed, or data for data: URLs.")
     ] = None,
     result_days: DaysOption = None,
+    dialects: Annotated[
+        str | None,
+        typer.Option("--dialects", help="Protocols spoken besides Understudy's own: kling,...; else all."),
+    ] = None,
+    maintenance: Annotated[
+        str | None, typer.Option("--maintenance", help="on: no new tasks are taken; those accepted go on.")
+    ] = None,
     engine: EngineOption = None,
     matting: MattingOption = None,
     concurrency: ConcurrencyOption = None,

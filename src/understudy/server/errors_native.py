@@ -35,6 +35,8 @@ STATUS_OF_CODE: dict[str, int] = {
     "task_ended": 409,
     "task_running": 409,
     "unavailable": 503,
+    "maintenance": 503,
+    "dialect_off": 503,
     "internal": 500,
     "inputs_gone": 410,
     "file_missing": 410,

@@ -22,7 +22,7 @@ def open_service(settings: Settings, database_url: str) -> Service:
     return Service(
         settings=settings,
         database=database,
-        tasks=Tasks(database, ProcrastinateJobs(), storage),
+        tasks=Tasks(database, ProcrastinateJobs(), storage, closed=settings.maintenance == "on"),
         authenticator=Authenticator(database, secrets),
         links=Links(settings.base_url, secrets.link_keys),
         storage=storage,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import bindparam, func, select, update
 
-from understudy.errors import AccountError, FormError, ServiceError, TaskError
+from understudy.errors import AccountError, FormError, ServiceError, TaskError, UnavailableError
 from understudy.storage import Storage
 from understudy.tasks.acceptance import accept
 from understudy.tasks.accounts import Account
@@ -45,17 +45,26 @@ BY_EITHER_ID = (
 class Tasks:
     """What an account may do with its tasks. All methods raise UnavailableError while the database is away."""
 
-    def __init__(self, database: Database, jobs: Jobs, storage: Storage) -> None:
+    def __init__(self, database: Database, jobs: Jobs, storage: Storage, *, closed: bool = False) -> None:
+        """``closed``: no new tasks are accepted, for maintenance."""
         self._database = database
         self._jobs = jobs
         self._storage = storage
+        self._closed = closed
 
     async def submit(self, account: Account, submission: Submission) -> Task:
         """Accept a request: task, reservation, first job and first callback in one transaction.
 
         The same idempotency key gives the same task. Raises FormError (``external_id_taken``,
-        ``idempotency_conflict``), AccountError (``balance_used_up``, ``too_many_tasks``).
+        ``idempotency_conflict``), AccountError (``balance_used_up``, ``too_many_tasks``), UnavailableError
+        (``maintenance``).
         """
+        if self._closed:
+            raise UnavailableError(
+                "maintenance",
+                "The service is in maintenance and takes no new tasks; those accepted go on.",
+                fix="Send it again later.",
+            )
         task_id = new_id()
         image = await self._keep(task_id, "image", submission.image)
         video = await self._keep(task_id, "video", submission.video)

@@ -32,6 +32,8 @@ ROWS: dict[str, tuple[int, int]] = {
     "too_many_tasks": (429, 1303),
     "internal": (500, 5000),
     "unavailable": (503, 5001),
+    "maintenance": (503, 5001),
+    "dialect_off": (403, 1103),
 }
 
 OTHER_INPUT, OTHER = (400, 1201), (500, 5000)
@@ -52,5 +54,9 @@ def kling_error(error: UnderstudyError, request_id: str) -> tuple[int, dict[str,
     """HTTP status and envelope."""
     usual = OTHER_INPUT if isinstance(error, InputError | FormError) else OTHER
     status, code = ROWS.get(error.code, usual)
-    message = KLINGS_MESSAGES.get(error.code) or PLAIN_MESSAGES.get(code) or f"{error.message} {error.fix}"
+    message = KLINGS_MESSAGES.get(error.code) or _plain(error, code) or f"{error.message} {error.fix}"
     return status, {"code": code, "message": message, "request_id": request_id}
+
+
+def _plain(error: UnderstudyError, code: int) -> str | None:
+    return None if error.code == "maintenance" else PLAIN_MESSAGES.get(code)

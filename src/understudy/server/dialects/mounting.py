@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from understudy.engines.registry import engine_capabilities
-from understudy.errors import ServiceError
+from understudy.errors import ServiceError, UnavailableError
 from understudy.server.dialects.body import written
 from understudy.server.dialects.call import Call, View
 from understudy.server.dialects.dialect import Decoded, Dialect
@@ -80,6 +80,7 @@ def _asked_by_an_account(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         request.state.dialect = dialect
+        _check_spoken(dialect, service)
         call = Call(
             path=request.path_params,
             query=request.query_params.multi_items(),
@@ -160,6 +161,19 @@ def _ask(verb: Ask, service: Service) -> Work:
         return _answer(answer.body, answer.notes, answer.status)
 
     return ask
+
+
+def _check_spoken(dialect: Dialect, service: Service) -> None:
+    """Raise UnavailableError (``dialect_off``) where the operator has switched this protocol off."""
+    spoken = service.settings.dialects
+    if spoken and dialect.name not in spoken:
+        raise UnavailableError(
+            "dialect_off",
+            f"This server does not speak the protocol {dialect.name!r}: its operator has switched it off.",
+            value=dialect.name,
+            limit=", ".join(spoken),
+            fix="Ask the operator, who can add it to the setting dialects.",
+        )
 
 
 async def _view(request: Request, service: Service, task: Task | None) -> View:
