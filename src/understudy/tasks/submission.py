@@ -53,6 +53,7 @@ class Idempotency:
 class Submission:
     """One request after its form was found right. ``model`` sets the price; ``engine`` makes the video.
 
+    ``element_id``: an element of the account, whose pictures show the same character as ``image`` from other sides.
     ``callback_at_end``: callbacks tell of the task's end alone. ``extra`` is JSON that the dialect wants back for its
     own answers; no key and no other secret may be in it.
     """
@@ -70,5 +71,6 @@ class Submission:
     callback_url: str | None = None
     callback_at_end: bool = False
     external_task_id: str | None = None
+    element_id: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     idempotency: Idempotency | None = None

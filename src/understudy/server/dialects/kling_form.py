@@ -9,6 +9,7 @@ from understudy.errors import FormError
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.call import Call
 from understudy.server.dialects.dialect import Decoded
+from understudy.server.dialects.element_id import element_id
 from understudy.server.dialects.fields import (
     URLS,
     choice,
@@ -43,7 +44,6 @@ FIELDS = (
 PROMPT_CHARACTERS = 2500
 EXTERNAL_ID_CHARACTERS = 256
 PAGE_NUMBERS, PAGE_SIZES = (1, 1000), (1, 500)
-_ELEMENT_ID_DIGITS = 19  # Kling's are Java's long
 
 
 def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
@@ -167,7 +167,7 @@ def _refuse_elements(body: Mapping[str, Any], orientation: Orientation) -> None:
         if key != "element_id":
             raise invalid("element_list[0]", f"an object with the key {shown(key)}", '{"element_id": number}')
     name = "element_list[0].element_id"
-    number = _element_id(name, element.get("element_id"))
+    number = element_id(name, element.get("element_id"))
     if orientation is not Orientation.VIDEO:
         raise invalid(
             "character_orientation",
@@ -181,14 +181,3 @@ def _refuse_elements(body: Mapping[str, Any], orientation: Orientation) -> None:
         "no element: this server has no element library yet",
         fix="Leave element_list out.",
     )
-
-
-def _element_id(name: str, value: object) -> int:
-    allowed = f"a whole number, or a text of up to {_ELEMENT_ID_DIGITS} digits"
-    if value is None:
-        raise missing(name, allowed)
-    digits = str(value) if isinstance(value, int) and value.bit_length() < 64 else value
-    usable = isinstance(digits, str) and digits.isascii() and digits.isdigit() and not isinstance(value, bool)
-    if not usable or not isinstance(digits, str) or len(digits) > _ELEMENT_ID_DIGITS:
-        raise invalid(name, shown(value), allowed)
-    return int(digits)
