@@ -14,8 +14,10 @@ from understudy.server.links import Links
 @dataclass(frozen=True)
 class Call:
     """A request as a dialect reads it. ``path`` has the parameters of the endpoint's path, decoded; ``query`` what
-    stands behind it, in order; names of ``headers`` are lower case."""
+    stands behind it, in order; names of ``headers`` are lower case. ``endpoint`` is that path itself, as the dialect
+    has written it."""
 
+    endpoint: str = ""
     path: Mapping[str, str] = field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)

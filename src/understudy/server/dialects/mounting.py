@@ -60,7 +60,7 @@ def mounted(dialect: Dialect, service: Service) -> APIRouter:
     """The dialect's routes, with its prefix and without."""
     routes = APIRouter()
     for endpoint in dialect.endpoints():
-        answer = _asked_by_an_account(dialect, service, _work(endpoint, service))
+        answer = _asked_by_an_account(dialect, service, endpoint)
         for path in _paths(dialect, endpoint):
             routes.add_route(path, answer, methods=[endpoint.method])
     return routes
@@ -76,12 +76,15 @@ def _paths(dialect: Dialect, endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def _asked_by_an_account(
-    dialect: Dialect, service: Service, work: Work
+    dialect: Dialect, service: Service, endpoint: Endpoint
 ) -> Callable[[Request], Awaitable[Response]]:
+    work = _work(endpoint, service)
+
     async def answer(request: Request) -> Response:
         request.state.dialect = dialect
         _check_spoken(dialect, service)
         call = Call(
+            endpoint=endpoint.path,
             path=request.path_params,
             query=request.query_params.multi_items(),
             headers=request.headers,
@@ -137,7 +140,7 @@ def _query(verb: Query, service: Service) -> Work:
     async def query(request: Request, call: Call, account: Account) -> Response:
         task = await service.tasks.find(account.id, verb.name(call))
         view = await _view(request, service, task if verb.estimated else None)
-        urls = await _data_urls(service.storage, task) if data_links else {}
+        urls = await data_urls(service.storage, task) if data_links else {}
         if not urls:
             return _answer(verb.answer(task, view), told(task))
         body = verb.answer(task, replace(view, urls=urls))
@@ -197,8 +200,8 @@ def _answer(body: object, notes: Iterable[Note], status: int = 200) -> Response:
     return Response(written(body), status, headers=notes_header(notes), media_type=JSON)
 
 
-async def _data_urls(storage: Storage, task: Task) -> dict[str, str]:
-    """The results themselves as ``data:`` addresses. Empty where there are none, or none any more."""
+async def data_urls(storage: Storage, task: Task) -> dict[str, str]:
+    """The task's results themselves as ``data:`` addresses. Empty where there are none, or none any more."""
     if task.output is None or task.files_deleted_at is not None:
         return {}
     keys = {"video": task.output.key, "watermarked": task.output.watermark_key}
