@@ -15,7 +15,7 @@ from understudy.errors import ClipError, PerformerError, RequestError
 from understudy.media.ahead import ahead
 from understudy.media.clip import Clip, frame_size, frame_times, probe, read_frames
 from understudy.media.container import READABLE as READABLE_CLIPS
-from understudy.media.limits import API_CLIPS, API_PICTURES, check_clip
+from understudy.media.limits import API_PICTURES, api_clips, check_clip
 from understudy.media.picture import load_picture
 from understudy.media.picture_kinds import READABLE as READABLE_PICTURES
 from understudy.media.whole_file import check_places
@@ -94,7 +94,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
         kinds, containers = (
             (tuple(READABLE_PICTURES), tuple(READABLE_CLIPS))
             if request.any_format
-            else (API_PICTURES, API_CLIPS)
+            else (API_PICTURES, api_clips(matroska=request.matroska))
         )
         picture = load_picture(request.image, limits=request.limits, kinds=kinds)
         clip = None if request.video is None else probe(request.video, containers=containers)

@@ -38,8 +38,8 @@ class MotionRequest:
 
     ``video`` is the driving video; ``motion`` a motion file saved earlier that stands in for tracking it (sound
     still comes from ``video`` where that is given). At least one of the two is needed. ``limits`` False lifts the
-    limits on duration and size; ``any_format`` False takes only the formats of Kling's API. ``joints`` is a file with
-    the character's joints, for a character that is not found.
+    limits on duration and size; ``any_format`` False takes only the formats of Kling's API, and
+    Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a character that is not found.
     """
 
     image: Path
@@ -60,6 +60,7 @@ class MotionRequest:
     threads: int | None = None
     matting: Matting = Matting.OWN
     any_format: bool = True
+    matroska: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ CLIP_RATES = (Fraction(1, 3600), 1000)  # frames a second; never lifted: beyond 
 CLIP_PIXELS = 8192 * 4320  # never lifted: the largest that cameras film; FFmpeg holds 16 such frames and more
 
 
+def api_clips(*, matroska: bool) -> tuple[str, ...]:
+    """The containers that a task's driving video may have: Kling's, and Matroska where its protocol takes that."""
+    return (*API_CLIPS, "matroska") if matroska else API_CLIPS
+
+
 def check_picture_file(size_bytes: int) -> None:
     """Raise PictureError where the file is larger than 10 MB."""
     if size_bytes > PICTURE_BYTES:

@@ -101,6 +101,7 @@ async def _insert(
             "callback_url": submission.callback_url,
             "callback_at_end": submission.callback_at_end,
             "extra": dict(submission.extra),
+            "matroska": submission.matroska,
             "status": Status.SUBMITTED,
             "reserved": reserved,
         },

@@ -43,6 +43,7 @@ class Job:
     engine: str
     matting: str
     threads: int
+    matroska: bool = False
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -117,12 +118,12 @@ def out_of_memory() -> UnderstudyError:
 
 def _check(job: Job) -> Mapping[str, object]:
     from understudy.media.clip import probe
-    from understudy.media.limits import API_CLIPS, API_PICTURES, check_clip
+    from understudy.media.limits import API_PICTURES, api_clips, check_clip
     from understudy.media.picture import load_picture
     from understudy.request import Orientation
 
     load_picture(IMAGE, kinds=API_PICTURES)
-    clip = probe(VIDEO, containers=API_CLIPS)
+    clip = probe(VIDEO, containers=api_clips(matroska=job.matroska))
     check_clip(clip, Orientation(job.orientation))
     return {"duration_s": clip.duration_s}
 
@@ -163,6 +164,7 @@ def _request(job: Job) -> MotionRequest:
         threads=job.threads,
         matting=Matting(job.matting),
         any_format=False,
+        matroska=job.matroska,
     )
 
 

@@ -163,6 +163,7 @@ class Tasks:
                 callback_url=task.callback_url,
                 callback_at_end=task.callback_at_end,
                 extra=task.extra,
+                matroska=task.matroska,
             ),
         )
 

@@ -164,6 +164,7 @@ class Renderer:
             engine=task.engine,
             matting=self._settings.matting,
             threads=self._threads,
+            matroska=task.matroska,
         )
 
     @asynccontextmanager

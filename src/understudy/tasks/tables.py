@@ -88,6 +88,7 @@ tasks = Table(
     Column("callback_url", Text),
     Column("callback_at_end", Boolean, nullable=False, server_default=false()),
     Column("extra", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("matroska", Boolean, nullable=False, server_default=false()),
     Column("status", Text, nullable=False),
     Column("status_msg", Text, nullable=False, server_default=""),
     Column("error_code", Text),
@@ -117,6 +118,21 @@ tasks = Table(
     Index("tasks_listed", "account_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
     Index("tasks_live", "account_id", postgresql_where=text("ended_at IS NULL")),
     Index("tasks_purge", "ended_at", postgresql_where=text("files_deleted_at IS NULL")),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("name_sha256", Text, nullable=False),  # of the folder and file name that the account gave
+    Column("key", Text, nullable=False),  # in the storage; another one each time the file is replaced
+    Column("media_type", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    _now("uploaded_at"),
+    _time("expires_at", null=False),
+    UniqueConstraint("account_id", "name_sha256", name="uploads_name"),
+    Index("uploads_purge", "expires_at"),
 )
 
 ledger = Table(
