@@ -39,7 +39,8 @@ class MotionRequest:
     ``video`` is the driving video; ``motion`` a motion file saved earlier that stands in for tracking it (sound
     still comes from ``video`` where that is given). At least one of the two is needed. ``limits`` False lifts the
     limits on duration and size; ``any_format`` False takes only the formats of Kling's API, and
-    Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a character that is not found.
+    Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a
+    character that is not found.
     """
 
     image: Path
