@@ -9,6 +9,7 @@ import httpx
 import pytest
 from open_app import TASKS, OpenApp, with_app
 
+from understudy.errors import ClipError
 from understudy.storage import FakeStorage
 
 CONTENT = bytes(range(256)) * 40  # 10240 bytes
@@ -172,6 +173,37 @@ def test_a_file_that_is_gone(database_url: str, tmp_path: Path, how: str) -> Non
         assert "results/" not in answer.text
 
     with_app(database_url, tmp_path, test, storage=storage)
+
+
+def test_a_link_that_is_told_before_there_is_a_file(database_url: str, tmp_path: Path) -> None:
+    async def test(it: OpenApp) -> None:
+        made = await it.create()
+        link = it.service.links.make(int(made["id"]), "video")
+        client = _bare(it)
+        for method in ("GET", "HEAD"):
+            answer = await client.request(method, link)
+            assert (answer.status_code, answer.headers["retry-after"]) == (404, "5")
+            assert answer.headers["cache-control"] == "no-store"
+            assert method == "HEAD" or answer.json()["error"]["code"] == "file_unfinished"
+        task = await it.finish(made["id"], CONTENT)
+        answer = await client.get(link)
+        assert (answer.status_code, answer.content) == (200, CONTENT)
+        assert "retry-after" not in answer.headers
+        assert (await client.get(it.service.links.make(task.id, "watermarked"))).status_code == 410
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_the_link_of_a_failed_task(database_url: str, tmp_path: Path) -> None:
+    async def test(it: OpenApp) -> None:
+        made = await it.create()
+        await it.fail(made["id"], ClipError("clip_too_short", "It lasts 1 s.", fix="Use a longer one."))
+        answer = await _bare(it).get(it.service.links.make(int(made["id"]), "video"))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (410, "file_missing")
+        assert "failed" in answer.json()["error"]["message"]
+        assert "retry-after" not in answer.headers
+
+    with_app(database_url, tmp_path, test)
 
 
 def test_a_bucket_sends_them_itself(database_url: str, tmp_path: Path) -> None:

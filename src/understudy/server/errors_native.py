@@ -41,6 +41,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "inputs_gone": 410,
     "file_missing": 410,
     "file_unknown": 404,
+    "file_unfinished": 404,
     "range_invalid": 416,
 }
 """Every code that the entrance answers has a row; ``status_of`` places the others by their class."""

@@ -18,10 +18,11 @@ from understudy.errors import ServiceError
 from understudy.server.native import service_of
 from understudy.server.service import Service
 from understudy.tasks.standing import Standing
-from understudy.tasks.task import Task
+from understudy.tasks.task import Status, Task
 
 KINDS = ("video", "watermarked")
 LINK_S = 300  # of a bucket's own address
+AGAIN_S = 5  # until it is worth while to ask again for what is not finished
 MEDIA_TYPE = "video/mp4"
 # A browser that opens the link plays it; for that it needs the file's own origin.
 POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
@@ -45,12 +46,18 @@ async def download(
     name: str,
     as_download: Annotated[str, Query(alias="download")] = "",
 ) -> Response:
-    """A finished video. The link is a capability: no key is asked for, and a wrong one looks like an unknown file."""
+    """A finished video. The link is a capability: no key is asked for, and a wrong one looks like an unknown file.
+    It may be told before there is a video: until then it says when to come again."""
     del name  # for those who save it under the last part of the link
     if kind not in KINDS or not _is_id(task_id) or not service.links.check(int(task_id), kind, signature):
         raise _unknown()
-    task = await Standing(service.database).with_files(int(task_id))
-    key = None if task is None or task.output is None else _key(task, kind)
+    task = await Standing(service.database).known(int(task_id))
+    if task is not None and not task.status.ended:
+        raise HTTPException(404, headers={"Retry-After": str(AGAIN_S)}) from _unfinished()
+    if task is not None and task.status is Status.FAILED:
+        raise _failed()
+    there = task is not None and task.output is not None and task.files_deleted_at is None
+    key = _key(task, kind) if task is not None and there else None
     if task is None or key is None:
         raise _gone()
     head_only = request.method == "HEAD"
@@ -143,6 +150,22 @@ def _key(task: Task, kind: str) -> str | None:
 def _unknown() -> ServiceError:
     return ServiceError(
         "file_unknown", "There is no such file.", fix="Query the task for its links, and use them unchanged."
+    )
+
+
+def _unfinished() -> ServiceError:
+    return ServiceError(
+        "file_unfinished",
+        "The task has not ended yet: its file will be here.",
+        fix=f"Come again in {AGAIN_S} s or later, or query the task.",
+    )
+
+
+def _failed() -> ServiceError:
+    return ServiceError(
+        "file_missing",
+        "The task failed, so there is no file.",
+        fix="Query the task for the reason.",
     )
 
 

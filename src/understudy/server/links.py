@@ -20,7 +20,12 @@ class Links:
         self._base = public_url.rstrip("/")
         self._secrets = tuple(secrets)
 
+    def public(self, path: str) -> str:
+        """The address of one of our own paths, as others reach it."""
+        return self._base + path
+
     def make(self, task_id: int, kind: str) -> str:
+        """The same before and after there is a file."""
         name = f"understudy-{task_id}.mp4" if kind == "video" else f"understudy-{task_id}-{kind}.mp4"
         return f"{self._base}/files/{task_id}/{kind}/{_signature(self._secrets[0], task_id, kind)}/{name}"
 

@@ -40,7 +40,7 @@ PREFIX = "/understudy/v1"
 TASK_EXAMPLE = "4503599627370496"
 LARGE_BYTES = 64 * 1024  # from here on a body is decoded beside the event loop
 
-OF_NO_TASK = {"route_unknown", "file_unknown", "file_missing"}  # of any path, of files
+OF_NO_TASK = {"route_unknown", "file_unknown", "file_unfinished", "file_missing"}  # of any path, of files
 
 _Given = TypeVar("_Given")
 

@@ -63,14 +63,9 @@ class Standing:
         rounds = 1.0 if task.status is Status.PROCESSING else 1 + await self.ahead(task) / at_once
         return float(usual_s) * rounds
 
-    async def with_files(self, task_id: int) -> Task | None:
-        """The succeeded task whose result lies in the storage, whoever owns it."""
-        query = select(*COLUMNS).where(
-            tasks.c.id == task_id,
-            tasks.c.status == Status.SUCCEED,
-            tasks.c.deleted_at.is_(None),
-            tasks.c.files_deleted_at.is_(None),
-        )
+    async def known(self, task_id: int) -> Task | None:
+        """The task, whoever owns it, unless that account has deleted it."""
+        query = select(*COLUMNS).where(tasks.c.id == task_id, tasks.c.deleted_at.is_(None))
         async with self._database.read() as connection:
             row = (await connection.execute(query)).first()
         return None if row is None else task_of(row)
