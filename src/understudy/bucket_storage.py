@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REQUEST_BYTES = 2**20  # of one request when reading: no answer stays open while a slow reader thinks
 FETCH_BYTES = 8 * 2**20  # of one request when an object is copied to a file
 PARTS_AT_ONCE = 4  # of 5 MB each, when a large object is put
-CONTENT_TYPES = {".mp4": "video/mp4", ".json": "application/json"}
+CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".json": "application/json"}
 
 
 class BucketStorage:

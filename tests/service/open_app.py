@@ -63,13 +63,17 @@ class OpenApp:
         assert task is not None
         return task
 
-    async def finish(self, task_id: str, content: bytes, *, watermarked: bytes | None = None) -> Task:
+    async def finish(
+        self, task_id: str, content: bytes, *, watermarked: bytes | None = None, cover: bytes | None = None
+    ) -> Task:
         """End a task well, its video being that content."""
         task = await self.begin(task_id)
         folder = f"results/{task.id}/{task.attempt}"
         await self.service.storage.put_bytes(f"{folder}/video.mp4", content)
         if watermarked is not None:
             await self.service.storage.put_bytes(f"{folder}/watermarked.mp4", watermarked)
+        if cover is not None:
+            await self.service.storage.put_bytes(f"{folder}/cover.jpg", cover)
         output = Output(
             key=f"{folder}/video.mp4",
             width=720,
@@ -80,6 +84,7 @@ class OpenApp:
             size_bytes=len(content),
             sound=True,
             watermark_key=None if watermarked is None else f"{folder}/watermarked.mp4",
+            cover_key=None if cover is None else f"{folder}/cover.jpg",
             character_found_by="pose",
             timings_s={"draw": 1.5},
         )

@@ -67,6 +67,23 @@ def test_the_watermarked_one(database_url: str, tmp_path: Path) -> None:
     with_app(database_url, tmp_path, test)
 
 
+def test_the_cover(database_url: str, tmp_path: Path) -> None:
+    async def test(it: OpenApp) -> None:
+        with_one, without = [await it.create() for _ in range(2)]
+        await it.finish(with_one["id"], CONTENT, cover=b"picture")
+        await it.finish(without["id"], CONTENT)
+        link = it.service.links.make(int(with_one["id"]), "cover")
+        answer = await _bare(it).get(link)
+        assert (answer.status_code, answer.content) == (200, b"picture")
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert answer.headers["content-disposition"].endswith(f'"{link.rsplit("/", 1)[1]}"')
+        assert link.endswith("-cover.jpg")
+        none = await it.client.get(it.service.links.make(int(without["id"]), "cover"))
+        assert (none.status_code, none.json()["error"]["code"]) == (410, "file_missing")
+
+    with_app(database_url, tmp_path, test)
+
+
 def test_ranges(database_url: str, tmp_path: Path) -> None:
     cases: list[tuple[str, int, slice]] = [
         ("bytes=0-99", 206, slice(0, 100)),

@@ -150,7 +150,7 @@ def test_a_render_with_the_fake(settings: Settings, folder: Path, pids: list[int
     assert {"read", "tracking", "rig", "drawing"} == set(made.timings_s)
     assert first_sound_s(made.video) == pytest.approx(1.3, abs=0.03)
     assert is_gone(pids[0])
-    assert sorted(path.name for path in folder.iterdir()) == ["image", "result.mp4", "video"]
+    assert sorted(path.name for path in folder.iterdir()) == ["cover.jpg", "image", "result.mp4", "video"]
 
 
 def test_both_files_are_signed_by_the_parent(settings: Settings, folder: Path) -> None:
@@ -189,6 +189,16 @@ def test_a_real_render_and_its_forecast(settings: Settings, tmp_path: Path) -> N
     assert len(told) > took_s / 0.5 * 0.6
     halfway = next(left for _, share, left in told if share > 0.5)
     assert halfway == pytest.approx(took_s / 2, rel=0.6)
+
+
+def test_the_cover_is_the_first_frame_as_a_signed_jpeg(settings: Settings, folder: Path) -> None:
+    made = render(settings, folder)
+    assert made.cover is not None
+    _, first = next(read_frames(probe(made.video)))
+    with Image.open(made.cover) as cover:
+        assert (cover.format, cover.size) == ("JPEG", (300, 300))
+        assert np.abs(np.asarray(cover).astype(int) - first).mean() < 3
+    assert provenance.read(made.cover)["validation_state"] == "Valid"
 
 
 def test_check_tells_the_duration(settings: Settings, folder: Path, pids: list[int]) -> None:
@@ -380,7 +390,8 @@ FIGURES = {
 def rogue(**changed: object) -> str:
     """A child that makes no video but answers as if, with one thing changed."""
     answer = {"result": {**FIGURES, **changed}}
-    return f"open('result.mp4', 'wb').write(b'x'); print({json.dumps(answer)!r})"
+    files = "open('result.mp4', 'wb').write(b'x'); open('cover.jpg', 'wb').write(b'x')"
+    return f"{files}; print({json.dumps(answer)!r})"
 
 
 ROGUES = {
@@ -414,6 +425,11 @@ ROGUES = {
         "file",
     ),
     "a pipe": (f"import os; os.mkfifo('result.mp4'); print({json.dumps({'result': FIGURES})!r})", "file"),
+    "a cover that is a link": (
+        "open('result.mp4', 'w').write('x'); import os; os.symlink('image', 'cover.jpg'); "
+        f"print({json.dumps({'result': FIGURES})!r})",
+        "file",
+    ),
     "an empty file": (f"open('result.mp4', 'w'); print({json.dumps({'result': FIGURES})!r})", "empty"),
 }
 

@@ -34,6 +34,19 @@ def test_a_task_is_made(database_url: str, tmp_path: Path) -> None:
     run(database_url, tmp_path, story)
 
 
+def test_a_cover_is_kept_beside_the_video(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        task = await its.taken_in(await its.account())
+        its.renderer.covers = True
+        await its.rendering.run(task.id)
+        output = (await its.now(task)).output
+        assert output is not None
+        assert output.cover_key == f"results/{task.id}/1/cover.jpg"
+        assert its.storage.objects == {output.key: b"video of attempt 1", output.cover_key: b"cover"}
+
+    run(database_url, tmp_path, story)
+
+
 def test_an_engines_refusal_ends_the_task(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         task = await its.taken_in(await its.account())

@@ -39,6 +39,7 @@ class FakeRenderer:
     checked: list[tuple[bytes, bytes]] = field(default_factory=list)
     rendered: list[Path] = field(default_factory=list)
     killed: int = 0
+    covers: bool = False
 
     async def check(self, folder: Path, task: Task) -> float:
         self.checked.append(((folder / "image").read_bytes(), (folder / "video").read_bytes()))
@@ -54,6 +55,9 @@ class FakeRenderer:
         marked = folder / "marked.mp4" if task.watermark else None
         if marked is not None:
             marked.write_bytes(b"marked")
+        cover = folder / "cover.jpg" if self.covers else None
+        if cover is not None:
+            cover.write_bytes(b"cover")
         return Rendered(
             video=video,
             watermarked=marked,
@@ -66,6 +70,7 @@ class FakeRenderer:
             sound=True,
             character_found_by="fake",
             driving_start_s=0.0,
+            cover=cover,
         )
 
     async def _do(self, steps: list[Exception | Step], folder: Path, task: Task) -> None:

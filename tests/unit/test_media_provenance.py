@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from made_clips import make_clip, pattern
+from PIL import Image
 
 from understudy.errors import EngineError
 from understudy.media import provenance
@@ -46,6 +48,17 @@ def test_a_signed_file_says_that_it_is_generated(tmp_path: Path, engine: str, so
     assert action["softwareAgent"]["engine"] == engine
     assert probe(path).frame_count == 10
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.mp4", "data"]
+
+
+def test_a_picture_says_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "cover.jpg"
+    Image.fromarray(pattern(64, 64)).save(path, "JPEG")
+    provenance.sign(path, title="cover.jpg", engine="puppet")
+    store = provenance.read(path)
+    assert store["validation_state"] == "Valid"
+    assert "compositeSynthetic" in json.dumps(store)
+    with Image.open(path) as picture:
+        assert picture.size == (64, 64)
 
 
 def test_a_change_is_noticed(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ OFFLINE = {
 
 
 def sign(path: Path, *, title: str, engine: str) -> None:
-    """Put a signed manifest into an mp4: generator, engine, and that the content is synthetic.
+    """Put a signed manifest into an mp4 or a JPEG: generator, engine, and that the content is synthetic.
 
     The file is replaced whole. Nothing is asked of the network, so there is no trusted time stamp. Raises
     EngineError (provenance_failed) rather than leave a file unsigned and unnoticed.
@@ -43,11 +43,11 @@ def sign(path: Path, *, title: str, engine: str) -> None:
             c2pa.Settings.from_dict(OFFLINE) as settings,
             c2pa.Context(settings) as context,
             c2pa.Signer.from_info(info) as signer,
-            c2pa.Builder(_manifest(title, engine), context) as builder,
+            c2pa.Builder(_manifest(title, engine, _media_type(path)), context) as builder,
             path.open("rb") as source,
             part.open("w+b") as target,
         ):
-            builder.sign(signer, "video/mp4", source, target)
+            builder.sign(signer, _media_type(path), source, target)
         part.replace(path)
     except (c2pa.C2paError, OSError, ValueError, TypeError, KeyError) as error:
         raise EngineError(
@@ -66,13 +66,17 @@ def read(path: Path) -> Mapping[str, Any]:
         c2pa.Settings.from_dict(OFFLINE) as settings,
         c2pa.Context(settings) as context,
         path.open("rb") as file,
-        c2pa.Reader("video/mp4", file, context=context) as reader,
+        c2pa.Reader(_media_type(path), file, context=context) as reader,
     ):
         store: dict[str, Any] = json.loads(reader.json())
         return store
 
 
-def _manifest(title: str, engine: str) -> dict[str, Any]:
+def _media_type(path: Path) -> str:
+    return "image/jpeg" if path.suffix == ".jpg" else "video/mp4"
+
+
+def _manifest(title: str, engine: str, media_type: str) -> dict[str, Any]:
     generator = {"name": "Understudy", "version": version("understudy")}
     source = "compositeSynthetic" if engine in COMPOSITES else "trainedAlgorithmicMedia"
     created = {
@@ -83,7 +87,7 @@ def _manifest(title: str, engine: str) -> dict[str, Any]:
     return {
         "claim_generator_info": [generator],
         "title": title,
-        "format": "video/mp4",
+        "format": media_type,
         "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [created]}}],
     }
 

@@ -15,17 +15,17 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from understudy.errors import ServiceError
+from understudy.server.links import file_name
 from understudy.server.native import service_of
 from understudy.server.service import Service
 from understudy.tasks.standing import Standing
 from understudy.tasks.task import Status, Task
 
-KINDS = ("video", "watermarked")
+KINDS = ("video", "watermarked", "cover")
 LINK_S = 300  # of a bucket's own address
 AGAIN_S = 5  # until it is worth while to ask again for what is not finished
-MEDIA_TYPE = "video/mp4"
-# A browser that opens the link plays it; for that it needs the file's own origin.
-POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; style-src 'unsafe-inline'"
+# A browser that opens the link plays or shows it; for that it needs the file's own origin.
+POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'"
 
 _RANGE = re.compile(r"bytes=\s*(\d{0,18})-(\d{0,18})\s*", re.IGNORECASE)
 
@@ -46,8 +46,8 @@ async def download(
     name: str,
     as_download: Annotated[str, Query(alias="download")] = "",
 ) -> Response:
-    """A finished video. The link is a capability: no key is asked for, and a wrong one looks like an unknown file.
-    It may be told before there is a video: until then it says when to come again."""
+    """A finished video, or its cover. The link is a capability: no key is asked for, and a wrong one looks like an
+    unknown file. It may be told before there is a video: until then it says when to come again."""
     del name  # for those who save it under the last part of the link
     if kind not in KINDS or not _is_id(task_id) or not service.links.check(int(task_id), kind, signature):
         raise _unknown()
@@ -70,13 +70,13 @@ async def download(
     except ServiceError as error:
         raise _gone() if error.code == "file_missing" else error from None
     shown_as = "attachment" if as_download not in ("", "0") else "inline"
-    filename = f"understudy-{task.id}.mp4" if kind == "video" else f"understudy-{task.id}-{kind}.mp4"
+    media_type = "image/jpeg" if kind == "cover" else "video/mp4"
     tag = f'"{hashlib.sha256(f"{key}:{size}".encode()).hexdigest()[:32]}"'
     changed = (task.ended_at or task.updated_at).replace(microsecond=0)
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=3600",
-        "Content-Disposition": f'{shown_as}; filename="{filename}"',
+        "Content-Disposition": f'{shown_as}; filename="{file_name(task.id, kind)}"',
         "Content-Security-Policy": POLICY,
         "Access-Control-Allow-Origin": "*",  # the link is the right to read it, from any page
         "Cross-Origin-Resource-Policy": "cross-origin",
@@ -92,9 +92,9 @@ async def download(
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
     headers["Content-Length"] = str(wanted.stop - wanted.start)
     if head_only:
-        return Response(status_code=wanted.status, headers=headers, media_type=MEDIA_TYPE)
+        return Response(status_code=wanted.status, headers=headers, media_type=media_type)
     content = service.storage.read(key, wanted.start, wanted.stop)
-    return StreamingResponse(content, wanted.status, headers, MEDIA_TYPE)
+    return StreamingResponse(content, wanted.status, headers, media_type)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,12 @@ def _is_id(text: str) -> bool:
 
 def _key(task: Task, kind: str) -> str | None:
     assert task.output is not None
-    return task.output.key if kind == "video" else task.output.watermark_key
+    keys = {
+        "video": task.output.key,
+        "watermarked": task.output.watermark_key,
+        "cover": task.output.cover_key,
+    }
+    return keys[kind]
 
 
 def _unknown() -> ServiceError:

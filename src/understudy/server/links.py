@@ -17,7 +17,8 @@ _ENDING = re.compile(r"(\d{1,12})\.[\w-]+", re.ASCII)
 
 
 class Links:
-    """Makes and checks ``/files/{task id}/{kind}/{signature}/{name}``; ``kind`` is ``video`` or ``watermarked``.
+    """Makes and checks ``/files/{task id}/{kind}/{signature}/{name}``; ``kind`` is ``video``, ``watermarked`` or
+    ``cover``.
 
     And of ``/uploads/{upload id}/{signature}/{name}``. The first secret signs, all verify, so that links live through
     a change of secret.
@@ -33,15 +34,13 @@ class Links:
 
     def make(self, task_id: int, kind: str) -> str:
         """The same before and after there is a file."""
-        name = f"understudy-{task_id}.mp4" if kind == "video" else f"understudy-{task_id}-{kind}.mp4"
         signature = _signature(self._secrets[0], f"file:{task_id}:{kind}")
-        return f"{self._base}/files/{task_id}/{kind}/{signature}/{name}"
+        return f"{self._base}/files/{task_id}/{kind}/{signature}/{file_name(task_id, kind)}"
 
     def make_until(self, task_id: int, kind: str, second: int) -> str:
         """A link that ends at that ``second`` since 1970, though the file lives on."""
-        before, _, name = self.make(task_id, kind).rpartition("/")
         signature = _signature(self._secrets[0], f"file:{task_id}:{kind}:{second}")
-        return f"{before.rpartition('/')[0]}/{second}.{signature}/{name}"
+        return f"{self._base}/files/{task_id}/{kind}/{second}.{signature}/{file_name(task_id, kind)}"
 
     def upload(self, upload_id: int, name: str) -> str:
         """``name`` is ours: for those who save the file under the last part of its link."""
@@ -81,6 +80,13 @@ class Links:
     def _signed(self, what: str, signature: str) -> bool:
         given = signature.encode("utf-8", "replace")
         return any(hmac.compare_digest(_signature(secret, what).encode(), given) for secret in self._secrets)
+
+
+def file_name(task_id: int, kind: str) -> str:
+    """What the file is called by those who save it."""
+    if kind == "cover":
+        return f"understudy-{task_id}-cover.jpg"
+    return f"understudy-{task_id}.mp4" if kind == "video" else f"understudy-{task_id}-{kind}.mp4"
 
 
 def _signature(secret: bytes, what: str) -> str:

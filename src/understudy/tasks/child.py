@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CHECK, RENDER = "check", "render"
 IMAGE, VIDEO, MADE, MARKED = "image", "video", "result.mp4", "result-watermarked.mp4"
+COVER = "cover.jpg"
+COVER_QUALITY = 90  # of JPEG's 100
 LINE_BYTES = 65536
 PROGRESS_S = 0.1
 
@@ -132,6 +134,7 @@ def _render(job: Job, answers: Answers) -> Mapping[str, object]:
     from understudy.animate import fulfil
 
     result = fulfil(_request(job), answers.progress)
+    _keep_cover(job.threads)
     return {
         "width": result.width,
         "height": result.height,
@@ -144,6 +147,19 @@ def _render(job: Job, answers: Answers) -> Mapping[str, object]:
         "left_out": [[part.what, part.detail] for part in result.left_out],
         "timings_s": result.timings_s,
     }
+
+
+def _keep_cover(threads: int) -> None:
+    """The first frame of the video beside it, as a picture: it is made here, where alone the video is opened."""
+    from contextlib import closing
+
+    from PIL import Image
+
+    from understudy.media.clip import probe, read_frames
+
+    with closing(read_frames(probe(MADE), threads=threads)) as frames:
+        _, rgb = next(frames)
+    Image.fromarray(rgb).save(COVER, "JPEG", quality=COVER_QUALITY)
 
 
 def _request(job: Job) -> MotionRequest:

@@ -33,7 +33,7 @@ from understudy.tasks.answers import (
     text_of,
     timings_of,
 )
-from understudy.tasks.child import CHECK, LINE_BYTES, MADE, MARKED, RENDER, Job
+from understudy.tasks.child import CHECK, COVER, LINE_BYTES, MADE, MARKED, RENDER, Job
 from understudy.tasks.sandbox import Confinement, environment
 from understudy.tasks.task import Task
 from understudy.tasks.wording import OPERATOR
@@ -57,7 +57,8 @@ class Cancelled(Exception):  # noqa: N818 - a wish, not a mistake
 
 @dataclass(frozen=True)
 class Rendered:
-    """A finished, signed video in the work folder, and what it is: pixels, seconds, bytes."""
+    """A finished, signed video in the work folder, and what it is: pixels, seconds, bytes. ``cover`` is one frame of
+    it, a signed JPEG."""
 
     video: Path
     watermarked: Path | None
@@ -72,6 +73,7 @@ class Rendered:
     driving_start_s: float
     left_out: tuple[LeftOut, ...] = ()
     timings_s: Mapping[str, float] = field(default_factory=dict)
+    cover: Path | None = None
 
 
 class Renderer:
@@ -124,11 +126,13 @@ class Renderer:
         return await self._rendered(folder, task, answer)
 
     async def _rendered(self, folder: Path, task: Task, answer: Mapping[str, Any]) -> Rendered:
-        video, marked = folder / MADE, folder / MARKED if task.watermark else None
-        for path in (video, marked):
-            if path is not None:
-                check_file(path)
-                await asyncio.to_thread(_sign, path, task)
+        video, cover = folder / MADE, folder / COVER
+        marked = folder / MARKED if task.watermark else None
+        made = [path for path in (video, cover, marked) if path is not None]
+        for path in made:
+            check_file(path)
+        for path in made:
+            await asyncio.to_thread(_sign, path, task)
         return Rendered(
             video=video,
             watermarked=marked,
@@ -143,6 +147,7 @@ class Renderer:
             driving_start_s=number_in(answer, "driving_start_s", 0, 1e6),
             left_out=left_out_of(answer.get("left_out")),
             timings_s=timings_of(answer.get("timings_s")),
+            cover=cover,
         )
 
     def _job(self, folder: Path, task: Task, verb: str) -> Job:

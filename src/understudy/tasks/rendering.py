@@ -21,7 +21,7 @@ from understudy.tasks.watch import TaskOverError, Watch
 from understudy.tasks.work import Work
 
 PREPARING, STORING = "preparing", "storing"
-VIDEO_NAME, WATERMARKED_NAME = "video.mp4", "watermarked.mp4"
+VIDEO_NAME, WATERMARKED_NAME, COVER_NAME = "video.mp4", "watermarked.mp4", "cover.jpg"
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +95,13 @@ class Rendering:
         if rendered.watermarked is not None:
             name = f"understudy-{task.id}-watermarked.mp4"
             marked_key = await self._put(task, WATERMARKED_NAME, rendered.watermarked, name)
+        cover_key = None
+        if rendered.cover is not None:
+            cover_key = await self._put(task, COVER_NAME, rendered.cover, f"understudy-{task.id}-cover.jpg")
         return Output(
             key=key,
             watermark_key=marked_key,
+            cover_key=cover_key,
             width=rendered.width,
             height=rendered.height,
             fps=rendered.fps,

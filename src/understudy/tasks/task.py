@@ -28,7 +28,8 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Output:
-    """A finished task's video: where it lies in the storage, and what it is (pixels, seconds)."""
+    """A finished task's video: where it lies in the storage, and what it is (pixels, seconds). ``cover_key`` is a frame
+    of it as a JPEG; tasks of earlier versions have none."""
 
     key: str
     width: int
@@ -39,6 +40,7 @@ class Output:
     size_bytes: int
     sound: bool
     watermark_key: str | None = None
+    cover_key: str | None = None
     character_found_by: str = ""
     driving_start_s: float = 0.0
     left_out: tuple[LeftOut, ...] = ()
