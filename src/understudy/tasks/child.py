@@ -151,14 +151,11 @@ def _render(job: Job, answers: Answers) -> Mapping[str, object]:
 
 def _keep_cover(threads: int) -> None:
     """The first frame of the video beside it, as a picture: it is made here, where alone the video is opened."""
-    from contextlib import closing
-
     from PIL import Image
 
     from understudy.media.clip import probe, read_frames
 
-    with closing(read_frames(probe(MADE), threads=threads)) as frames:
-        _, rgb = next(frames)
+    _, rgb = next(read_frames(probe(MADE), threads=threads))
     Image.fromarray(rgb).save(COVER, "JPEG", quality=COVER_QUALITY)
 
 
