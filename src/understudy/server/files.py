@@ -10,7 +10,7 @@ from datetime import datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
@@ -18,6 +18,7 @@ from understudy.errors import ServiceError
 from understudy.server.links import file_name
 from understudy.server.native import service_of
 from understudy.server.service import Service
+from understudy.storage import Storage
 from understudy.tasks.standing import Standing
 from understudy.tasks.task import Status, Task
 
@@ -44,7 +45,6 @@ async def download(
     kind: str,
     signature: str,
     name: str,
-    as_download: Annotated[str, Query(alias="download")] = "",
 ) -> Response:
     """A finished video, or its cover. The link is a capability: no key is asked for, and a wrong one looks like an
     unknown file. It may be told before there is a video: until then it says when to come again."""
@@ -60,8 +60,7 @@ async def download(
     key = _key(task, kind) if task is not None and there else None
     if task is None or key is None:
         raise _gone()
-    head_only = request.method == "HEAD"
-    if not head_only:
+    if request.method != "HEAD":
         elsewhere = await service.storage.link(key, seconds=LINK_S)
         if elsewhere is not None:
             return RedirectResponse(elsewhere, 302, {"Cache-Control": "no-store"})
@@ -69,14 +68,32 @@ async def download(
         size = await service.storage.size(key)
     except ServiceError as error:
         raise _gone() if error.code == "file_missing" else error from None
-    shown_as = "attachment" if as_download not in ("", "0") else "inline"
     media_type = "image/jpeg" if kind == "cover" else "video/mp4"
+    changed = task.ended_at or task.updated_at
+    return sent(request, service.storage, key, size, filename=file_name(task.id, kind), media_type=media_type, changed=changed)
+
+
+def sent(
+    request: Request,
+    storage: Storage,
+    key: str,
+    size: int,
+    *,
+    filename: str,
+    media_type: str,
+    changed: datetime,
+) -> Response:
+    """The answer with an object of ``size`` bytes, whole or the part that is asked for; to be shown, or with
+    ``?download=1`` to be saved as ``filename``."""
+    asked = request.query_params.get("download", "")
+    shown_as = "attachment" if asked not in ("", "0") else "inline"
     tag = f'"{hashlib.sha256(f"{key}:{size}".encode()).hexdigest()[:32]}"'
-    changed = (task.ended_at or task.updated_at).replace(microsecond=0)
+    changed = changed.replace(microsecond=0)
+    head_only = request.method == "HEAD"
     headers = {
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, max-age=3600",
-        "Content-Disposition": f'{shown_as}; filename="{file_name(task.id, kind)}"',
+        "Content-Disposition": f'{shown_as}; filename="{filename}"',
         "Content-Security-Policy": POLICY,
         "Access-Control-Allow-Origin": "*",  # the link is the right to read it, from any page
         "Cross-Origin-Resource-Policy": "cross-origin",
@@ -93,7 +110,7 @@ async def download(
     headers["Content-Length"] = str(wanted.stop - wanted.start)
     if head_only:
         return Response(status_code=wanted.status, headers=headers, media_type=media_type)
-    content = service.storage.read(key, wanted.start, wanted.stop)
+    content = storage.read(key, wanted.start, wanted.stop)
     return StreamingResponse(content, wanted.status, headers, media_type)
 
 
