@@ -70,7 +70,15 @@ async def download(
         raise _gone() if error.code == "file_missing" else error from None
     media_type = "image/jpeg" if kind == "cover" else "video/mp4"
     changed = task.ended_at or task.updated_at
-    return sent(request, service.storage, key, size, filename=file_name(task.id, kind), media_type=media_type, changed=changed)
+    return sent(
+        request,
+        service.storage,
+        key,
+        size,
+        filename=file_name(task.id, kind),
+        media_type=media_type,
+        changed=changed,
+    )
 
 
 def sent(

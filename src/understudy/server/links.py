@@ -44,7 +44,9 @@ class Links:
 
     def upload(self, upload_id: int, name: str) -> str:
         """``name`` is ours: for those who save the file under the last part of its link."""
-        return f"{self._base}/uploads/{upload_id}/{_signature(self._secrets[0], f'upload:{upload_id}')}/{name}"
+        return (
+            f"{self._base}/uploads/{upload_id}/{_signature(self._secrets[0], f'upload:{upload_id}')}/{name}"
+        )
 
     def check(self, task_id: int, kind: str, signature: str) -> bool:
         ending = _ENDING.fullmatch(signature)

@@ -62,7 +62,7 @@ class Uploads:
     async def keep(
         self, account_id: int, name: str, content: Path | bytes, *, size_bytes: int, media_type: str
     ) -> KeptFile:
-        """Keep a copy for ``LIFE``. One of the same account and ``name`` is replaced, and its links lead to the new one.
+        """Keep a copy for ``LIFE``. The account's file of the same ``name`` is replaced: its links lead to the new one.
 
         Raises FormError (``body_too_large``) where the account's files would be too many or too large together.
         """
@@ -143,7 +143,7 @@ class Uploads:
             f"{(total_bytes + size_bytes) / MB:.0f} MB; at most {limit} are kept.",
             value=f"{count + 1} files",
             limit=limit,
-            fix="Replace files that are not needed any more by the same path and name, or wait: each goes after 3 days.",
+            fix="Replace files that are not needed any more, by the same path and name; each goes after 3 days.",
         )
 
 
