@@ -256,7 +256,7 @@ def _check_output(request: MotionRequest) -> None:
         )
     check_places(
         (request.output, marked_path(request), request.sheet, request.save_motion),
-        (request.image, request.video, request.motion, request.joints),
+        (request.image, request.video, request.motion, request.joints, *request.views),
     )
 
 

@@ -40,7 +40,8 @@ class MotionRequest:
     still comes from ``video`` where that is given). At least one of the two is needed. ``limits`` False lifts the
     limits on duration and size; ``any_format`` False takes only the formats of Kling's API, and
     Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a
-    character that is not found.
+    character that is not found. ``views`` are further pictures of the same character; an engine that
+    makes nothing of them says so in ``left_out``.
     """
 
     image: Path
@@ -62,6 +63,7 @@ class MotionRequest:
     matting: Matting = Matting.OWN
     any_format: bool = True
     matroska: bool = False
+    views: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class Server:
     settings: Settings = field(default_factory=lambda: Settings(data_dir=Path("/nowhere")))
     tasks: Tasks = field(default_factory=Tasks)
     storage: FakeStorage = field(default_factory=FakeStorage)
+    elements: object = None
 
     def ask(
         self, method: str, path: str, content: bytes | str | None = None, **headers: str
@@ -85,6 +86,7 @@ class Server:
             Authenticator(),
             Links("https://m.example", [b"x"]),
             self.storage,
+            self.elements,
         )
         app = create_app(Service(*cast("Any", parts)))
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.capabilities import FAKE, SLOW_FAKE, Capabilities
-from understudy.media.picture import Picture
+from understudy.media.limits import API_PICTURES
+from understudy.media.picture import Picture, load_picture
 from understudy.progress import Progress, silent
 from understudy.request import LeftOut, MotionRequest
 from understudy.tracking.motion import Motion
@@ -46,22 +48,29 @@ class Engine(Protocol[Ready]):
 
 
 class FakeEngine:
-    """Shows the reference image, unmoved: for tests of an engine's users. ``slow_s`` is how long drawing takes
-    at least, in seconds."""
+    """Shows the reference image, unmoved, and after it as long each further view of the character: for tests of an
+    engine's users. ``slow_s`` is how long drawing takes at least, in seconds."""
 
     def __init__(self, *, slow_s: float = 0.0) -> None:
         self.capabilities = SLOW_FAKE if slow_s else FAKE
         self._slow_s = slow_s
 
-    def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Picture:
-        return picture
+    def prepare(
+        self, picture: Picture, request: MotionRequest, progress: Progress = silent
+    ) -> tuple[Picture, ...]:
+        return picture, *(load_picture(view, kinds=API_PICTURES) for view in request.views)
 
-    def perform(self, ready: Picture, motion: Motion, request: MotionRequest) -> Performance:
-        height, width = ready.height // 2 * 2, ready.width // 2 * 2
-        still = ready.rgb[:height, :width]
-        return Performance(width, height, self._drawn(still, len(motion)), "fake")
+    def perform(self, ready: tuple[Picture, ...], motion: Motion, request: MotionRequest) -> Performance:
+        first, *views = ready
+        height, width = first.height // 2 * 2, first.width // 2 * 2
+        stills = [first.rgb[:height, :width], *(_scaled(view.rgb, width, height) for view in views)]
+        return Performance(width, height, self._drawn(stills, len(motion)), "fake")
 
-    def _drawn(self, still: NDArray[np.uint8], frames: int) -> Iterator[NDArray[np.uint8]]:
-        for _ in range(frames):
+    def _drawn(self, stills: Sequence[NDArray[np.uint8]], frames: int) -> Iterator[NDArray[np.uint8]]:
+        for index in range(frames):
             time.sleep(self._slow_s / frames)
-            yield still
+            yield stills[index * len(stills) // frames]
+
+
+def _scaled(rgb: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -8,6 +8,7 @@ from understudy.server.links import Links
 from understudy.server.service import Service
 from understudy.storage import open_storage
 from understudy.tasks.database import Database
+from understudy.tasks.elements import Elements
 from understudy.tasks.queue import ProcrastinateJobs
 from understudy.tasks.records import Tasks
 from understudy.tasks.seal import Secrets
@@ -19,13 +20,15 @@ def open_service(settings: Settings, database_url: str) -> Service:
     secrets = Secrets.load(settings)
     storage = open_storage(settings)
     database = Database(database_url)
+    jobs, closed = ProcrastinateJobs(), settings.maintenance == "on"
     return Service(
         settings=settings,
         database=database,
-        tasks=Tasks(database, ProcrastinateJobs(), storage, closed=settings.maintenance == "on"),
+        tasks=Tasks(database, jobs, storage, closed=closed),
         authenticator=Authenticator(database, secrets),
         links=Links(settings.base_url, secrets.link_keys),
         storage=storage,
+        elements=Elements(database, jobs, storage, closed=closed),
     )
 
 

@@ -9,6 +9,7 @@ from understudy.server.auth import Authenticator
 from understudy.server.links import Links
 from understudy.storage import Storage
 from understudy.tasks.database import Database
+from understudy.tasks.elements import Elements
 from understudy.tasks.records import Tasks
 
 
@@ -20,3 +21,4 @@ class Service:
     authenticator: Authenticator
     links: Links
     storage: Storage
+    elements: Elements

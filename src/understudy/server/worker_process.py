@@ -21,9 +21,11 @@ from understudy.server.parent import settings_from_parent
 from understudy.storage import open_storage
 from understudy.tasks.callbacks import Deliverer
 from understudy.tasks.database import Database
+from understudy.tasks.element_intake import ElementIntake
+from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import FOLDER_NAME, WorkFolders
 from understudy.tasks.intake import Intake
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
+from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER
 from understudy.tasks.patience import patiently
 from understudy.tasks.queue import UPKEEP, JobFunction, ProcrastinateJobs, QueueWorker
 from understudy.tasks.recovery import Recovery
@@ -36,6 +38,7 @@ from understudy.tasks.work import Work
 
 INTAKES_AT_ONCE = 32  # most wait for a source; two checks run at once
 DELIVERIES_AT_ONCE = 64  # most of them wait for their receiver
+ELEMENTS_AT_ONCE = 4  # most wait for a source; one check runs at once
 OUR_LOG = "understudy"
 STOP_S = 10.0  # the supervisor kills a little later
 
@@ -91,6 +94,11 @@ def _parts(
         (INTAKE, Intake(tasks, storage, guard, renderer, folders).run, INTAKES_AT_ONCE),
         (RENDER, Rendering(tasks, storage, renderer, folders).run, settings.renders_at_once),
         (DELIVER, deliver, DELIVERIES_AT_ONCE),
+        (
+            ELEMENT,
+            ElementIntake(ElementWork(database), storage, guard, renderer, folders).run,
+            ELEMENTS_AT_ONCE,
+        ),
         (UPKEEP, Retention(database, storage, folders, result_days=settings.result_days).run, 1),
     )
     queues = [

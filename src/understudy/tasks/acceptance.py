@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, insert, select
@@ -39,6 +40,7 @@ async def accept(
     task_id: int,
     image: Link | Stored,
     video: Link | Stored,
+    views: Sequence[Stored] = (),
 ) -> Task:
     """Write the task, its reservation, its first job and its first callback.
 
@@ -50,9 +52,9 @@ async def accept(
             earlier = await _earlier(connection, account.id, submission.idempotency)
             if earlier is not None:
                 return earlier
-            return await _insert(connection, jobs, account, submission, task_id, image, video)
+            return await _insert(connection, jobs, account, submission, task_id, image, video, views)
     except _OvertakenError:  # the same key came twice at once: the other one is accepted, and is the answer
-        return await accept(database, jobs, account, submission, task_id, image, video)
+        return await accept(database, jobs, account, submission, task_id, image, video, views)
     except (IntegrityError, AccountError) as error:
         async with (
             database.begin() as connection
@@ -70,6 +72,12 @@ async def accept(
         ) from None
 
 
+async def accepted_earlier(database: Database, account_id: int, given: Idempotency | None) -> Task | None:
+    """The task that this key made within its life. Raises FormError (``idempotency_conflict``)."""
+    async with database.begin() as connection:
+        return await _earlier(connection, account_id, given)
+
+
 async def _insert(
     connection: AsyncConnection,
     jobs: Jobs,
@@ -78,6 +86,7 @@ async def _insert(
     task_id: int,
     image: Link | Stored,
     video: Link | Stored,
+    views: Sequence[Stored],
 ) -> Task:
     if account.concurrency_limit is not None:
         await _check_concurrency(connection, account)
@@ -100,6 +109,8 @@ async def _insert(
             "prompt": submission.prompt,
             "callback_url": submission.callback_url,
             "callback_at_end": submission.callback_at_end,
+            "element_id": submission.element_id,
+            "views": [view.key for view in views],
             "extra": dict(submission.extra),
             "matroska": submission.matroska,
             "status": Status.SUBMITTED,

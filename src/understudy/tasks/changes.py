@@ -75,9 +75,9 @@ async def end_badly(
         mine,
         status=Status.FAILED,
         deduction=NOTHING,
-        status_msg=_storable(error.message),
+        status_msg=storable(error.message),
         error_code=error.code,
-        fix=_storable(error.fix),
+        fix=storable(error.fix),
     )
 
 
@@ -105,6 +105,6 @@ def cancelled() -> TaskError:
     return TaskError("cancelled", "cancelled by the account", fix="Create a new task to try again.")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Postgres keeps neither zero bytes nor lone surrogates."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:MESSAGE_CHARACTERS]

@@ -23,17 +23,20 @@ if TYPE_CHECKING:
     from understudy.errors import UnderstudyError
     from understudy.request import MotionRequest
 
-CHECK, RENDER = "check", "render"
+CHECK, RENDER, VIEWS = "check", "render", "views"
 IMAGE, VIDEO, MADE, MARKED = "image", "video", "result.mp4", "result-watermarked.mp4"
 COVER = "cover.jpg"
 COVER_QUALITY = 90  # of JPEG's 100
+VIEW = "view-{}"  # further pictures of the character, numbered from 1
 LINE_BYTES = 65536
 PROGRESS_S = 0.1
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the child is to do in its folder, which holds IMAGE and VIDEO."""
+    """What the child is to do in its folder, which holds IMAGE and VIDEO, and as many further ``views``.
+
+    For VIEWS the folder holds either views to be checked, or none and a VIDEO to pick them from."""
 
     verb: str
     confinement: Confinement
@@ -45,6 +48,7 @@ class Job:
     engine: str
     matting: str
     threads: int
+    views: int = 0
     matroska: bool = False
 
     def to_line(self) -> bytes:
@@ -88,7 +92,7 @@ def main() -> None:
     from understudy.tasks.wording import OPERATOR, for_the_sender
 
     try:
-        result = _check(job) if job.verb == CHECK else _render(job, answers)
+        result = _done(job, answers)
     except UnderstudyError as error:
         told = out_of_memory() if _lacked_memory(error) else for_the_sender(error)
         answers.say(error=_fields(told))
@@ -118,6 +122,12 @@ def out_of_memory() -> UnderstudyError:
     )
 
 
+def _done(job: Job, answers: Answers) -> Mapping[str, object]:
+    if job.verb == CHECK:
+        return _check(job)
+    return _views(job) if job.verb == VIEWS else _render(job, answers)
+
+
 def _check(job: Job) -> Mapping[str, object]:
     from understudy.media.clip import probe
     from understudy.media.limits import API_PICTURES, api_clips, check_clip
@@ -128,6 +138,28 @@ def _check(job: Job) -> Mapping[str, object]:
     clip = probe(VIDEO, containers=api_clips(matroska=job.matroska))
     check_clip(clip, Orientation(job.orientation))
     return {"duration_s": clip.duration_s}
+
+
+def _views(job: Job) -> Mapping[str, object]:
+    from understudy.errors import PictureError
+    from understudy.media.limits import API_PICTURES
+    from understudy.media.picture import load_picture
+    from understudy.tasks.element_limits import MOST_VIEWS
+    from understudy.tasks.element_views import pick_views
+
+    if not job.views:
+        return {
+            "views": pick_views(Path(VIDEO), [Path(path) for path in view_names(MOST_VIEWS)], job.threads)
+        }
+    for number, path in enumerate(view_names(job.views), 1):
+        try:
+            load_picture(path, kinds=API_PICTURES)
+        except PictureError as error:
+            message = f"The element's picture {number} of {job.views} (the first is the frontal one): {error.message}"
+            raise PictureError(
+                error.code, message, value=error.value, limit=error.limit, fix=error.fix
+            ) from None
+    return {"views": job.views}
 
 
 def _render(job: Job, answers: Answers) -> Mapping[str, object]:
@@ -178,7 +210,13 @@ def _request(job: Job) -> MotionRequest:
         matting=Matting(job.matting),
         any_format=False,
         matroska=job.matroska,
+        views=tuple(Path(path) for path in view_names(job.views)),
     )
+
+
+def view_names(count: int) -> tuple[str, ...]:
+    """The views' names in the child's folder."""
+    return tuple(VIEW.format(number + 1) for number in range(count))
 
 
 def _lacked_memory(error: BaseException) -> bool:

@@ -7,14 +7,15 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-INTAKE, RENDER, DELIVER = "intake", "render", "deliver"  # each is also the name of its queue
+INTAKE, RENDER, DELIVER, ELEMENT = "intake", "render", "deliver", "element"  # each is also the name of its queue
 
 
 class Jobs(Protocol):
     """Puts a job into the queue within the caller's transaction.
 
     Jobs of one ``lock`` run one after the other, in the order they were put in, also when an earlier one waits to be
-    tried again. ``argument`` is the id of a task (INTAKE, RENDER) or of a delivery (DELIVER).
+    tried again. ``argument`` is the id of a task (INTAKE, RENDER), of a delivery (DELIVER) or of an
+    element (ELEMENT).
     """
 
     async def put(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,15 +12,18 @@ from sqlalchemy import bindparam, func, select, update
 
 from understudy.errors import AccountError, FormError, ServiceError, TaskError, UnavailableError
 from understudy.storage import Storage
-from understudy.tasks.acceptance import accept
+from understudy.tasks.acceptance import accept, accepted_earlier
 from understudy.tasks.accounts import Account
 from understudy.tasks.changes import cancelled, end_badly
+from understudy.tasks.child import view_names
 from understudy.tasks.database import Database
+from understudy.tasks.elements import element_deleted, views_of
 from understudy.tasks.jobs import Jobs
 from understudy.tasks.rows import COLUMNS, input_key, task_of
 from understudy.tasks.submission import Inline, Link, Source, Stored, Submission, Upload
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Task
+from understudy.tasks.window import Window, is_behind
 
 SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
 NAME_SHOWN = 256  # characters: as long as an external id may be
@@ -56,8 +60,8 @@ class Tasks:
         """Accept a request: task, reservation, first job and first callback in one transaction.
 
         The same idempotency key gives the same task. Raises FormError (``external_id_taken``,
-        ``idempotency_conflict``), AccountError (``balance_used_up``, ``too_many_tasks``), UnavailableError
-        (``maintenance``).
+        ``idempotency_conflict``, ``field_invalid`` for an element that cannot be used), AccountError
+        (``balance_used_up``, ``too_many_tasks``), UnavailableError (``maintenance``).
         """
         if self._closed:
             raise UnavailableError(
@@ -65,12 +69,22 @@ class Tasks:
                 "The service is in maintenance and takes no new tasks; those accepted go on.",
                 fix="Send it again later.",
             )
+        try:
+            views = await self._views(account.id, submission)
+        except FormError:  # the element may be gone since the same request was accepted
+            earlier = await accepted_earlier(self._database, account.id, submission.idempotency)
+            if earlier is None:
+                raise
+            return earlier
         task_id = new_id()
         image = await self._keep(task_id, "image", submission.image)
         video = await self._keep(task_id, "video", submission.video)
+        kept = await self._keep_views(task_id, submission, views)
         # Where the database is lost it may have been accepted: retention deletes inputs that no task has.
         try:
-            accepted = await accept(self._database, self._jobs, account, submission, task_id, image, video)
+            accepted = await accept(
+                self._database, self._jobs, account, submission, task_id, image, video, kept
+            )
         except (FormError, AccountError):
             await self._forget(task_id)
             raise
@@ -109,6 +123,44 @@ class Tasks:
             .join(wanted, wanted.c.id == tasks.c.id)
             .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
         )
+        async with self._database.read() as connection:
+            return [task_of(row) for row in await connection.execute(query)]
+
+    async def several(self, account_id: int, names: Sequence[str], *, external: bool = False) -> list[Task]:
+        """The tasks of these ids, in decimal, or of these external ids, in that order and each once; what is unknown
+        is left out."""
+        column = tasks.c.external_task_id if external else tasks.c.id
+        asked: dict[object, None] = {}
+        for name in names:
+            if external and "\0" not in name:
+                asked[name] = None
+            elif not external and _is_id(name):
+                asked[int(name)] = None
+        if not asked:
+            return []
+        query = select(*COLUMNS).where(
+            tasks.c.account_id == account_id, tasks.c.deleted_at.is_(None), column.in_(list(asked))
+        )
+        async with self._database.read() as connection:
+            found = {row._mapping[column]: task_of(row) for row in await connection.execute(query)}
+        return [found[key] for key in asked if key in found]
+
+    async def window(self, account_id: int, window: Window, most: int) -> list[Task]:
+        """At most so many of the account's tasks in the window, newest first. New tasks move none to another page."""
+        query = (
+            select(*COLUMNS)
+            .where(
+                tasks.c.account_id == account_id,
+                tasks.c.deleted_at.is_(None),
+                tasks.c.created_at.between(window.start, window.end),
+            )
+            .order_by(tasks.c.created_at.desc(), tasks.c.id.desc())
+            .limit(most)
+        )
+        if window.statuses:
+            query = query.where(tasks.c.status.in_(window.statuses))
+        if window.behind is not None:
+            query = query.where(is_behind(window.behind))
         async with self._database.read() as connection:
             return [task_of(row) for row in await connection.execute(query)]
 
@@ -162,6 +214,8 @@ class Tasks:
                 prompt=task.prompt,
                 callback_url=task.callback_url,
                 callback_at_end=task.callback_at_end,
+                element_id=task.element_id,
+                views=await self._views_again(task),
                 extra=task.extra,
                 matroska=task.matroska,
             ),
@@ -177,6 +231,39 @@ class Tasks:
                 raise
             return source
         return Stored(key)
+
+    async def _views_again(self, task: Task) -> tuple[Stored, ...]:
+        """The task's own copies of its element's views, while all are kept; else the element is asked again."""
+        for view in task.views:
+            try:
+                await self._storage.size(view.key)
+            except ServiceError as error:
+                if error.code != "file_missing":
+                    raise
+                return ()
+        return task.views
+
+    async def _views(self, account_id: int, submission: Submission) -> tuple[Source, ...]:
+        """What the task is to get copies of. Raises FormError (``field_invalid``)."""
+        if submission.views or submission.element_id is None:
+            return submission.views
+        return await views_of(self._database, account_id, submission.element_id)
+
+    async def _keep_views(
+        self, task_id: int, submission: Submission, views: tuple[Source, ...]
+    ) -> list[Stored]:
+        kept: list[Stored] = []
+        for name, view in zip(view_names(len(views)), views, strict=True):
+            try:
+                copy = await self._keep(task_id, name, view)
+            except TaskError:  # deleted since it was looked for
+                await self._forget(task_id)
+                if submission.element_id is None:
+                    raise
+                raise element_deleted(submission.element_id) from None
+            assert isinstance(copy, Stored)  # views never come as links
+            kept.append(copy)
+        return kept
 
     async def _keep(self, task_id: int, which: str, source: Source) -> Link | Stored:
         """Put what came with the request where the worker finds it."""

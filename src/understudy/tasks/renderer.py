@@ -11,7 +11,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from understudy import config
 from understudy.config import Settings
 from understudy.engines.registry import engine_capabilities
 from understudy.errors import EngineError, UnderstudyError
-from understudy.request import LeftOut, Mode
+from understudy.request import LeftOut, Mode, Orientation
 from understudy.tasks import pace
 from understudy.tasks.answers import (
     ChildDied,
@@ -33,7 +33,18 @@ from understudy.tasks.answers import (
     text_of,
     timings_of,
 )
-from understudy.tasks.child import CHECK, COVER, LINE_BYTES, MADE, MARKED, RENDER, Job
+from understudy.tasks.child import (
+    CHECK,
+    COVER,
+    LINE_BYTES,
+    MADE,
+    MARKED,
+    RENDER,
+    VIEWS,
+    Job,
+    view_names,
+)
+from understudy.tasks.element_limits import MOST_VIEWS
 from understudy.tasks.sandbox import Confinement, environment
 from understudy.tasks.task import Task
 from understudy.tasks.wording import OPERATOR
@@ -90,12 +101,29 @@ class Renderer:
         Raises the UnderstudyError that the child found, EngineError (``render_timeout``) and ChildDied.
         """
         timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
-        async with self._child(folder, task, CHECK) as process, _limit(timeout_s):
+        job = self._job_of(folder, task, CHECK)
+        async with self._child(folder, f"task {task.id}", job) as process, _limit(timeout_s):
             answer = await self._answer(process, lambda *_: None)
         return number_in(answer, "duration_s", 0, 1e6)
 
+    async def views(self, folder: Path, element_id: int, pictures: int) -> int:
+        """How many views of an element's character ``folder`` then holds, as files ``view-1`` and so on: the
+        ``pictures`` that lie there already, found fit, or, where they are none, what was picked from the file
+        ``video``.
+
+        Raises the UnderstudyError that the child found, EngineError (``render_timeout``) and ChildDied.
+        """
+        timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
+        job = self._job(folder, VIEWS, views=pictures)
+        async with self._child(folder, f"element {element_id}", job) as process, _limit(timeout_s):
+            answer = await self._answer(process, lambda *_: None)
+        count = int(number_in(answer, "views", 1, MOST_VIEWS))
+        for name in view_names(count):
+            check_file(folder / name)
+        return count
+
     async def render(self, folder: Path, task: Task, report: Report) -> Rendered:
-        """Make the task's video from ``folder``'s files ``image`` and ``video``, and sign it.
+        """Make the task's video from ``folder``'s files ``image``, ``video`` and the task's views, and sign it.
 
         ``report(stage, share, left_s)`` is awaited about twice a second with the share of the whole done (0 to 1) and
         the seconds left; what it raises ends the work. Whatever ends it, the child is dead on return. Raises
@@ -111,7 +139,7 @@ class Renderer:
             progress.tell(stage, done, total, time.monotonic())
 
         async with (
-            self._child(folder, task, RENDER) as process,
+            self._child(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
             _limit(self._settings.render_timeout_s),
             _running(self._answer(process, tell)) as answered,
         ):
@@ -150,30 +178,43 @@ class Renderer:
             cover=cover,
         )
 
-    def _job(self, folder: Path, task: Task, verb: str) -> Job:
-        return Job(
-            verb=verb,
-            confinement=Confinement(
-                folder=str(folder),
-                readable=(str(config.models_dir().absolute()),),
-                hidden=(str(self._settings.data_dir),),
-                memory_mb=self._settings.render_memory_mb,
-                cpu_s=self._settings.render_timeout_s * (self._threads + 2),
-                parent=os.getpid(),
-            ),
+    def _job_of(self, folder: Path, task: Task, verb: str) -> Job:
+        return replace(
+            self._job(folder, verb, views=len(task.views)),
             orientation=task.orientation.value,
             mode=task.mode.value,
             sound=task.sound,
             watermark=task.watermark,
             prompt=task.prompt,
             engine=task.engine,
-            matting=self._settings.matting,
-            threads=self._threads,
             matroska=task.matroska,
         )
 
+    def _job(self, folder: Path, verb: str, *, views: int) -> Job:
+        """A job of no task."""
+        return Job(
+            verb=verb,
+            confinement=Confinement(
+                folder=str(folder.absolute()),
+                readable=(str(config.models_dir().absolute()),),
+                hidden=(str(self._settings.data_dir),),
+                memory_mb=self._settings.render_memory_mb,
+                cpu_s=self._settings.render_timeout_s * (self._threads + 2),
+                parent=os.getpid(),
+            ),
+            orientation=Orientation.VIDEO.value,
+            mode=Mode.STD.value,
+            sound=False,
+            watermark=False,
+            prompt="",
+            engine=self._settings.engine,
+            matting=self._settings.matting,
+            threads=self._threads,
+            views=views,
+        )
+
     @asynccontextmanager
-    async def _child(self, folder: Path, task: Task, verb: str) -> AsyncIterator[Process]:
+    async def _child(self, folder: Path, whose: str, job: Job) -> AsyncIterator[Process]:
         """A child at its work, in a process group of its own that is killed on the way out."""
         folder = folder.absolute()
         try:
@@ -196,7 +237,7 @@ class Renderer:
             died = False
             try:
                 with suppress(ConnectionError):
-                    process.stdin.write(self._job(folder, task, verb).to_line())
+                    process.stdin.write(job.to_line())
                     await process.stdin.drain()
                 yield process
             except (ChildDied, UnderstudyError):
@@ -206,7 +247,7 @@ class Renderer:
                 await _end(process)
                 await asyncio.wait((drained,), timeout=KILL_TIMEOUT_S)
                 if died and tail:
-                    log.warning("task %d: its child said %a", task.id, tail.decode(errors="replace"))
+                    log.warning("%s: its child said %a", whose, tail.decode(errors="replace"))
 
     async def _answer(self, process: Process, tell: Callable[[str, int, int], None]) -> Mapping[str, Any]:
         """The child's result. Raises the error that it tells, EngineError (``render_timeout``) and ChildDied."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from understudy.errors import UnavailableError, UnderstudyError
 from understudy.storage import Storage
+from understudy.tasks.child import view_names
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.intake import get_input
 from understudy.tasks.patience import patiently
@@ -68,6 +69,8 @@ class Rendering:
         """The task's video, in the storage."""
         for which in ("image", "video"):
             await get_input(self._storage, input_key(task.id, which), folder / which)
+        for name, view in zip(view_names(len(task.views)), task.views, strict=True):
+            await get_input(self._storage, view.key, folder / name)
 
         async def report(stage: str, progress: float, time_left_s: float | None) -> bool:
             watch.tell(stage, progress, time_left_s)

@@ -13,6 +13,7 @@ from understudy.errors import UnavailableError
 from understudy.storage import Storage
 from understudy.tasks.acceptance import KEY_LIFE
 from understudy.tasks.database import Database
+from understudy.tasks.element_retention import ElementRetention
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.queue import delete_ended_jobs
 from understudy.tasks.tables import idempotency, tasks
@@ -43,6 +44,7 @@ class Retention:
         self._folders = folders
         self._results_life = timedelta(days=result_days)
         self._clock = clock
+        self._elements = ElementRetention(database, storage, clock=clock)
         self._orphans: dict[int, float] = {}  # when this process saw them first
 
     async def run(self, _: int) -> datetime | None:
@@ -52,6 +54,7 @@ class Retention:
             self._delete_inputs,
             self._delete_results,
             self._delete_idempotency_keys,
+            self._elements.run,
             lambda: delete_ended_jobs(self._database.url),
         )
         for step in steps:

@@ -22,11 +22,12 @@ def task_of(row: Row[Any]) -> Task:
     return Task(
         **{
             **values,
-            "image": _source(values["image"]),
-            "video": _source(values["video"]),
+            "image": source_of(values["image"]),
+            "video": source_of(values["video"]),
             "orientation": Orientation(values["orientation"]),
             "mode": Mode(values["mode"]),
             "status": Status(values["status"]),
+            "views": tuple(Stored(key) for key in values["views"]),
         },
         output=None if output is None else Output.from_json(output),
     )
@@ -36,12 +37,12 @@ def source_json(source: Link | Stored) -> dict[str, str]:
     return {"url": source.url} if isinstance(source, Link) else {"key": source.key}
 
 
-def _source(value: dict[str, str]) -> Link | Stored:
+def source_of(value: dict[str, str]) -> Link | Stored:
     return Link(value["url"]) if "url" in value else Stored(value["key"])
 
 
 def input_key(task_id: int, which: str) -> str:
-    """Where a task's input lies once it is here: ``which`` is ``image`` or ``video``."""
+    """Where a task's input lies once it is here: ``which`` is ``image``, ``video`` or a view's name."""
     return f"inputs/{task_id}/{which}"
 
 

@@ -53,7 +53,8 @@ class Idempotency:
 class Submission:
     """One request after its form was found right. ``model`` sets the price; ``engine`` makes the video.
 
-    ``element_id``: an element of the account, whose pictures show the same character as ``image`` from other sides.
+    ``element_id``: an element of the account, whose pictures show the same character as ``image`` from other sides;
+    ``views``: such pictures themselves, instead of it.
     ``matroska``: the driving video may be a Matroska file too, where else MP4 and MOV alone may come.
     ``callback_at_end``: callbacks tell of the task's end alone. ``extra`` is JSON that the dialect wants back for its
     own answers; no key and no other secret may be in it.
@@ -73,6 +74,7 @@ class Submission:
     callback_at_end: bool = False
     external_task_id: str | None = None
     element_id: int | None = None
+    views: tuple[Inline | Stored | Upload, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     idempotency: Idempotency | None = None
     matroska: bool = False

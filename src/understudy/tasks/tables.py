@@ -87,6 +87,8 @@ tasks = Table(
     Column("prompt", Text, nullable=False, server_default=""),
     Column("callback_url", Text),
     Column("callback_at_end", Boolean, nullable=False, server_default=false()),
+    Column("element_id", BigInteger),  # no foreign key: an element's record may go before the task's
+    Column("views", JSONB, nullable=False, server_default=text("'[]'::jsonb")),  # keys
     Column("extra", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("matroska", Boolean, nullable=False, server_default=false()),
     Column("status", Text, nullable=False),
@@ -118,6 +120,38 @@ tasks = Table(
     Index("tasks_listed", "account_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
     Index("tasks_live", "account_id", postgresql_where=text("ended_at IS NULL")),
     Index("tasks_purge", "ended_at", postgresql_where=text("files_deleted_at IS NULL")),
+)
+
+elements = Table(
+    "elements",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("task_id", BigInteger, nullable=False, unique=True),  # of its making, which is none of ``tasks``
+    Column("account_id", BigInteger, ForeignKey("accounts.id"), nullable=False),
+    Column("external_task_id", Text),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("reference_type", Text, nullable=False),
+    Column(
+        "sources", JSONB, nullable=False
+    ),  # [{"url": ...} or {"key": ...}]: pictures, the frontal one first, or a video
+    Column("voice_id", Text),
+    Column("tags", JSONB, nullable=False),  # ids
+    Column("callback_url", Text),
+    Column("status", Text, nullable=False),
+    Column("status_msg", Text, nullable=False, server_default=""),
+    Column("error_code", Text),
+    Column("fix", Text),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("views", JSONB, nullable=False, server_default=text("'[]'::jsonb")),  # keys
+    _now("created_at"),
+    _now("updated_at"),
+    _time("ended_at"),
+    _time("deleted_at"),
+    CheckConstraint("status IN ('submitted', 'processing', 'succeed', 'failed')", name="elements_status"),
+    CheckConstraint("reference_type IN ('image_refer', 'video_refer')", name="elements_reference"),
+    UniqueConstraint("account_id", "external_task_id", name="elements_external"),
+    Index("elements_listed", "account_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
 )
 
 uploads = Table(

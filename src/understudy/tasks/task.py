@@ -66,7 +66,8 @@ class Task:
     ``attempt`` counts the times that a worker took it up and fences late writers; ``crashes`` the workers or children
     that died of it. ``deduction`` is set when it ends: units, 0 for a failed one. ``progress`` is the share done
     (0 to 1) of the whole, ``stage`` what is being done, ``time_left_s`` the worker's estimate for the whole task.
-    Times are aware, UTC. ``callback_at_end``: its callbacks tell of its end alone. ``extra`` is what its dialect
+    Times are aware, UTC. ``views`` are copies of the pictures of the element ``element_id``,
+    the task's own. ``callback_at_end``: its callbacks tell of its end alone. ``extra`` is what its dialect
     keeps for its own answers. ``matroska``: its driving video may be a Matroska file too. ``fetched_at`` is when both
     inputs were here and found right.
     """
@@ -103,6 +104,8 @@ class Task:
     output: Output | None
     files_deleted_at: datetime | None
     callback_at_end: bool = False
+    element_id: int | None = None
+    views: tuple[Stored, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
     matroska: bool = False
     fetched_at: datetime | None = None

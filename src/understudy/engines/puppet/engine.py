@@ -232,6 +232,14 @@ def _left_out(puppet: Puppet, request: MotionRequest) -> tuple[LeftOut, ...]:
         told.append(
             LeftOut("prompt", "The puppet engine moves the picture that it gets; it does not read prompts.")
         )
+    if request.views:
+        told.append(
+            LeftOut(
+                "views",
+                "The puppet engine draws from the reference picture alone: the character's other views "
+                f"({len(request.views)}) are not shown.",
+            )
+        )
     still_face = _still_face(puppet)
     if still_face:
         told.append(LeftOut("face", still_face))

@@ -1,0 +1,223 @@
+"""An account's side of its element library: make, find, list, delete, and the views that a task gets of one."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from understudy.errors import FormError, ServiceError, TaskError, UnavailableError
+from understudy.storage import Storage
+from understudy.tasks.accounts import Account
+from understudy.tasks.database import Database
+from understudy.tasks.element import COLUMNS, MOST_ID, Element, NewElement, element_of, folder_of, view_key
+from understudy.tasks.jobs import ELEMENT, Jobs
+from understudy.tasks.rows import source_json
+from understudy.tasks.submission import Inline, Link, Stored
+from understudy.tasks.tables import elements
+from understudy.tasks.task import Status
+
+LEAST_ID = 10**14
+TASK_IDS = 10**15, 2**53  # of the makings, as of tasks: sixteen digits
+MOST_ELEMENTS = 1000  # of an account; each is kept until it is deleted
+NAME_SHOWN = 256
+
+
+class Elements:
+    """What an account may do with its elements. All methods raise UnavailableError while the database is away."""
+
+    def __init__(self, database: Database, jobs: Jobs, storage: Storage, *, closed: bool = False) -> None:
+        """``closed``: none are made, for maintenance."""
+        self._database = database
+        self._jobs = jobs
+        self._storage = storage
+        self._closed = closed
+
+    async def create(self, account: Account, new: NewElement) -> Element:
+        """Accept a new element: its record and the job that fetches its pictures. Raises FormError
+        (``external_id_taken``, ``field_invalid`` where the library is full), UnavailableError (``maintenance``)."""
+        if self._closed:
+            raise UnavailableError(
+                "maintenance",
+                "The service is in maintenance and takes no new elements; those accepted go on.",
+                fix="Send it again later.",
+            )
+        await self._check_room(account.id)
+        element_id = LEAST_ID + secrets.randbelow(MOST_ID + 1 - LEAST_ID)
+        kept = [await self._keep(element_id, index, source) for index, source in enumerate(new.sources)]
+        try:
+            return await self._insert(account.id, element_id, new, kept)
+        except FormError:
+            with suppress(ServiceError):
+                await self._storage.delete(folder_of(element_id))
+            raise
+
+    async def find(self, account_id: int, name: str) -> Element:
+        """The element whose making has that id, in decimal, or that external id; a deleted one too. Raises TaskError
+        (``task_unknown``)."""
+        number = int(name) if name.isascii() and name.isdigit() and len(name) <= 16 else None
+        mine = elements.c.external_task_id == name
+        if number is not None:
+            mine |= elements.c.task_id == number
+        element = None
+        if "\0" not in name:  # which the database would refuse to look for
+            query = select(*COLUMNS).where(elements.c.account_id == account_id, mine)
+            async with self._database.read() as connection:
+                found = [element_of(row) for row in await connection.execute(query)]
+            element = next((each for each in found if each.task_id == number), next(iter(found), None))
+        if element is None:
+            raise TaskError(
+                "task_unknown",
+                f"There is no element with the task/external id {name[:NAME_SHOWN]!r} in this account.",
+                value=name[:NAME_SHOWN],
+                fix="Check the id, and that the key belongs to the account which made the element.",
+            )
+        return element
+
+    async def page(self, account_id: int, number: int, size: int) -> list[Element]:
+        """Page ``number`` (from 1) of the account's elements that it has not deleted, newest first."""
+        query = (
+            select(*COLUMNS)
+            .where(elements.c.account_id == account_id, elements.c.deleted_at.is_(None))
+            .order_by(elements.c.created_at.desc(), elements.c.id.desc())
+            .limit(size)
+            .offset((number - 1) * size)
+        )
+        async with self._database.read() as connection:
+            return [element_of(row) for row in await connection.execute(query)]
+
+    async def get(self, account_id: int, element_id: int) -> Element:
+        """The element of that id. Raises TaskError (``task_unknown``), also for a deleted one."""
+        element = await element_with(self._database, account_id, element_id)
+        if element is None:
+            raise TaskError(
+                "task_unknown",
+                f"There is no element {element_id} in this account.",
+                value=str(element_id),
+                fix="Check the element_id: the list of elements has those that there are.",
+            )
+        return element
+
+    async def delete(self, account_id: int, element_id: int) -> Element:
+        """Delete it with its pictures. Tasks that were made with it have copies of their own. Raises TaskError
+        (``task_unknown``)."""
+        element = await self.get(account_id, element_id)
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(elements)
+                .where(elements.c.id == element.id)
+                .values(deleted_at=func.clock_timestamp(), updated_at=func.clock_timestamp())
+            )
+        await self._storage.delete(
+            folder_of(element.id)
+        )  # what its job may still put there, retention deletes
+        return element
+
+    async def _insert(
+        self, account_id: int, element_id: int, new: NewElement, sources: list[Link | Stored]
+    ) -> Element:
+        query = (
+            insert(elements)
+            .values(
+                id=element_id,
+                task_id=TASK_IDS[0] + secrets.randbelow(TASK_IDS[1] - TASK_IDS[0]),
+                account_id=account_id,
+                external_task_id=new.external_task_id,
+                name=new.name,
+                description=new.description,
+                reference_type=new.reference,
+                sources=[source_json(source) for source in sources],
+                voice_id=new.voice_id,
+                tags=list(new.tags),
+                callback_url=new.callback_url,
+                status=Status.SUBMITTED,
+                created_at=func.now(),
+                updated_at=func.now(),
+            )
+            .returning(*COLUMNS)
+        )
+        try:
+            async with self._database.begin() as connection:
+                element = element_of((await connection.execute(query)).one())
+                await self._jobs.put(connection, ELEMENT, element.id)
+        except IntegrityError as error:
+            if "elements_external" not in str(error.orig):
+                raise
+            raise FormError(
+                "external_id_taken",
+                f"external_task_id {new.external_task_id!r} already exists in this account.",
+                value=new.external_task_id,
+                fix="Choose one that was never used, or query the element that has it.",
+            ) from None
+        return element
+
+    async def _keep(self, element_id: int, index: int, source: Link | Inline) -> Link | Stored:
+        """Put what came with the request where the worker finds it."""
+        if isinstance(source, Link):
+            return source
+        key = view_key(element_id, f"given-{index + 1}")
+        await self._storage.put_bytes(key, source.content)
+        return Stored(key)
+
+    async def _check_room(self, account_id: int) -> None:
+        query = select(func.count()).where(
+            elements.c.account_id == account_id, elements.c.deleted_at.is_(None)
+        )
+        async with self._database.read() as connection:
+            count = await connection.scalar(query) or 0
+        if count >= MOST_ELEMENTS:
+            raise FormError(
+                "field_invalid",
+                f"The account has {count} elements; {MOST_ELEMENTS} are the most.",
+                value=f"{count} elements",
+                limit=f"{MOST_ELEMENTS} elements",
+                fix="Delete those that are not needed.",
+            )
+
+
+async def element_with(database: Database, account_id: int, element_id: int) -> Element | None:
+    """The account's element of that id, unless it deleted it."""
+    if not 0 <= element_id <= MOST_ID:
+        return None
+    query = select(*COLUMNS).where(
+        elements.c.id == element_id, elements.c.account_id == account_id, elements.c.deleted_at.is_(None)
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(query)).first()
+    return None if row is None else element_of(row)
+
+
+async def views_of(database: Database, account_id: int, element_id: int) -> tuple[Stored, ...]:
+    """The views of an element that a task names, the frontal one first. Raises FormError (``field_invalid``) where it
+    is none of the account's, or has no views (yet)."""
+    element = await element_with(database, account_id, element_id)
+    if element is None:
+        raise element_deleted(element_id)
+    if element.status is Status.FAILED:
+        raise element_refused(element_id, "an element whose making failed", "Create the element anew.")
+    if element.status is not Status.SUCCEED:
+        raise element_refused(
+            element_id,
+            f"an element that is still being made ({element.status})",
+            f"Send it again once the element's task {element.task_id} says succeed.",
+        )
+    return element.views
+
+
+def element_deleted(element_id: int) -> FormError:
+    """Of one that is not there, or not there any more."""
+    return element_refused(
+        element_id, "no element of this account", "Take an id from the list of your elements."
+    )
+
+
+def element_refused(element_id: int, why: str, fix: str) -> FormError:
+    return FormError(
+        "field_invalid",
+        f"element_id is {element_id}, which is {why}; allowed: an element of this account that has succeeded.",
+        value=str(element_id),
+        limit="an element of this account that has succeeded",
+        fix=fix,
+    )
