@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from understudy.errors import UnderstudyError
-from understudy.server import api_page, files
+from understudy.server import api_page, files, own_uploads
 from understudy.server.dialects.registry import dialect_routers
 from understudy.server.entrance import Entrance, handle_error
 from understudy.server.open_service import close_service
@@ -40,7 +40,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.readiness = Readiness(service)
-    for router in (*dialect_routers(service), files.router, api_page.router):
+    for router in (*dialect_routers(service), files.router, own_uploads.router, api_page.router):
         app.include_router(router)
     for kind in (UnderstudyError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, handle_error)

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 MIB = 2**20
 BODY_BYTES = 16 * MIB  # a picture of 10 MiB in base64, and what goes with it
 UPLOAD_BYTES = 112 * MIB  # a picture of 10 MiB and a video of 100 MiB, and what goes with them
-UPLOAD_PATH = "/understudy/v1/tasks"
+UPLOAD_PATHS = ("/understudy/v1/tasks", "/api/file-stream-upload")
 RETRY_AFTER_S = 2
 SHOWN_CHARACTERS = 200
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -170,7 +170,7 @@ def _header(scope: Scope, name: bytes) -> bytes:
 
 
 def _body_limit(scope: Scope) -> int:
-    uploads = scope["path"] == UPLOAD_PATH and _header(scope, b"content-type").lower().startswith(
+    uploads = scope["path"] in UPLOAD_PATHS and _header(scope, b"content-type").lower().startswith(
         b"multipart/"
     )
     return UPLOAD_BYTES if uploads else BODY_BYTES

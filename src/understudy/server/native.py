@@ -30,6 +30,7 @@ from understudy.server.native_answers import (
 )
 from understudy.server.readiness import Readiness
 from understudy.server.service import Service
+from understudy.server.upload_sources import with_own_uploads
 from understudy.server.uploads import uploaded_form
 from understudy.tasks.accounts import Account
 from understudy.tasks.prices import units_text
@@ -139,13 +140,13 @@ async def create_task(
             submission = _submission(
                 service, native_form.from_form, form.fields, form.files, idempotency_key, form.body_sha256
             )
-            task = await service.tasks.submit(account, submission)
+            task = await service.tasks.submit(account, await with_own_uploads(service, submission))
     else:
         content = await request.body()
         digest = hashlib.sha256(content).hexdigest() if idempotency_key else ""
         read = partial(_submission, service, native_form.from_json, content, {}, idempotency_key, digest)
         submission = read() if len(content) < LARGE_BYTES else await asyncio.to_thread(read)
-        task = await service.tasks.submit(account, submission)
+        task = await service.tasks.submit(account, await with_own_uploads(service, submission))
     response.headers["Location"] = f"{service.settings.base_url}{PREFIX}/tasks/{task.id}"
     return task_answer(task, service.links)
 

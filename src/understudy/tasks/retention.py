@@ -1,4 +1,5 @@
-"""What is kept, and for how long: inputs until soon after the end, results for some days, records for good."""
+"""What is kept, and for how long: uploads for three days, inputs until soon after the end, results for some
+days, records for good."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from understudy.tasks.folders import WorkFolders
 from understudy.tasks.queue import delete_ended_jobs
 from understudy.tasks.tables import idempotency, tasks
 from understudy.tasks.task import Status
+from understudy.tasks.uploads import Uploads
 
 INPUTS_LIFE = timedelta(hours=1)  # after the end, so that a failed task can be tried again
 STOPPING = timedelta(minutes=10)  # after which no worker puts anything more into a task that ended
@@ -44,6 +46,7 @@ class Retention:
         self._folders = folders
         self._results_life = timedelta(days=result_days)
         self._clock = clock
+        self._uploads = Uploads(database, storage, clock=clock)
         self._elements = ElementRetention(database, storage, clock=clock)
         self._orphans: dict[int, float] = {}  # when this process saw them first
 
@@ -54,6 +57,7 @@ class Retention:
             self._delete_inputs,
             self._delete_results,
             self._delete_idempotency_keys,
+            self._uploads.delete_expired,
             self._elements.run,
             lambda: delete_ended_jobs(self._database.url),
         )

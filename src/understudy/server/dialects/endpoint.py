@@ -1,4 +1,4 @@
-"""What can be asked of the service in a dialect: each endpoint is a method, a path and one of four verbs.
+"""What can be asked of the service in a dialect: each endpoint is a method, a path and one of five verbs.
 
 A verb holds the dialect's pure functions; what lies between them (who asks, the database, the files) is the same for
 all and ``mounting.py``'s.
@@ -16,6 +16,8 @@ from understudy.server.dialects.notes import Note
 from understudy.tasks.task import Task
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from understudy.server.service import Service
     from understudy.tasks.accounts import Account
 
@@ -53,7 +55,14 @@ class Ask:
     handle: Callable[[Call, Account, View, Service], Awaitable[Answer]]
 
 
-Verb = Create | Query | Page | Ask
+@dataclass(frozen=True)
+class Receive:
+    """Take a body that is read piece by piece, such as a form with a large file: the call has no content."""
+
+    handle: Callable[[Request, Call, Account, View, Service], Awaitable[Answer]]
+
+
+Verb = Create | Query | Page | Ask | Receive
 
 
 @dataclass(frozen=True)

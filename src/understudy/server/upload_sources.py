@@ -1,0 +1,37 @@
+"""Links to uploaded files within a submission: what lies in our own storage need not be fetched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from understudy.errors import FormError
+from understudy.server.service import Service
+from understudy.tasks.submission import Link, Source, Stored, Submission
+from understudy.tasks.uploads import Uploads
+
+
+async def with_own_uploads(service: Service, submission: Submission) -> Submission:
+    """The submission with links to uploaded files made into the files themselves: they need not be fetched, and may
+    lie at an address that nothing is fetched from. Whoever has such a link may use it. Raises FormError
+    (``field_invalid``) for one that leads to no file."""
+    image = await _own(service, submission.image, "reference image")
+    video = await _own(service, submission.video, "driving video")
+    if image is submission.image and video is submission.video:
+        return submission
+    return replace(submission, image=image, video=video)
+
+
+async def _own(service: Service, source: Source, what: str) -> Source:
+    if not isinstance(source, Link) or not service.links.leads_to_uploads(source.url):
+        return source
+    upload_id = service.links.upload_of(source.url)
+    uploads = Uploads(service.database, service.storage)
+    kept = None if upload_id is None else await uploads.find(upload_id)
+    if kept is None:
+        raise FormError(
+            "field_invalid",
+            f"The {what}'s address is none of an uploaded file that is kept here: they are deleted after 3 days.",
+            limit="the link that the upload answered, unchanged",
+            fix="Upload the file again, and use its new link unchanged.",
+        )
+    return Stored(kept.key)
