@@ -27,11 +27,12 @@ if TYPE_CHECKING:  # a worker renders callbacks without the HTTP server's packag
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer in a dialect's words: ``body`` becomes JSON."""
+    """An HTTP answer in a dialect's words: ``body`` becomes JSON. ``headers`` go beside those of every answer."""
 
     status: int
     body: Any
     notes: tuple[Note, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ Verb = Create | Query | Page | Ask | Receive
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One method at one path. ``path`` is Starlette's: ``{name}`` is one part, ``{name:rest}`` whatever follows."""
+    """One method at one path. ``path`` is Starlette's: ``{name}`` is one part, ``{name:digits}`` one of digits,
+    ``{name:rest}`` whatever follows."""
 
     method: str
     path: str

@@ -6,6 +6,7 @@ where the table would suggest 404/1203.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from understudy.errors import FormError, InputError, UnderstudyError
@@ -50,10 +51,12 @@ PLAIN_MESSAGES = {
 }
 
 
-def kling_error(error: UnderstudyError, request_id: str) -> tuple[int, dict[str, Any]]:
-    """HTTP status and envelope."""
+def kling_error(
+    error: UnderstudyError, request_id: str, rows: Mapping[str, tuple[int, int]] = ROWS
+) -> tuple[int, dict[str, Any]]:
+    """HTTP status and envelope. ``rows`` is the table to go by, where it is not Kling's own."""
     usual = OTHER_INPUT if isinstance(error, InputError | FormError) else OTHER
-    status, code = ROWS.get(error.code, usual)
+    status, code = rows.get(error.code, usual)
     message = KLINGS_MESSAGES.get(error.code) or _plain(error, code) or f"{error.message} {error.fix}"
     return status, {"code": code, "message": message, "request_id": request_id}
 

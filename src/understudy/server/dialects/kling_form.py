@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from understudy.errors import FormError
@@ -46,18 +46,26 @@ EXTERNAL_ID_CHARACTERS = 256
 PAGE_NUMBERS, PAGE_SIZES = (1, 1000), (1, 500)
 
 
-def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
-    """The body of ``POST /v1/videos/motion-control``. Raises FormError (``field_missing``, ``field_invalid``,
-    ``model_unknown``), for the first fault in the order of the fields above."""
+def decode_create(
+    body: Mapping[str, Any],
+    *,
+    engine: str,
+    dialect: str = DIALECT,
+    models: Sequence[str] = MODELS,
+    default_model: str | None = MODELS[0],
+) -> Decoded:
+    """The body of ``POST /v1/videos/motion-control``. ``models`` may be named; without a ``default_model`` one must be.
+    Raises FormError (``field_missing``, ``field_invalid``, ``model_unknown``), for the first fault in the order of the
+    fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = _model(body)
+    model = _model(body, models, default_model)
     prompt = text(body, "prompt", most=PROMPT_CHARACTERS)
     image = _image(body)
     video = _video(body)
     orientation = Orientation(choice(body, "character_orientation", tuple(Orientation)))
     _refuse_elements(body, orientation)
     submission = Submission(
-        dialect=DIALECT,
+        dialect=dialect,
         model=model,
         engine=engine,
         image=image,
@@ -94,14 +102,16 @@ def _whole(given: Mapping[str, str], name: str, limits: tuple[int, int], default
     return int(value)
 
 
-def _model(body: Mapping[str, Any]) -> str:
+def _model(body: Mapping[str, Any], models: Sequence[str], default: str | None) -> str:
     value = body.get("model_name")
-    allowed = ", ".join(MODELS)
+    allowed = ", ".join(models)
     if value is None:
-        return MODELS[0]
+        if default is None:
+            raise missing("model_name", allowed)
+        return default
     if not isinstance(value, str):
         raise invalid("model_name", shown(value), allowed)
-    if value not in MODELS:
+    if value not in models:
         raise FormError(
             "model_unknown",
             f"model_name is {shown(value)}; allowed: {allowed}.",

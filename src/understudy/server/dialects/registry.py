@@ -26,13 +26,14 @@ def dialect_named(name: str) -> Dialect:
 
 
 def dialect_of_path(path: str) -> Dialect | None:
-    """The dialect in whose shapes that path is answered: one that has something there, else one that owns it; None
-    where it is nobody's."""
+    """The dialect in whose shapes that path is answered: one that has something there, else who owns the most of it;
+    None where it is nobody's."""
     named = "/" + path.lstrip("/")  # a base URL that ends with a slash makes it two
     for dialect, pattern in _patterns():
         if pattern.match(path):
             return dialect
-    return next((dialect for dialect in _ALL if any(_below(named, own) for own in dialect.owned)), None)
+    owners = [(own, dialect) for dialect in _ALL for own in dialect.owned if _below(named, own)]
+    return max(owners, key=lambda owner: len(owner[0]))[1] if owners else None
 
 
 @cache
