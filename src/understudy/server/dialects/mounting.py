@@ -24,10 +24,11 @@ from understudy.errors import ServiceError, UnavailableError
 from understudy.server.dialects.body import written
 from understudy.server.dialects.call import Call, View
 from understudy.server.dialects.dialect import Decoded, Dialect
-from understudy.server.dialects.endpoint import Ask, Create, Endpoint, Page, Query
+from understudy.server.dialects.endpoint import Ask, Create, Endpoint, Page, Query, Receive
 from understudy.server.dialects.fields import invalid, shown
 from understudy.server.dialects.notes import LEFT_OUT, Note, notes_header, told
 from understudy.server.service import Service
+from understudy.server.upload_sources import with_own_uploads
 from understudy.storage import Storage
 from understudy.tasks.accounts import Account
 from understudy.tasks.standing import Standing
@@ -92,6 +93,7 @@ def _asked_by_an_account(
     dialect: Dialect, service: Service, endpoint: Endpoint
 ) -> Callable[[Request], Awaitable[Response]]:
     work = _work(endpoint, service)
+    piecewise = isinstance(endpoint.verb, Receive)
 
     async def answer(request: Request) -> Response:
         request.state.dialect = dialect
@@ -104,7 +106,7 @@ def _asked_by_an_account(
             content=await request.body() if dialect.key_in_body else b"",
         )
         account = await service.authenticator.account(dialect.authorization(call))
-        if not dialect.key_in_body and request.method != "GET":
+        if not (dialect.key_in_body or piecewise or request.method == "GET"):
             call = replace(call, content=await request.body())
         return await work(request, call, account)
 
@@ -121,6 +123,8 @@ def _work(endpoint: Endpoint, service: Service) -> Work:
             return _page(verb, service)
         case Ask() as verb:
             return _ask(verb, service)
+        case Receive() as verb:
+            return _receive(verb, service)
 
 
 def _create(verb: Create, service: Service) -> Work:
@@ -136,7 +140,7 @@ def _create(verb: Create, service: Service) -> Work:
             decoded, digest = read(call)
         else:
             decoded, digest = await asyncio.to_thread(read, call)
-        submission = decoded.submission
+        submission = await with_own_uploads(service, decoded.submission)
         if key:
             submission = replace(submission, idempotency=Idempotency(key, digest))
         task = await service.tasks.submit(account, submission)
@@ -179,6 +183,14 @@ def _ask(verb: Ask, service: Service) -> Work:
         return response
 
     return ask
+
+
+def _receive(verb: Receive, service: Service) -> Work:
+    async def receive(request: Request, call: Call, account: Account) -> Response:
+        answer = await verb.handle(request, call, account, await _view(request, service, None), service)
+        return _answer(answer.body, answer.notes, answer.status)
+
+    return receive
 
 
 def _check_spoken(dialect: Dialect, service: Service) -> None:
