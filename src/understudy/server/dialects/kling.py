@@ -1,4 +1,4 @@
-"""Kling's Motion Control API (its first generation: ``/v1/videos/motion-control``)."""
+"""Kling's Motion Control API (its first generation: ``/v1/videos/motion-control``) and its element library."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from understudy.server.dialects.call import Call, View
 from understudy.server.dialects.dialect import Answer, Decoded, Description, Dialect
 from understudy.server.dialects.endpoint import Create, Endpoint, Page, Query
 from understudy.server.dialects.kling_answers import called_back, created, envelope, queried
+from understudy.server.dialects.kling_elements import element_endpoints
 from understudy.server.dialects.kling_errors import kling_error
 from understudy.server.dialects.kling_form import DIALECT, PATH, decode_create, decode_page
 from understudy.server.links import Links
@@ -26,6 +27,7 @@ class Kling(Dialect):
             Endpoint("POST", PATH, Create(_decode, _created)),
             Endpoint("GET", PATH, Page(decode_page, _listed)),
             Endpoint("GET", f"{PATH}/{{name:rest}}", Query(lambda call: call.path["name"], _queried)),
+            *element_endpoints(),
         )
 
     def description(self) -> Description:

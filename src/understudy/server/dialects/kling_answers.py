@@ -21,7 +21,7 @@ def envelope(data: object, request_id: str) -> dict[str, Any]:
 
 def created(task: Task) -> dict[str, Any]:
     """The task as it was when it was created, however far it is now: a repeated request is answered alike."""
-    made = _milliseconds(task.created_at)
+    made = milliseconds(task.created_at)
     return {
         "task_id": str(task.id),
         "task_info": _task_info(task),
@@ -36,12 +36,12 @@ def queried(task: Task, links: Links, *, urls: Mapping[str, str] | None = None) 
     answer = {
         "task_id": str(task.id),
         "task_status": str(task.status),
-        "task_status_msg": _message(task, task.status_msg),
+        "task_status_msg": reason(task, task.status_msg),
         "task_info": _task_info(task),
         "task_result": _result(task, task.status, links, urls),
         "watermark_info": {"enabled": task.watermark},
-        "created_at": _milliseconds(task.created_at),
-        "updated_at": _milliseconds(task.updated_at),
+        "created_at": milliseconds(task.created_at),
+        "updated_at": milliseconds(task.updated_at),
     }
     if task.deduction is not None:
         answer["final_unit_deduction"] = units_text(task.deduction)
@@ -53,9 +53,9 @@ def called_back(task: Task, change: StatusChange, links: Links) -> bytes:
     body = {
         "task_id": str(task.id),
         "task_status": str(change.status),
-        "task_status_msg": _message(task, change.status_msg) if change.status.ended else change.status_msg,
-        "created_at": _milliseconds(task.created_at),
-        "updated_at": _milliseconds(change.at),
+        "task_status_msg": reason(task, change.status_msg) if change.status.ended else change.status_msg,
+        "created_at": milliseconds(task.created_at),
+        "updated_at": milliseconds(change.at),
         "task_info": _task_info(task),
         "task_result": _result(task, change.status, links, None),
     }
@@ -68,7 +68,7 @@ def _task_info(task: Task) -> dict[str, str]:
     return {} if task.external_task_id is None else {"external_task_id": task.external_task_id}
 
 
-def _message(task: Task, message: str) -> str:
+def reason(task: Task, message: str) -> str:
     """A failed task's reason and what to do about it. Who cancelled a task knows both."""
     if not message or not task.fix or task.error_code == CANCELLED:
         return message
@@ -89,7 +89,7 @@ def _video(task: Task, output: Output, links: Links, urls: Mapping[str, str]) ->
     return video
 
 
-def _milliseconds(moment: datetime) -> int:
+def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
