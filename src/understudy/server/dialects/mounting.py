@@ -105,7 +105,11 @@ def _asked_by_an_account(
             headers=request.headers,
             content=await request.body() if dialect.key_in_body else b"",
         )
-        account = await service.authenticator.account(dialect.authorization(call))
+        if len(call.content) < LARGE_BYTES:
+            who = dialect.authorization(call)
+        else:  # to find it the body is decoded
+            who = await asyncio.to_thread(dialect.authorization, call)
+        account = await service.authenticator.account(who)
         if not (dialect.key_in_body or piecewise or request.method == "GET"):
             call = replace(call, content=await request.body())
         return await work(request, call, account)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from understudy.server.dialects.dialect import Dialect
 from understudy.server.dialects.kling import Kling
+from understudy.server.dialects.modelslab import ModelsLab
 from understudy.server.dialects.native import Native
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from understudy.server.service import Service
 
-_ALL: tuple[Dialect, ...] = (Kling(), Native())
+_ALL: tuple[Dialect, ...] = (Kling(), ModelsLab(), Native())
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 
