@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from understudy.server.dialects.dialect import Dialect
+from understudy.server.dialects.kie import Kie
 from understudy.server.dialects.kling import Kling
 from understudy.server.dialects.modelslab import ModelsLab
 from understudy.server.dialects.native import Native
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from understudy.server.service import Service
 
-_ALL: tuple[Dialect, ...] = (Kling(), ModelsLab(), Native())
+_ALL: tuple[Dialect, ...] = (Kling(), ModelsLab(), Kie(), Native())
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 
