@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from understudy.server.dialects.dialect import Dialect
 from understudy.server.dialects.kie import Kie
 from understudy.server.dialects.kling import Kling
+from understudy.server.dialects.kling2 import Kling2
 from understudy.server.dialects.modelslab import ModelsLab
 from understudy.server.dialects.native import Native
+from understudy.server.dialects.powertokens import PowerTokens
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from understudy.server.service import Service
 
-_ALL: tuple[Dialect, ...] = (Kling(), ModelsLab(), Kie(), Native())
+_ALL: tuple[Dialect, ...] = (Kling(), PowerTokens(), Kling2(), ModelsLab(), Kie(), Native())
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 
