@@ -96,5 +96,10 @@ def folder_of(element_id: int) -> str:
     return f"elements/{element_id}"
 
 
+def given_folder(element_id: int) -> str:
+    """Where what came within the request lies, until its views are there."""
+    return f"{folder_of(element_id)}/given"
+
+
 def view_key(element_id: int, name: str) -> str:
     return f"{folder_of(element_id)}/{name}"

@@ -14,7 +14,7 @@ from understudy.media.limits import PICTURE_BYTES
 from understudy.media.network import NetworkGuard
 from understudy.storage import Storage
 from understudy.tasks.child import VIDEO, view_names
-from understudy.tasks.element import Element, Reference, folder_of, view_key
+from understudy.tasks.element import Element, Reference, folder_of, given_folder, view_key
 from understudy.tasks.element_limits import ELEMENT_CLIP_BYTES
 from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import WorkFolders
@@ -119,6 +119,4 @@ class ElementIntake:
             if element is None or element.deleted_at is not None or element.status is Status.FAILED:
                 await self._storage.delete(folder_of(element_id))
             elif element.status is Status.SUCCEED:
-                for source in element.sources:
-                    if isinstance(source, Stored):
-                        await self._storage.delete(source.key)
+                await self._storage.delete(given_folder(element_id))

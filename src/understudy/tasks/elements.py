@@ -12,7 +12,15 @@ from understudy.errors import FormError, ServiceError, TaskError, UnavailableErr
 from understudy.storage import Storage
 from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database
-from understudy.tasks.element import COLUMNS, MOST_ID, Element, NewElement, element_of, folder_of, view_key
+from understudy.tasks.element import (
+    COLUMNS,
+    MOST_ID,
+    Element,
+    NewElement,
+    element_of,
+    folder_of,
+    given_folder,
+)
 from understudy.tasks.jobs import ELEMENT, Jobs
 from understudy.tasks.rows import source_json
 from understudy.tasks.submission import Inline, Link, Stored
@@ -157,7 +165,7 @@ class Elements:
         """Put what came with the request where the worker finds it."""
         if isinstance(source, Link):
             return source
-        key = view_key(element_id, f"given-{index + 1}")
+        key = f"{given_folder(element_id)}/{index + 1}"
         await self._storage.put_bytes(key, source.content)
         return Stored(key)
 
