@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from understudy.errors import UnderstudyError
 from understudy.server.dialects.call import Call, View
@@ -24,9 +24,7 @@ class Kling(Dialect):
 
     def endpoints(self) -> Sequence[Endpoint]:
         return (
-            Endpoint("POST", PATH, Create(_decode, _created)),
-            Endpoint("GET", PATH, Page(decode_page, _listed)),
-            Endpoint("GET", f"{PATH}/{{name:rest}}", Query(lambda call: call.path["name"], _queried)),
+            *motion_control(_decode),
             *element_endpoints(),
         )
 
@@ -40,6 +38,15 @@ class Kling(Dialect):
 
     def encode_callback(self, task: Task, change: StatusChange, links: Links) -> bytes:
         return called_back(task, change, links)
+
+
+def motion_control(decode: Callable[[Call, str], Decoded]) -> tuple[Endpoint, ...]:
+    """Create, list and query in Kling's shapes, for whoever speaks them and reads a new task's body by ``decode``."""
+    return (
+        Endpoint("POST", PATH, Create(decode, _created)),
+        Endpoint("GET", PATH, Page(decode_page, _listed)),
+        Endpoint("GET", f"{PATH}/{{name:rest}}", Query(lambda call: call.path["name"], _queried)),
+    )
 
 
 def _decode(call: Call, engine: str) -> Decoded:
