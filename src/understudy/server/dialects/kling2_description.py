@@ -265,7 +265,9 @@ def _window() -> dict[str, Any]:
         "limit": limit | {"minimum": LIMITS[0], "maximum": LIMITS[1]},
         "filters": {"type": "array", "items": one, "maxItems": MOST_FILTERS, "description": ""},
     }
-    return _object("Which tasks: without times those of the last 30 days.", fields, ())
+    example = {"limit": LISTED, "filters": [{"key": "product_type", "values": [PRODUCT]}]}
+    words = "Which tasks: without times those of the last 30 days."
+    return {**_object(words, fields, ()), "examples": [example]}
 
 
 def _pack() -> dict[str, Any]:
