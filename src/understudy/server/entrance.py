@@ -224,7 +224,7 @@ def _log_unexpected(error: Exception, request_id: str) -> None:
 
 def _log_request(scope: Scope, status: int, began: float, request_id: str) -> None:
     method = scope["method"]
-    route = getattr(scope.get("route"), "path", "-")
+    route = scope["state"].get("template") or getattr(scope.get("route"), "path", "-")
     took_ms = (time.perf_counter() - began) * 1000
     logger.info(
         "%s %s %d %.1f ms %s", method if method in METHODS else "?", route, status, took_ms, request_id

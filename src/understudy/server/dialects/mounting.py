@@ -97,6 +97,7 @@ def _asked_by_an_account(
 
     async def answer(request: Request) -> Response:
         request.state.dialect = dialect
+        request.state.template = endpoint.path
         _check_spoken(dialect, service)
         call = Call(
             endpoint=endpoint.path,
