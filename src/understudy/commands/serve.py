@@ -11,6 +11,7 @@ import typer
 from understudy.commands import SERVER_PACKAGES, server_missing
 from understudy.commands.opening import DatabaseOption, DataDirOption
 from understudy.config import Settings
+from understudy.server.signals import Signals
 
 StorageOption = Annotated[
     str | None,
@@ -72,9 +73,10 @@ def serve(
     folder.
     """
     settings = _settings(locals())
-    from understudy.server.supervisor import serve as run
+    with Signals().heeded() as signals:
+        from understudy.server.supervisor import serve as run
 
-    run(settings)
+        run(settings, signals)
 
 
 def worker(
@@ -93,9 +95,10 @@ def worker(
 ) -> None:
     """Run one more worker, here or on another machine, for a service that `understudy serve` runs."""
     settings = _settings(locals())
-    from understudy.server.supervisor import work
+    with Signals().heeded() as signals:
+        from understudy.server.supervisor import work
 
-    work(settings)
+        work(settings, signals)
 
 
 def _settings(flags: dict[str, int | str | Path | None]) -> Settings:

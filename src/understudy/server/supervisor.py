@@ -111,13 +111,13 @@ class Supervisor:
         self._look_at_postgres = time.monotonic() + LATER_S
 
 
-def serve(settings: Settings) -> None:
-    """Run the whole service, until SIGTERM or SIGINT. Raises SettingError, UnavailableError."""
+def serve(settings: Settings, signals: Signals) -> None:
+    """Run the whole service, until SIGTERM or SIGINT, which may have come already: while modules are loaded an
+    exception in their place could get lost. Raises SettingError, UnavailableError."""
     _check(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.port))
         settings = replace(settings, port=listener.getsockname()[1])
-        signals = stack.enter_context(Signals().heeded())
         children = [
             Supervised(
                 "The API process",
@@ -145,7 +145,7 @@ def serve(settings: Settings) -> None:
                 supervisor.stop()
 
 
-def work(settings: Settings) -> None:
+def work(settings: Settings, signals: Signals) -> None:
     """Run a worker alone, on the database and the storage of a service that runs elsewhere, until SIGTERM or SIGINT.
 
     Raises SettingError, UnavailableError.
@@ -163,19 +163,18 @@ def work(settings: Settings) -> None:
             "A worker on another machine needs the service's secret.",
             fix=f"Set UNDERSTUDY_SECRET_KEY to the words in {SECRET_FILE} of the service's data folder.",
         )
-    with Signals().heeded() as signals:
-        child = Supervised("The worker", lambda: start_child("understudy.server.worker_process", settings))
-        postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
-        supervisor = Supervisor(signals, postgres, [child])
-        with suppress(Stop):
-            try:
-                with signals.breaking():
-                    settings = _with_database(settings, postgres)
-                supervisor.come_up(None)
-                _tell(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
-                supervisor.keep_up()
-            finally:
-                supervisor.stop()
+    child = Supervised("The worker", lambda: start_child("understudy.server.worker_process", settings))
+    postgres = None if settings.database_url else EmbeddedPostgres(settings.data_dir)
+    supervisor = Supervisor(signals, postgres, [child])
+    with suppress(Stop):
+        try:
+            with signals.breaking():
+                settings = _with_database(settings, postgres)
+            supervisor.come_up(None)
+            _tell(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
+            supervisor.keep_up()
+        finally:
+            supervisor.stop()
 
 
 def _check(settings: Settings) -> None:
