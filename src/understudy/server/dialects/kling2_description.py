@@ -265,7 +265,13 @@ def _window() -> dict[str, Any]:
         "limit": limit | {"minimum": LIMITS[0], "maximum": LIMITS[1]},
         "filters": {"type": "array", "items": one, "maxItems": MOST_FILTERS, "description": ""},
     }
-    example = {"limit": LISTED, "filters": [{"key": "product_type", "values": [PRODUCT]}]}
+    example = {
+        "start_time": "1795000000000",
+        "end_time": "1795262400123",
+        "cursor": "",
+        "limit": LISTED,
+        "filters": [],
+    }
     words = "Which tasks: without times those of the last 30 days."
     return {**_object(words, fields, ()), "examples": [example]}
 
