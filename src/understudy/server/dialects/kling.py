@@ -30,8 +30,10 @@ class Kling(Dialect):
 
     def description(self) -> Description:
         from understudy.server.dialects.kling_description import description
+        from understudy.server.dialects.kling_element_description import element_description
 
-        return description()
+        motion, elements = description(), element_description()
+        return Description({**motion.paths, **elements.paths}, {**motion.schemas, **elements.schemas})
 
     def encode_error(self, error: UnderstudyError, request_id: str) -> Answer:
         return Answer(*kling_error(error, request_id))
