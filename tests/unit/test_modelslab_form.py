@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kling_examples import PNG
 from modelslab_examples import KEY, LEAST
 
 from understudy.errors import AuthError, FormError, UnderstudyError
@@ -16,7 +18,7 @@ from understudy.server.dialects.call import Call
 from understudy.server.dialects.modelslab_form import FIELDS, decode_create
 from understudy.server.dialects.notes import Note
 from understudy.server.dialects.registry import DIALECTS, dialect_of_path
-from understudy.tasks.submission import Link, Submission
+from understudy.tasks.submission import Inline, Link, Submission
 
 MODELSLAB = DIALECTS["modelslab"]
 
@@ -120,6 +122,16 @@ def test_a_track_id_is_kept_as_it_came(value: object) -> None:
     kept = submitted(track_id=value).extra["track_id"]
     assert kept == value
     assert type(kept) is type(value)
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "data:image/png;base64,", "DATA:image/jpeg;base64,", "data:image/svg+xml;base64,"]
+)
+def test_the_picture_may_come_as_base64(prefix: str) -> None:
+    picture = prefix + base64.b64encode(PNG).decode()
+    assert submitted(init_image=picture).image == Inline(PNG)
+    for bad in (f"{picture}!", f"{prefix}{prefix}x", prefix + base64.b64encode(b"GIF89a" + PNG).decode()):
+        assert refusal(init_image=bad)[0] == 400
 
 
 BAD_URLS = [

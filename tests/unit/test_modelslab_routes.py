@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from kling_examples import PNG
 from modelslab_examples import FAILED, KEY, LEAST, SUBMITTED, SUCCEEDED
 
 from understudy.config import Settings
@@ -21,7 +23,7 @@ from understudy.server.links import Links
 from understudy.server.service import Service
 from understudy.storage import FakeStorage
 from understudy.tasks.accounts import Account
-from understudy.tasks.submission import Submission
+from understudy.tasks.submission import Inline, Submission
 from understudy.tasks.task import Task
 
 PATH = "/api/v7/video-fusion/motion-control"
@@ -184,10 +186,13 @@ def test_what_is_wrong_before_the_fields_are_looked_at() -> None:
     assert server.tasks.submitted == []
 
 
-def test_a_large_body_is_read_once_and_whole() -> None:
+def test_a_large_picture_comes_through_whole() -> None:
     server = Server()
-    assert server.create(LEAST | {"more": "x" * 10**5})[0].status_code == 200
-    assert server.tasks.submitted[0].image is not None
+    content = PNG + bytes(9 * 2**20)
+    body = LEAST | {"init_image": base64.b64encode(content).decode()}
+    assert server.create(body)[0].status_code == 200
+    assert server.tasks.submitted[0].image == Inline(content)
+    assert server.create(body | {"key": "wrong"})[0].status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.dialect import Description
 from understudy.server.dialects.fields import URL_CHARACTERS
+from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
 from understudy.server.dialects.modelslab_errors import RETRY_AFTER_S
 from understudy.server.dialects.modelslab_form import (
     FETCH_PATH,
@@ -138,9 +139,8 @@ def _new_task() -> dict[str, Any]:
     return {
         "key": _key(),
         "model_id": _choice("Sets the price per second.", tuple(MODELS)),
-        "init_image": url
-        | _text(
-            "The reference image (http or https): JPEG or PNG, at most 10 MB, 300 to 65536 pixels a side, 1:2.5 to "
+        "init_image": _text(
+            f"The reference image: {PICTURES} (or with that of a `data:` URL); 300 to 65536 pixels a side, 1:2.5 to "
             "2.5:1."
         ),
         "init_video": url

@@ -24,8 +24,10 @@ from understudy.server.dialects.fields import (
     text,
     unknown_keys,
 )
+from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
+from understudy.server.dialects.inline_picture import inline_picture
 from understudy.server.dialects.notes import UNKNOWN_KEY
-from understudy.tasks.submission import Link, Submission
+from understudy.tasks.submission import Inline, Link, Source, Submission
 
 DIALECT = "modelslab"
 ROOM = "/api/v7"
@@ -54,6 +56,7 @@ KEYS = "an API key of this server, as the field key or in the header key"
 
 _TRACK_ID_BITS = 63  # of a whole number: a database's largest
 _A_NAME = re.compile(r"[\w.:/-]{1,60}", re.ASCII)
+_DATA = re.compile(r"\Adata:image/[\w.+-]{1,30};base64,", re.ASCII | re.IGNORECASE)
 
 
 def authorization(call: Call) -> str | None:
@@ -86,8 +89,8 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
         dialect=DIALECT,
         model=_model(body),
         engine=engine,
-        image=_link(body, "init_image"),
-        video=_link(body, "init_video"),
+        image=_image(body),
+        video=_video(body),
         orientation=_orientation(body),
         prompt=text(body, "prompt", most=PROMPT_CHARACTERS),
         mode=Mode(choice(body, "mode", tuple(Mode), default=Mode.STD)),
@@ -126,11 +129,23 @@ def _model(body: Mapping[str, Any]) -> str:
     return MODELS[value]
 
 
-def _link(body: Mapping[str, Any], name: str) -> Link:
-    value = body.get(name)
+def _image(body: Mapping[str, Any]) -> Source:
+    """As base64 too, bare or as a ``data:`` URL: ModelsLab's own word for its other paths of this room."""
+    value = body.get("init_image")
     if value is None or value == "":
-        raise _required(name, URLS)
-    return Link(http_url(name, value))
+        raise _required("init_image", PICTURES)
+    if not isinstance(value, str):
+        raise invalid("init_image", shown(value), PICTURES)
+    if "://" in value[:32]:  # which base64 never has
+        return Link(http_url("init_image", value))
+    return Inline(inline_picture("init_image", _DATA.sub("", value, count=1)))
+
+
+def _video(body: Mapping[str, Any]) -> Link:
+    value = body.get("init_video")
+    if value is None or value == "":
+        raise _required("init_video", URLS)
+    return Link(http_url("init_video", value))
 
 
 def _orientation(body: Mapping[str, Any]) -> Orientation:
