@@ -24,13 +24,14 @@ _END, _SCAN = 0xD9, 0xDA
 _MOST_MARKERS = 2000  # 10 MB hold 160 full segments; a hostile file could hold millions of empty ones
 
 
-def inline_picture(name: str, text: str) -> bytes:
-    """The picture's bytes. ``name`` is the field's. Raises FormError (``field_invalid``): bad base64, neither JPEG nor
-    PNG, more than 10 MB, or sides, shape or number of pixels outside the limits."""
-    content = _decoded(name, text)
+def inline_picture(name: str, text: str, *, allowed: str = ALLOWED) -> bytes:
+    """The picture's bytes. ``name`` is the field's, ``allowed`` what may stand there. Raises FormError
+    (``field_invalid``): bad base64, neither JPEG nor PNG, more than 10 MB, or sides, shape or number of pixels outside
+    the limits."""
+    content = _decoded(name, text, allowed)
     size = picture_size(content)
     if size is None:
-        raise invalid(name, "base64 of something that does not begin as JPEG or PNG does", ALLOWED)
+        raise invalid(name, "base64 of something that does not begin as JPEG or PNG does", allowed)
     try:
         check_picture_file(len(content))
         check_picture_pixels(*size)
@@ -51,17 +52,17 @@ def picture_size(content: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _decoded(name: str, text: str) -> bytes:
+def _decoded(name: str, text: str, allowed: str) -> bytes:
     if text[:5].lower() == "data:":
-        raise invalid(name, "base64 with a data: prefix", ALLOWED, fix="Leave the prefix out.")
+        raise invalid(name, "base64 with a data: prefix", allowed, fix="Leave the prefix out.")
     # Lines, as MIME and command-line tools wrap them, are the one thing besides the alphabet that is let through.
     bare = text.replace("\r", "").replace("\n", "")
     if len(bare) > 4 * (PICTURE_BYTES // 3 + 1):
         raise invalid(
-            name, f"a picture of about {len(bare) * 3 // 4 / 2**20:.1f} MB", ALLOWED, fix="Scale it down."
+            name, f"a picture of about {len(bare) * 3 // 4 / 2**20:.1f} MB", allowed, fix="Scale it down."
         )
     if len(bare) % 4 or not _BASE64.fullmatch(bare):
-        raise invalid(name, f"neither a URL nor base64: {shown(text)}", ALLOWED)
+        raise invalid(name, f"neither a URL nor base64: {shown(text)}", allowed)
     return binascii.a2b_base64(bare)
 
 

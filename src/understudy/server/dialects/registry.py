@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from understudy.server.dialects.dialect import Dialect
+from understudy.server.dialects.imini import Imini
 from understudy.server.dialects.kie import Kie
 from understudy.server.dialects.kling import Kling
 from understudy.server.dialects.kling2 import Kling2
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from understudy.server.service import Service
 
-_ALL: tuple[Dialect, ...] = (Kling(), PowerTokens(), Kling2(), ModelsLab(), Kie(), Native())
+_ALL: tuple[Dialect, ...] = (Kling(), PowerTokens(), Imini(), Kling2(), ModelsLab(), Kie(), Native())
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 
