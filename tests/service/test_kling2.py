@@ -10,10 +10,14 @@ from typing import Any
 import jwt
 from open_app import OpenApp, with_app
 
+from understudy.request import Orientation
 from understudy.sample import clip_path
 from understudy.tasks import ledger
 from understudy.tasks.accounts import account_named
+from understudy.tasks.element import NewElement, Reference
+from understudy.tasks.element_work import ElementWork
 from understudy.tasks.keys import create_keys
+from understudy.tasks.submission import Link
 
 LEGACY = "/v1/videos/motion-control"
 IMAGE = {"type": "image", "url": "https://example.com/a.png"}
@@ -181,6 +185,37 @@ def test_an_account_s_costs(database_url: str, tmp_path: Path) -> None:
         assert (await pack())["status"] == "runOut"
         poor = await it.client.post("/motion-control/kling-3.0", json=BODY)
         assert (poor.status_code, poor.json()["code"]) == (429, 1102)
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_an_element_goes_with_the_newer_model_and_faces_as_the_video_does(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def test(it: OpenApp) -> None:
+        account = await it.service.authenticator.account(it.client.headers["Authorization"])
+        picture = Link(IMAGE["url"])
+        new = NewElement("hero", "the hero", Reference.IMAGES, (picture, picture))
+        element = await it.service.elements.create(account, new)
+
+        async def sent(number: object, model: str = "kling-3.0") -> Any:
+            named = {"type": "element", "element_id": number, "id": "element_1"}
+            body = {"contents": [IMAGE, VIDEO, named], "settings": {"character_orientation": "image"}}
+            return await it.client.post(f"/motion-control/{model}", json=body)
+
+        early = await sent(str(element.id))
+        assert (early.status_code, early.json()["code"]) == (400, 1201)
+        assert "still being made" in early.json()["message"]
+        await it.service.storage.put_bytes("elements/front", b"front")
+        assert await ElementWork(it.service.database).succeed(element.id, ["elements/front"])
+        for number in (str(element.id), element.id):
+            answer = await sent(number)
+            assert answer.status_code == 200, answer.text
+            task = await it.service.tasks.find(account.id, answer.json()["data"]["id"])
+            assert (task.element_id, task.orientation) == (element.id, Orientation.VIDEO)
+            assert len(task.views) == 1
+        for refused in (await sent("829836802793406551"), await sent(str(element.id), "kling-2.6")):
+            assert (refused.status_code, refused.json()["code"]) == (400, 1201)
 
     with_app(database_url, tmp_path, test)
 

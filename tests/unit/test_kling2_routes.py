@@ -101,8 +101,7 @@ def test_several_tasks() -> None:
 
 
 def test_an_unknown_task_is_an_empty_answer() -> None:
-    its = server()
-    its.tasks.made = []
+    its = Server(tasks=SeveralTasks(made=[]))
     _, body = its.ask("GET", "/tasks?task_ids=0")
     assert (body["code"], body["data"]) == (0, [])
 
@@ -134,7 +133,8 @@ def test_pages_by_cursor() -> None:
         cursor, more = page["next_cursor"], page["has_more"]
         assert bool(cursor) == more
     assert seen == [str(task.id) for task in made]
-    windows = [window for _, window, most in its.tasks.asked if most == 3]
+    asked: list[Any] = its.tasks.asked
+    windows = [window for _, window, most in asked if most == 3]
     assert [window.behind for window in windows] == [
         None,
         Place(made[1].created_at, made[1].id),
