@@ -17,6 +17,7 @@ from sqlalchemy import text, update
 from understudy.errors import ClipError, UnavailableError
 from understudy.server.entrance import UPLOAD_BYTES
 from understudy.tasks import ledger
+from understudy.tasks.accounts import set_disabled
 from understudy.tasks.records import Tasks
 from understudy.tasks.submission import Stored
 from understudy.tasks.tables import accounts, uploads
@@ -157,6 +158,9 @@ def test_each_error_of_its_list(database_url: str, tmp_path: Path) -> None:
             await connection.execute(update(accounts).values(concurrency_limit=None))
             await ledger.grant(connection, 1, ledger.SMALLEST)
         assert await code("POST", CREATE, json=BODY) == 402
+        async with it.service.database.begin() as connection:
+            await set_disabled(connection, 1, True)
+        assert await code("GET", CREDIT) == 401
 
     with_app(database_url, tmp_path, test)
 
