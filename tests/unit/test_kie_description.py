@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kie_examples import FAIL, LEAST, LEAST_INPUT, SUCCESS, WAITING
 from kling_examples import LINKS
 
 from understudy.errors import FormError, TaskError
+from understudy.server.api_page import curl
 from understudy.server.dialects.kie_answers import created, envelope, recorded
 from understudy.server.dialects.kie_description import description
 from understudy.server.dialects.kie_errors import ROWS, kie_error
@@ -60,6 +62,13 @@ def test_answers_are_as_described() -> None:
     assert set(kie_error(TaskError("task_unknown", "x", fix="y"))) == {"code", "msg", "data"}
     for code in set(ROWS.values()):
         assert str(code) in create["description"], code
+
+
+def test_the_page_s_line_for_a_form_has_all_that_is_required() -> None:
+    path = "/api/file-stream-upload"
+    (line,) = curl("POST", path, TOLD.paths[path]["post"], SCHEMAS, "https://m.example")
+    words = shlex.split(line)
+    assert {words[at + 1] for at, word in enumerate(words) if word == "-F"} == {"uploadPath=images", "file=@file"}
 
 
 def test_the_body_is_as_described() -> None:

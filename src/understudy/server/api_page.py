@@ -212,7 +212,15 @@ def curl(
         else:
             named = [name for name, value in schema["properties"].items() if value.get("format") == "binary"]
             chosen = {"image": "character.png", "video": "dance.mp4"}
-            yield start + "".join(f" \\\n  -F {name}=@{chosen.get(name, 'file')}" for name in named)
+            texts = [
+                f"{name}={schema['properties'][name]['examples'][0]}"
+                for name in schema.get("required", ())
+                if name not in named
+            ]
+            yield start + "".join(
+                f" \\\n  -F {field}"
+                for field in (*texts, *(f"{name}=@{chosen.get(name, 'file')}" for name in named))
+            )
 
 
 def _anchor(method: str, path: str) -> str:

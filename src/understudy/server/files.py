@@ -90,6 +90,7 @@ def sent(
     filename: str,
     media_type: str,
     changed: datetime,
+    cached: str = "private, max-age=3600",
 ) -> Response:
     """The answer with an object of ``size`` bytes, whole or the part that is asked for; to be shown, or with
     ``?download=1`` to be saved as ``filename``."""
@@ -100,7 +101,7 @@ def sent(
     head_only = request.method == "HEAD"
     headers = {
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, max-age=3600",
+        "Cache-Control": cached,
         "Content-Disposition": f'{shown_as}; filename="{filename}"',
         "Content-Security-Policy": POLICY,
         "Access-Control-Allow-Origin": "*",  # the link is the right to read it, from any page

@@ -49,6 +49,7 @@ async def uploaded(
         filename=file_name(kept),
         media_type=kept.media_type,
         changed=kept.uploaded_at,
+        cached="private, no-cache",  # its link stays when it is replaced
     )
 
 

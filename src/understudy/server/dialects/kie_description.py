@@ -108,7 +108,8 @@ def _upload(name: str, summary: str, body: str, kind: str) -> Schema:
 
 def _schemas() -> dict[str, Schema]:
     place = {
-        "uploadPath": _text("A folder of your choice: a name only.", NAME_CHARACTERS),
+        "uploadPath": _text("A folder of your choice: a name only.", NAME_CHARACTERS)
+        | {"examples": [PLACE["uploadPath"]]},
         "fileName": _text("Left out: a random one.", NAME_CHARACTERS),
     }
     created = {"taskId": _text("`task_kling-3.0_` and 16 digits."), "recordId": _text("The same.")}
