@@ -17,8 +17,8 @@ DESCRIPTION = (
     "Every request but `health` and `ready` needs `Authorization: Bearer` with an API key (`understudy keys create`), "
     "or with a token signed with a key pair. Every answer has an `X-Request-Id`; every error under "
     "`/understudy` has the same form, a stable code, and a hint on what to do.\n\n"
-    "Clients written for Kling's Motion Control API use theirs, at `/v1/videos/motion-control`; an account sees the "
-    "same tasks there and here."
+    "Clients written for Kling's Motion Control API (both generations), PowerTokens, imini, ModelsLab or Kie use "
+    "theirs: each has its own part of this page. An account sees the same tasks in all of them."
 )
 
 NEW_TASK_EXAMPLE = {
