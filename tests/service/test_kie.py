@@ -106,6 +106,10 @@ def test_a_failed_one(database_url: str, tmp_path: Path) -> None:
         failed = await record(it, task_id)
         assert (failed["state"], failed["failCode"], failed["creditsConsumed"]) == ("fail", "400", 0)
         assert failed["failMsg"] == "It is too short. Use a longer one."
+        again = (await it.client.post(f"/understudy/v1/tasks/{number(task_id)}/retry")).json()["id"]
+        task = await it.service.tasks.find(1, again)
+        assert (task.dialect, task.matroska, task.callback_at_end) == ("kie", True, True)
+        assert (await record(it, again))["param"] == failed["param"]
 
     with_app(database_url, tmp_path, test)
 

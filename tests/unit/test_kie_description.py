@@ -68,7 +68,10 @@ def test_the_page_s_line_for_a_form_has_all_that_is_required() -> None:
     path = "/api/file-stream-upload"
     (line,) = curl("POST", path, TOLD.paths[path]["post"], SCHEMAS, "https://m.example")
     words = shlex.split(line)
-    assert {words[at + 1] for at, word in enumerate(words) if word == "-F"} == {"uploadPath=images", "file=@file"}
+    assert {words[at + 1] for at, word in enumerate(words) if word == "-F"} == {
+        "uploadPath=images",
+        "file=@file",
+    }
 
 
 def test_the_body_is_as_described() -> None:
