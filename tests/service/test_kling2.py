@@ -8,16 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import jwt
+from callback_setting import LOOPBACK
 from open_app import OpenApp, with_app
+from receiver import receiving
+from sqlalchemy import select
+from standardwebhooks import Webhook
 
+from understudy.media.network import NetworkGuard
 from understudy.request import Orientation
 from understudy.sample import clip_path
+from understudy.server.dialects.registry import DIALECTS
 from understudy.tasks import ledger
 from understudy.tasks.accounts import account_named
+from understudy.tasks.callbacks import Deliverer
 from understudy.tasks.element import NewElement, Reference
 from understudy.tasks.element_work import ElementWork
 from understudy.tasks.keys import create_keys
 from understudy.tasks.submission import Link
+from understudy.tasks.tables import deliveries
+from understudy.tasks.webhooks import rotate
 
 LEGACY = "/v1/videos/motion-control"
 IMAGE = {"type": "image", "url": "https://example.com/a.png"}
@@ -185,6 +194,33 @@ def test_an_account_s_costs(database_url: str, tmp_path: Path) -> None:
         assert (await pack())["status"] == "runOut"
         poor = await it.client.post("/motion-control/kling-3.0", json=BODY)
         assert (poor.status_code, poor.json()["code"]) == (429, 1102)
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_callbacks_are_signed_and_say_what_the_query_says(database_url: str, tmp_path: Path) -> None:
+    async def test(it: OpenApp) -> None:
+        kling2 = DIALECTS["kling-2"]
+        async with receiving() as receiver:
+            created = await made(it, callback_url=receiver.url, external_task_id="shot 7")
+            await finish(it, created["id"], b"video")
+            async with it.service.database.begin() as connection:
+                account = await account_named(connection, "ann")
+                secret = (await rotate(connection, it.secrets, account.id)).secret
+                numbers = list(await connection.scalars(select(deliveries.c.id).order_by(deliveries.c.id)))
+            deliverer = Deliverer(
+                it.service.database,
+                NetworkGuard(LOOPBACK),
+                it.secrets,
+                lambda task, change: kling2.encode_callback(task, change, it.service.links),
+                kling2.callback_headers,
+            )
+            for number in numbers:
+                assert await deliverer.deliver(number) is None
+        told = [Webhook(secret).verify(one.body, one.headers) for one in receiver.received]
+        assert [body["status"] for body in told] == ["submitted", "processing", "succeeded"]
+        assert told[0] == {**created, "message": "", "outputs": [], "billing": []}
+        assert told[2:] == await asked(it, "GET", f"/tasks?task_ids={created['id']}")
 
     with_app(database_url, tmp_path, test)
 

@@ -63,6 +63,8 @@ def test_names(query: list[tuple[str, str]], answer: tuple[list[str], bool]) -> 
     ("query", "words"),
     [
         ([], "task_ids or external_task_ids is missing; allowed: at most 20 ids"),
+        ([("task_ids", ", ,")], "task_ids is missing"),
+        ([("external_task_ids", ",")], "external_task_ids is missing"),
         ([("task_ids", "")], "task_ids or external_task_ids is missing"),
         ([("task_ids", "1"), ("external_task_ids", "x")], "task_ids is given beside external_task_ids"),
         ([("task_ids", "1"), ("task_ids", "2")], "task_ids is given twice"),
@@ -304,3 +306,63 @@ def test_a_package_has_one_name() -> None:
     with pytest.raises(FormError, match="package_name and package_id"):
         any_of_pack(decode_listing({"filters": given}, OF_PACKAGE, now_ms=NOW, default_limit=500), 7)
     assert milliseconds({"a": "007"}, "a") == 7
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=8,
+)
+FILTER = st.fixed_dictionaries(
+    {"key": st.sampled_from(["status", "product_type", "package_id"]) | JSON_VALUES},
+    optional={"values": st.lists(st.sampled_from(["succeeded", "video"]) | JSON_VALUES, max_size=3)},
+)
+FIELD_VALUES = {
+    "start_time": st.integers(-5, 2**50) | JSON_VALUES,
+    "end_time": st.integers(0, 2**50).map(str) | JSON_VALUES,
+    "cursor": JSON_VALUES,
+    "limit": st.integers(0, 501) | JSON_VALUES,
+    "filters": st.lists(FILTER | JSON_VALUES, max_size=3) | JSON_VALUES,
+}
+
+
+@given(
+    body=st.fixed_dictionaries({}, optional=FIELD_VALUES)
+    | st.dictionaries(st.text(max_size=12), JSON_VALUES),
+    dimensions=st.sampled_from([TASKS, OF_BALANCE, OF_PACKAGE]),
+    alone=st.booleans(),
+)
+def test_any_json_is_a_window_or_an_error_that_can_be_answered(
+    body: dict[str, Any], dimensions: Any, alone: bool
+) -> None:
+    try:
+        found = decode_listing(body, dimensions, now_ms=NOW, default_limit=100, cursor_alone=alone)
+    except FormError as error:
+        answer = Kling2().encode_error(error, "r")
+        assert (answer.status, answer.body["code"]) == (400, 1201)
+        assert json.dumps(answer.body).encode("ascii")
+    else:
+        assert found.window().start < found.window().end
+        assert 1 <= found.limit <= 500
+
+
+@given(
+    query=st.lists(
+        st.tuples(
+            st.sampled_from(["task_ids", "external_task_ids"]) | st.text(max_size=9), st.text(max_size=60)
+        )
+    )
+)
+def test_any_address_names_at_most_twenty_or_is_refused(query: list[tuple[str, str]]) -> None:
+    try:
+        names, external, _ = decode_names(Call(query=query))
+    except FormError as error:
+        answer = Kling2().encode_error(error, "r")
+        assert (answer.status, answer.body["code"]) == (400, 1201)
+    else:
+        assert 1 <= len(names) <= 20
+        assert external == bool(dict(query).get("external_task_ids"))

@@ -96,11 +96,14 @@ def decode_names(call: Call) -> tuple[list[str], bool, tuple[Note, ...]]:
     if len(named) > 1:
         raise invalid(NAMES[0], f"given beside {NAMES[1]}", "one of the two")
     (name,) = named
-    names = [one for one in given[name].split(",") if one]
+    external = name == NAMES[1]
+    parts = given[name].split(",")
+    names = [one for one in (parts if external else [part.strip() for part in parts]) if one]
+    if not names:
+        raise missing(name, allowed)
     if len(names) > MOST_NAMES:
         raise invalid(name, f"{len(names)} ids", allowed, fix="Ask for the others in another request.")
-    external = name == NAMES[1]
-    return (names if external else [one.strip() for one in names]), external, notes
+    return names, external, notes
 
 
 def decode_listing(

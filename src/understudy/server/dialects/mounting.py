@@ -183,7 +183,10 @@ def _page(verb: Page, service: Service) -> Work:
 def _ask(verb: Ask, service: Service) -> Work:
     async def ask(request: Request, call: Call, account: Account) -> Response:
         answer = await verb.handle(call, account, await _view(request, service, None), service)
-        response = _answer(answer.body, answer.notes, answer.status)
+        if service.settings.result_links == "data":  # it may hold whole videos
+            response = await asyncio.to_thread(_answer, answer.body, answer.notes, answer.status)
+        else:
+            response = _answer(answer.body, answer.notes, answer.status)
         response.headers.update(answer.headers)
         return response
 
