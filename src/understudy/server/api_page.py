@@ -16,7 +16,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from understudy.server.api_fields import Field, Schema, field_of, fields_of, reference_of
-from understudy.server.native import PREFIX, service_of
+from understudy.server.native_asked import PREFIX, service_of
 from understudy.server.openapi import describe
 
 OPENAPI_PATH = f"{PREFIX}/openapi.json"
@@ -85,7 +85,7 @@ def _menu(operations: Iterable[tuple[str, str, Mapping[str, Any]]]) -> str:
         )
         groups.setdefault(operation.get("tags", ["other"])[0], []).append(entry)
     return "".join(
-        f"<h3>{escape(name.capitalize())}</h3><ul>{''.join(entries)}</ul>" for name, entries in groups.items()
+        f"<h3>{escape(name[:1].upper() + name[1:])}</h3><ul>{''.join(entries)}</ul>" for name, entries in groups.items()
     )
 
 
