@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -28,7 +29,7 @@ from understudy.errors import (
 )
 from understudy.server.dialects.call import View
 from understudy.server.dialects.imini_answers import created, queried
-from understudy.server.dialects.imini_errors import ROWS, imini_error
+from understudy.server.dialects.imini_errors import PROMPT, ROWS, imini_error
 from understudy.server.dialects.imini_form import FIELDS, decode_create
 from understudy.server.dialects.registry import DIALECTS, dialect_of_path
 from understudy.storage import FakeStorage
@@ -286,3 +287,11 @@ def test_the_routes_are_described_as_they_are() -> None:
     for name in ("model", "resolution"):
         for word in new_task["properties"][name]["enum"]:
             decode_create(request(**{name: word}), "puppet")
+
+
+def test_the_page_has_every_row_and_field() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "imini.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d{3}) \| `([A-Z_]+)` \|", text, re.MULTILINE)
+    assert {(int(status), code) for status, code in rows} == {*ROWS.values(), PROMPT}
+    for name in FIELDS:
+        assert f"`{name}" in text, name

@@ -358,3 +358,10 @@ def test_any_object_is_read_or_refused_in_words(body: dict[str, Any], least: boo
         assert written(answer)
     else:
         assert decoded.submission.model == "kling-v3"
+
+
+def test_the_page_has_every_row_and_field() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "powertokens.md").read_text(encoding="utf-8")
+    kinds = {powertokens_error(UnderstudyError(code, "", fix=""), "id")[1]["error"]["type"] for code in ROWS}
+    for word in (*FIELDS, *kinds, *video(SUBMITTED, VIEW), *(str(status) for status, _ in ROWS.values())):
+        assert word in text, word
