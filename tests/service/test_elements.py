@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kling_examples import PNG
 from open_app import LINKS, OpenApp, with_app
 from test_intake import LOOPBACK, source
 from work_setting import Setting, run
@@ -417,3 +419,43 @@ async def read(app: OpenApp, key: str) -> bytes:
     return b"".join(
         [piece async for piece in app.service.storage.read(key, 0, await app.service.storage.size(key))]
     )
+
+
+def test_the_native_api(database_url: str, tmp_path: Path) -> None:
+    elements = "/understudy/v1/elements"
+
+    async def story(app: OpenApp) -> None:
+        content = base64.b64encode(PNG).decode()
+        made = await app.client.post(elements, json={"name": "Mina", "images": [content, content]})
+        assert made.status_code == 201, made.text
+        number = made.json()["id"]
+        assert made.headers["location"] == f"http://service.test{elements}/{number}"
+        assert (made.json()["status"], made.json()["views"], made.json()["sources"]) == (
+            "submitted",
+            0,
+            [None, None],
+        )
+        task = {**LINKS, "element_id": number}
+        early = await app.client.post("/understudy/v1/tasks", json=task)
+        assert (early.status_code, early.json()["error"]["code"]) == (422, "field_invalid")
+        assert "still being made" in early.json()["error"]["message"]
+        looker: Any = Looker()
+        with WorkFolders(tmp_path / "work") as folders:
+            work = ElementWork(app.service.database)
+            await ElementIntake(work, app.service.storage, LOOPBACK, looker, folders).run(int(number))
+        assert looker.seen == [[PNG, PNG]]
+        shown = (await app.client.get(f"{elements}/{number}")).json()
+        assert (shown["status"], shown["views"], shown["error"]) == ("succeed", 2, None)
+        assert (await app.client.get(elements)).json() == {"elements": [shown], "page": 1, "size": 30}
+        created = await app.client.post("/understudy/v1/tasks", json=task)
+        assert (created.status_code, created.json()["element_id"]) == (201, number)
+        theirs = await app.key_of("ben")
+        for method, path in (("GET", f"{elements}/{number}"), ("DELETE", f"{elements}/{number}")):
+            assert (await app.client.request(method, path, headers=theirs)).status_code == 404
+        assert (await app.client.delete(f"{elements}/{number}")).status_code == 204
+        assert (await app.client.get(f"{elements}/{number}")).json()["error"]["code"] == "task_unknown"
+        assert (await app.client.get(f"{elements}/x")).status_code == 422
+        assert (await app.client.get(elements)).json()["elements"] == []
+        assert (await app.client.get(elements, headers={"Authorization": ""})).status_code == 401
+
+    with_app(database_url, tmp_path / "data", story)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from understudy.errors import ServiceError
 from understudy.server.links import file_name
-from understudy.server.native import service_of
+from understudy.server.native_asked import service_of
 from understudy.server.service import Service
 from understudy.storage import Storage
 from understudy.tasks.standing import Standing

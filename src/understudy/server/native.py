@@ -9,18 +9,15 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from fastapi.security import HTTPBearer
 
 from understudy.engines.registry import engine_capabilities
 from understudy.server import native_form
-from understudy.server.errors_native import STATUS_OF_CODE
 from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, queue_position
 from understudy.server.native_answers import (
     AccountAnswer,
     EnginesAnswer,
-    ErrorAnswer,
     HealthAnswer,
     ReadinessAnswer,
     TaskAnswer,
@@ -28,39 +25,21 @@ from understudy.server.native_answers import (
     engine_answer,
     task_answer,
 )
+from understudy.server.native_asked import ALWAYS, PREFIX, Caller, The, errors
+from understudy.server.native_elements import router as elements
 from understudy.server.readiness import Readiness
 from understudy.server.service import Service
 from understudy.server.upload_sources import with_own_uploads
 from understudy.server.uploads import uploaded_form
-from understudy.tasks.accounts import Account
 from understudy.tasks.prices import units_text
 from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Submission
 
-PREFIX = "/understudy/v1"
 TASK_EXAMPLE = "4503599627370496"
 LARGE_BYTES = 64 * 1024  # from here on a body is decoded beside the event loop
 
-OF_NO_TASK = {"route_unknown", "file_unknown", "file_unfinished", "file_missing"}  # of any path, of files
-
 _Given = TypeVar("_Given")
 
-_KEY = HTTPBearer(
-    auto_error=False, scheme_name="key", description="An API key, or a token signed with a key pair."
-)
-
-
-def service_of(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-async def caller(request: Request, _shown: Annotated[object, Security(_KEY)]) -> Account:
-    return await service_of(request).authenticator.account(request.headers.get("authorization"))
-
-
-Caller = Annotated[Account, Depends(caller)]
-The = Annotated[Service, Depends(service_of)]
 TaskName = Annotated[
     str,
     Path(
@@ -69,34 +48,6 @@ TaskName = Annotated[
         examples=[TASK_EXAMPLE],
     ),
 ]
-
-
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    told = {
-        400: "The body cannot be read.",
-        401: "No key, or one that is not known, not valid yet or expired.",
-        402: "The balance does not reach.",
-        403: "The account is disabled.",
-        404: "There is no such task in this account.",
-        409: "That cannot be done now, or the name or key was used before.",
-        410: "The inputs were deleted.",
-        413: "The body or a file is too large.",
-        422: "A field is missing or its value is not allowed.",
-        429: "As many tasks live as the account may have.",
-        503: "A part of the service is away; see Retry-After.",
-    }
-    return {
-        status: {"model": ErrorAnswer, "description": f"{told[status]} {_codes(status)}"}
-        for status in statuses
-    }
-
-
-def _codes(status: int) -> str:
-    codes = [code for code, its_status in STATUS_OF_CODE.items() if its_status == status]
-    return ", ".join(f"`{code}`" for code in codes if code not in OF_NO_TASK)
-
-
-ALWAYS = (401, 403, 503)
 _NEW_TASK: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -108,6 +59,7 @@ _NEW_TASK: dict[str, Any] = {
 }
 
 router = APIRouter(prefix=PREFIX)
+router.include_router(elements)
 
 
 @router.post(
@@ -115,7 +67,7 @@ router = APIRouter(prefix=PREFIX)
     status_code=201,
     tags=["tasks"],
     summary="Create a task",
-    responses=_errors(400, 402, 409, 413, 422, 429, *ALWAYS),
+    responses=errors(400, 402, 409, 413, 422, 429, *ALWAYS),
     openapi_extra=_NEW_TASK,
 )
 async def create_task(
@@ -151,7 +103,7 @@ async def create_task(
     return task_answer(task, service.links)
 
 
-@router.get("/tasks", tags=["tasks"], summary="List tasks", responses=_errors(422, *ALWAYS))
+@router.get("/tasks", tags=["tasks"], summary="List tasks", responses=errors(422, *ALWAYS))
 async def list_tasks(
     service: The,
     account: Caller,
@@ -163,7 +115,7 @@ async def list_tasks(
     return TasksAnswer(tasks=[task_answer(task, service.links) for task in tasks], page=page, size=size)
 
 
-@router.get("/tasks/{id}", tags=["tasks"], summary="Query a task", responses=_errors(404, *ALWAYS))
+@router.get("/tasks/{id}", tags=["tasks"], summary="Query a task", responses=errors(404, *ALWAYS))
 async def query_task(service: The, account: Caller, name: TaskName) -> TaskAnswer:
     """A task as it stands."""
     task = await service.tasks.find(account.id, name)
@@ -184,7 +136,7 @@ async def query_task(service: The, account: Caller, name: TaskName) -> TaskAnswe
         204: {
             "description": "`Last-Event-ID` says that the end was told already: an EventSource then stops."
         },
-        **_errors(404, *ALWAYS),
+        **errors(404, *ALWAYS),
     },
 )
 async def follow_task(
@@ -203,7 +155,7 @@ async def follow_task(
 
 
 @router.post(
-    "/tasks/{id}/cancel", tags=["tasks"], summary="Cancel a task", responses=_errors(404, 409, *ALWAYS)
+    "/tasks/{id}/cancel", tags=["tasks"], summary="Cancel a task", responses=errors(404, 409, *ALWAYS)
 )
 async def cancel_task(service: The, account: Caller, name: TaskName) -> TaskAnswer:
     """Ends a live task at once as `failed`, "cancelled by the account", without a price; work on it stops within two
@@ -217,7 +169,7 @@ async def cancel_task(service: The, account: Caller, name: TaskName) -> TaskAnsw
     status_code=201,
     tags=["tasks"],
     summary="Try a task again",
-    responses=_errors(402, 404, 410, 429, *ALWAYS),
+    responses=errors(402, 404, 410, 429, *ALWAYS),
 )
 async def retry_task(service: The, account: Caller, name: TaskName, response: Response) -> TaskAnswer:
     """Hands the same request in again, as a new task without an external id."""
@@ -228,7 +180,7 @@ async def retry_task(service: The, account: Caller, name: TaskName, response: Re
 
 
 @router.delete(
-    "/tasks/{id}", status_code=204, tags=["tasks"], summary="Delete a task", responses=_errors(404, *ALWAYS)
+    "/tasks/{id}", status_code=204, tags=["tasks"], summary="Delete a task", responses=errors(404, *ALWAYS)
 )
 async def delete_task(service: The, account: Caller, name: TaskName) -> Response:
     """Deletes its files and hides it for good; a live one is cancelled first."""
@@ -237,14 +189,14 @@ async def delete_task(service: The, account: Caller, name: TaskName) -> Response
     return Response(status_code=204)
 
 
-@router.get("/engines", tags=["service"], summary="List engines", responses=_errors(*ALWAYS))
+@router.get("/engines", tags=["service"], summary="List engines", responses=errors(*ALWAYS))
 async def list_engines(service: The, _account: Caller) -> EnginesAnswer:
     """The engines that a task may name, and what each can do."""
     default = service.settings.engine
     return EnginesAnswer(engines=[engine_answer(engine, default) for engine in engine_capabilities()])
 
 
-@router.get("/account", tags=["service"], summary="Show the account", responses=_errors(*ALWAYS))
+@router.get("/account", tags=["service"], summary="Show the account", responses=errors(*ALWAYS))
 async def show_account(service: The, account: Caller) -> AccountAnswer:
     """Whose key this is, and what it may do."""
     return AccountAnswer(

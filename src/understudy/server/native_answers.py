@@ -83,6 +83,8 @@ class TaskAnswer(_Answer):
     sound: bool
     watermark: bool
     prompt: str
+    element_id: str | None
+    """The element whose pictures it was given."""
     callback_url: str | None
     result: ResultAnswer | None
     error: FailureAnswer | None
@@ -194,6 +196,7 @@ def task_answer(task: Task, links: Links, *, queue_position: int | None = None) 
         sound=task.sound,
         watermark=task.watermark,
         prompt=task.prompt,
+        element_id=None if task.element_id is None else str(task.element_id),
         callback_url=task.callback_url,
         result=None if task.output is None else _result(task, task.output, links),
         error=_failure(task) if task.status is Status.FAILED else None,

@@ -12,6 +12,7 @@ from understudy.errors import FormError
 from understudy.media.limits import CLIP_BYTES, PICTURE_BYTES
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.body import json_object
+from understudy.server.dialects.element_id import element_id
 from understudy.server.dialects.fields import URL_CHARACTERS, http_url, invalid, missing, shown, storable
 from understudy.server.dialects.inline_picture import inline_picture
 from understudy.tasks.submission import Idempotency, Inline, Link, Source, Submission, Upload
@@ -50,6 +51,9 @@ class NewTask(BaseModel):
     """What else should be seen. What the engine cannot act on is told in the task's `notes`."""
     engine: str | None = Field(default=None, max_length=64)
     """What makes the video: one of `GET /understudy/v1/engines`. Left out: the service's default."""
+    element_id: int | str | None = None
+    """An element of the account, whose pictures show the same character from other sides; only with the orientation
+    `video`. The picture stays the reference."""
     model: Literal["kling-v2-6", "kling-v3"] = "kling-v2-6"
     """Whose price per second the task has."""
     callback_url: _Url | None = None
@@ -105,6 +109,7 @@ def decode(
         prompt=new.prompt or "",
         callback_url=http_url("callback_url", new.callback_url) if new.callback_url else None,
         external_task_id=new.external_task_id or None,
+        element_id=_element(new),
         idempotency=idempotency,
     )
 
@@ -116,6 +121,15 @@ def idempotency_of(key: str | None, body_sha256: str) -> Idempotency | None:
     if len(key) > KEY_CHARACTERS or not storable(key):
         raise invalid("Idempotency-Key", shown(key), f"1 to {KEY_CHARACTERS} characters")
     return Idempotency(key, body_sha256)
+
+
+def _element(new: NewTask) -> int | None:
+    if new.element_id is None or new.element_id == "":
+        return None
+    number = element_id("element_id", new.element_id)
+    if new.orientation is not Orientation.VIDEO:
+        raise invalid("orientation", "'image' beside an element", "'video' where element_id is used")
+    return number
 
 
 def _source(which: str, new: NewTask, files: Mapping[str, Path]) -> Source:

@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from understudy.server.dialects.registry import DIALECTS
+from understudy.server.native_element_form import EXAMPLE as NEW_ELEMENT_EXAMPLE
+from understudy.server.native_element_form import NewElementBody
 from understudy.server.native_form import FILE_BYTES, NewTask
 
 REFERENCE = "#/components/schemas/"
@@ -45,6 +47,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.update(new_task.pop("$defs", {}))
         schemas["NewTask"] = {**new_task, "examples": [NEW_TASK_EXAMPLE]}
         schemas["NewTaskForm"] = _form(new_task)
+        new_element = NewElementBody.model_json_schema(ref_template=REFERENCE + "{model}")
+        schemas["NewElement"] = {**new_element, "examples": [NEW_ELEMENT_EXAMPLE]}
         for dialect in DIALECTS.values():
             described = dialect.description()
             document["paths"].update(described.paths)

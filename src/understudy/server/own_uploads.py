@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from understudy.errors import ServiceError
 from understudy.server.files import sent
 from understudy.server.media_kind import extension_of
-from understudy.server.native import service_of
+from understudy.server.native_asked import service_of
 from understudy.server.service import Service
 from understudy.tasks.uploads import KeptFile, Uploads
 
