@@ -72,6 +72,7 @@ def fault_of(response: httpx.Response) -> tuple[int, int]:
         {"callback_url": "https://me.example/hook"},
         {"external_task_id": "order 7"},
         {"element_list": []},
+        {"element_list": [{"element_id": 829836802793406551}]},
         {"cfg_scale": 1},
     ],
     ids=str,
