@@ -26,6 +26,7 @@ from understudy.tasks.jobs import ELEMENT, FakeJobs
 from understudy.tasks.renderer import ChildDied
 from understudy.tasks.submission import Idempotency, Inline, Link, Submission
 from understudy.tasks.task import Status, Task
+from understudy.tasks.uploads import Uploads
 
 FRONT, SIDE = Inline(b"the front"), Inline(b"a side")
 TOO_SMALL = PictureError("picture_too_small", "It is too small.", fix="Use a larger one.")
@@ -457,5 +458,34 @@ def test_the_native_api(database_url: str, tmp_path: Path) -> None:
         assert (await app.client.get(f"{elements}/x")).status_code == 422
         assert (await app.client.get(elements)).json()["elements"] == []
         assert (await app.client.get(elements, headers={"Authorization": ""})).status_code == 401
+
+    with_app(database_url, tmp_path / "data", story)
+
+
+def test_a_link_to_an_uploaded_file_is_not_fetched(database_url: str, tmp_path: Path) -> None:
+    """The upload's address is this test's, where nothing answers."""
+
+    async def story(app: OpenApp) -> None:
+        uploads = Uploads(app.service.database, app.service.storage)
+        kept = await uploads.keep(1, "a.png", b"uploaded", size_bytes=8, media_type="image/png")
+        url = app.service.links.upload(kept.id, "a.png")
+        made = await app.client.post("/understudy/v1/elements", json={"name": "Mina", "images": [url]})
+        assert made.status_code == 201, made.text
+        looker: Any = Looker()
+        with WorkFolders(tmp_path / "work") as folders:
+            work = ElementWork(app.service.database)
+            await ElementIntake(work, app.service.storage, NetworkGuard([]), looker, folders).run(
+                int(made.json()["id"])
+            )
+        assert looker.seen == [[b"uploaded"]]
+        assert await read(app, kept.key) == b"uploaded"  # the element has a copy
+        element = await app.service.elements.get(1, int(made.json()["id"]))
+        assert element.status is Status.SUCCEED
+        assert element.views[0].key != kept.key
+        gone = await app.client.post(
+            "/understudy/v1/elements",
+            json={"name": "Mina", "images": [url.replace("/uploads/", "/uploads/1")]},
+        )
+        assert gone.status_code == 422
 
     with_app(database_url, tmp_path / "data", story)

@@ -13,6 +13,7 @@ from understudy.server.dialects.element_id import element_id
 from understudy.server.native_answers import FailureAnswer
 from understudy.server.native_asked import ALWAYS, Caller, The, errors
 from understudy.server.native_element_form import decode_element
+from understudy.server.upload_sources import element_with_own_uploads
 from understudy.tasks.element import Element, Reference
 from understudy.tasks.submission import Link
 from understudy.tasks.task import Status
@@ -75,7 +76,8 @@ async def create_element(
     """Keeps a character: its pictures are fetched and checked once, or picked from a video of it. Only the form is
     checked here; what is wrong with the rest ends the element as `failed`."""
     content = await request.body()
-    element = await service.elements.create(account, await asyncio.to_thread(decode_element, content))
+    new = await asyncio.to_thread(decode_element, content)
+    element = await service.elements.create(account, await element_with_own_uploads(service, new))
     response.headers["Location"] = f"{service.settings.base_url}{request.url.path}/{element.id}"
     return element_answer(element)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from understudy.errors import FormError
 from understudy.server.service import Service
+from understudy.tasks.element import NewElement, Reference
 from understudy.tasks.submission import Link, Source, Stored, Submission
 from understudy.tasks.uploads import Uploads
 
@@ -19,6 +20,13 @@ async def with_own_uploads(service: Service, submission: Submission) -> Submissi
     if image is submission.image and video is submission.video:
         return submission
     return replace(submission, image=image, video=video)
+
+
+async def element_with_own_uploads(service: Service, new: NewElement) -> NewElement:
+    """The same for what a new element is made of."""
+    what = "element's video" if new.reference is Reference.VIDEO else "element's picture"
+    sources = [await _own(service, source, what) for source in new.sources]
+    return replace(new, sources=tuple(sources))
 
 
 async def _own(service: Service, source: Source, what: str) -> Source:

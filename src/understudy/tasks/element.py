@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from understudy.tasks.rows import source_of
-from understudy.tasks.submission import Inline, Link, Stored
+from understudy.tasks.submission import Link, Source, Stored
 from understudy.tasks.tables import elements
 from understudy.tasks.task import Status
 
@@ -33,7 +33,7 @@ class NewElement:
     name: str
     description: str
     reference: Reference
-    sources: Sequence[Link | Inline]
+    sources: Sequence[Source]
     voice_id: str | None = None
     tags: tuple[str, ...] = ()
     callback_url: str | None = None

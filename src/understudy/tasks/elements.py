@@ -23,7 +23,7 @@ from understudy.tasks.element import (
 )
 from understudy.tasks.jobs import ELEMENT, Jobs
 from understudy.tasks.rows import source_json
-from understudy.tasks.submission import Inline, Link, Stored
+from understudy.tasks.submission import Inline, Link, Source, Stored, Upload
 from understudy.tasks.tables import elements
 from understudy.tasks.task import Status
 
@@ -161,12 +161,16 @@ class Elements:
             ) from None
         return element
 
-    async def _keep(self, element_id: int, index: int, source: Link | Inline) -> Link | Stored:
+    async def _keep(self, element_id: int, index: int, source: Source) -> Link | Stored:
         """Put what came with the request where the worker finds it."""
-        if isinstance(source, Link):
-            return source
         key = f"{given_folder(element_id)}/{index + 1}"
-        await self._storage.put_bytes(key, source.content)
+        match source:
+            case Link() | Stored():
+                return source
+            case Inline(content):
+                await self._storage.put_bytes(key, content)
+            case Upload(path):
+                await self._storage.put_file(key, path)
         return Stored(key)
 
     async def _check_room(self, account_id: int) -> None:

@@ -18,6 +18,7 @@ from understudy.server.dialects.kling_element_answers import (
 )
 from understudy.server.dialects.kling_element_form import Decoded, decode_delete, decode_new, decode_old
 from understudy.server.dialects.kling_form import decode_page
+from understudy.server.upload_sources import element_with_own_uploads
 from understudy.tasks.element import Element
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class _Library:
     async def create(self, call: Call, account: Account, view: View, service: Service) -> Answer:
         # Always beside the event loop: a body may hold four pictures.
         new, notes = await asyncio.to_thread(lambda: self._decode(call.body))
-        element = await service.elements.create(account, new)
+        element = await service.elements.create(account, await element_with_own_uploads(service, new))
         return Answer(200, envelope(self._created(element), view.request_id), notes)
 
     async def query(self, call: Call, account: Account, view: View, service: Service) -> Answer:
