@@ -88,6 +88,30 @@ def choice(body: Mapping[str, Any], name: str, allowed: Sequence[str], *, defaul
     return value
 
 
+def model_word(
+    body: Mapping[str, Any], name: str, models: Collection[str], *, default: str | None = None
+) -> str:
+    """The word of a model that there is. Raises FormError (``model_unknown``) for another one; without a default an
+    absent or empty one is missing."""
+    value = body.get(name)
+    allowed = ", ".join(models)
+    if value is None and default is not None:
+        return default
+    if value is None or (value == "" and default is None):
+        raise missing(name, allowed)
+    if not isinstance(value, str):
+        raise invalid(name, shown(value), allowed)
+    if value not in models:
+        raise FormError(
+            "model_unknown",
+            f"{name} is {shown(value)}; allowed: {allowed}.",
+            value=shown(value),
+            limit=allowed,
+            fix="Choose one of them.",
+        )
+    return value
+
+
 def http_url(name: str, value: object) -> str:
     """The address itself, if it could be one. Where it leads to is judged when it is asked for."""
     if not isinstance(value, str):

@@ -59,7 +59,7 @@ def decode_create(call: Call, engine: str) -> Decoded:
     ``model_unknown``), for the first fault in the order of the fields above."""
     body = call.body
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = _model(body)
+    model = MODELS[model(body, "model", MODELS)]
     prompt = _prompt(body)
     mode = MODES[choice(body, "resolution", (*MODES, *map(str.lower, MODES)), default="720P").upper()]
     image, image_notes = _reference(body, IMAGES, PICTURES)
@@ -85,24 +85,6 @@ def task_name(call: Call) -> str:
     given = call.path["task_id"]
     ours = _TASK_ID.fullmatch(given)
     return given if ours is None else str(int(ours[1]))
-
-
-def _model(body: Mapping[str, Any]) -> str:
-    value = body.get("model")
-    allowed = ", ".join(MODELS)
-    if value is None or value == "":
-        raise missing("model", allowed)
-    if not isinstance(value, str):
-        raise invalid("model", shown(value), allowed)
-    if value not in MODELS:
-        raise FormError(
-            "model_unknown",
-            f"model is {shown(value)}; allowed: {allowed}.",
-            value=shown(value),
-            limit=allowed,
-            fix="Choose one of them.",
-        )
-    return MODELS[value]
 
 
 def _prompt(body: Mapping[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from understudy.errors import FormError
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.call import Call
 from understudy.server.dialects.dialect import Decoded
@@ -36,7 +35,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
     """The body of ``POST /api/v1/jobs/createTask``. Raises FormError (``field_missing``, ``field_invalid``,
     ``model_unknown``), for the first fault in the order of the fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = _model(body)
+    model = model(body, "model", MODELS)
     callback = _callback(body)
     given = _input(body)
     notes += _within(unknown_keys(given, INPUT_FIELDS, kind=UNKNOWN_KEY, what="input"))
@@ -79,24 +78,6 @@ def _kept(image: str, video: str, mode: str, background: str | None) -> dict[str
     made into the files themselves."""
     kept: dict[str, Any] = {"input_urls": [image], "video_urls": [video], "mode": mode}
     return kept if background is None else {**kept, "background_source": background}
-
-
-def _model(body: Mapping[str, Any]) -> str:
-    value = body.get("model")
-    allowed = ", ".join(MODELS)
-    if value is None or value == "":
-        raise missing("model", allowed)
-    if not isinstance(value, str):
-        raise invalid("model", shown(value), allowed)
-    if value not in MODELS:
-        raise FormError(
-            "model_unknown",
-            f"model is {shown(value)}; allowed: {allowed}.",
-            value=shown(value),
-            limit=allowed,
-            fix="Choose one of them.",
-        )
-    return value
 
 
 def _callback(body: Mapping[str, Any]) -> str | None:

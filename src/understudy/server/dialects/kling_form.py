@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from understudy.errors import FormError
 from understudy.request import Mode, Orientation
 from understudy.server.dialects.call import Call
 from understudy.server.dialects.dialect import Decoded
@@ -58,7 +57,7 @@ def decode_create(
     Raises FormError (``field_missing``, ``field_invalid``, ``model_unknown``), for the first fault in the order of the
     fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = _model(body, models, default_model)
+    model = model(body, "model_name", models, default=default_model)
     prompt = text(body, "prompt", most=PROMPT_CHARACTERS)
     image = _image(body)
     video = _video(body)
@@ -101,26 +100,6 @@ def _whole(given: Mapping[str, str], name: str, limits: tuple[int, int], default
     if not usable or not limits[0] <= int(value) <= limits[1]:
         raise invalid(name, shown(value), f"a whole number from {limits[0]} to {limits[1]}")
     return int(value)
-
-
-def _model(body: Mapping[str, Any], models: Sequence[str], default: str | None) -> str:
-    value = body.get("model_name")
-    allowed = ", ".join(models)
-    if value is None:
-        if default is None:
-            raise missing("model_name", allowed)
-        return default
-    if not isinstance(value, str):
-        raise invalid("model_name", shown(value), allowed)
-    if value not in models:
-        raise FormError(
-            "model_unknown",
-            f"model_name is {shown(value)}; allowed: {allowed}.",
-            value=shown(value),
-            limit=allowed,
-            fix="Choose one of them.",
-        )
-    return value
 
 
 def _image(body: Mapping[str, Any]) -> Source:
