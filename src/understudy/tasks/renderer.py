@@ -44,6 +44,7 @@ from understudy.tasks.child import (
     Job,
     view_names,
 )
+from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail, running, time_limit, timed_out
 from understudy.tasks.element_limits import MOST_VIEWS
 from understudy.tasks.sandbox import Confinement, environment
 from understudy.tasks.task import Task
@@ -54,8 +55,6 @@ __all__ = ["Cancelled", "ChildDied", "Rendered", "Renderer"]
 COMMAND = (sys.executable, "-P", "-m", "understudy.tasks.child")  # -P: the work folder holds no modules
 REPORT_S = 0.5
 CHECK_TIMEOUT_S = 120
-KILL_TIMEOUT_S = 5.0
-LOG_BYTES = 4096
 SIGN = "sign"  # the stage after the child's own
 
 Report = Callable[[str, float, float | None], Awaitable[bool]]
@@ -102,7 +101,7 @@ class Renderer:
         """
         timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
         job = self._job_of(folder, task, CHECK)
-        async with self._child(folder, f"task {task.id}", job) as process, _limit(timeout_s):
+        async with self._child(folder, f"task {task.id}", job) as process, time_limit(timeout_s):
             answer = await self._answer(process, lambda *_: None)
         return number_in(answer, "duration_s", 0, 1e6)
 
@@ -115,7 +114,7 @@ class Renderer:
         """
         timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
         job = self._job(folder, VIEWS, views=pictures)
-        async with self._child(folder, f"element {element_id}", job) as process, _limit(timeout_s):
+        async with self._child(folder, f"element {element_id}", job) as process, time_limit(timeout_s):
             answer = await self._answer(process, lambda *_: None)
         count = int(number_in(answer, "views", 1, MOST_VIEWS))
         for name in view_names(count):
@@ -140,8 +139,8 @@ class Renderer:
 
         async with (
             self._child(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
-            _limit(self._settings.render_timeout_s),
-            _running(self._answer(process, tell)) as answered,
+            time_limit(self._settings.render_timeout_s),
+            running(self._answer(process, tell)) as answered,
         ):
             while not answered.done():
                 told = progress.forecast(time.monotonic())
@@ -233,7 +232,7 @@ class Renderer:
         assert process.stdin is not None
         assert process.stderr is not None
         tail = bytearray()
-        async with _running(_keep_tail(process.stderr, tail)) as drained:
+        async with running(keep_tail(process.stderr, tail)) as drained:
             died = False
             try:
                 with suppress(ConnectionError):
@@ -244,7 +243,7 @@ class Renderer:
                 died = True
                 raise
             finally:
-                await _end(process)
+                await end(process)
                 await asyncio.wait((drained,), timeout=KILL_TIMEOUT_S)
                 if died and tail:
                     log.warning("%s: its child said %a", whose, tail.decode(errors="replace"))
@@ -277,60 +276,6 @@ class Renderer:
         if missing != self._missing:
             self._missing = missing
             log.warning("Children are confined without: %a", ", ".join(missing) or "nothing")
-
-
-def timed_out(limit_s: float) -> EngineError:
-    return EngineError(
-        "render_timeout",
-        f"The work took longer than the {limit_s:g} s that a task may take.",
-        limit=f"{limit_s:g} s",
-        fix="Use a shorter or smaller video.",
-    )
-
-
-@asynccontextmanager
-async def _limit(limit_s: float) -> AsyncIterator[None]:
-    """Raise EngineError (``render_timeout``) when the block takes longer."""
-    limit = asyncio.timeout(limit_s)
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if limit.expired():
-            raise timed_out(limit_s) from None
-        raise
-
-
-@asynccontextmanager
-async def _running(work: Any) -> AsyncIterator[asyncio.Task[Any]]:
-    """The work as a task that does not outlive the block."""
-    task = asyncio.ensure_future(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait((task,))
-        if not task.cancelled():
-            task.exception()  # seen, if nobody asked for it
-
-
-async def _end(process: Process) -> None:
-    """Kill the child and whatever it started, and see it gone."""
-    if process.stdin is not None:
-        process.stdin.close()
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(KILL_TIMEOUT_S):
-            while process.stdout is not None and await process.stdout.read(LINE_BYTES):
-                pass  # a pipe that is not read to its end is never closed
-            await process.wait()
-
-
-async def _keep_tail(stream: asyncio.StreamReader, tail: bytearray) -> None:
-    while chunk := await stream.read(LOG_BYTES):
-        tail += chunk
-        del tail[:-LOG_BYTES]
 
 
 def _sign(path: Path, task: Task) -> None:
