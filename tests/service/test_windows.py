@@ -81,9 +81,7 @@ def test_a_window_has_both_its_ends_and_the_statuses_named(database_url: str) ->
         for moment in moments:
             task = await its.tasks.submit(account, SUBMISSION)
             async with its.database.begin() as connection:
-                await connection.execute(
-                    update(tasks).where(tasks.c.id == task.id).values(created_at=moment)
-                )
+                await connection.execute(update(tasks).where(tasks.c.id == task.id).values(created_at=moment))
             made.append(task.id)
         await its.tasks.cancel(account.id, made[1])
         await its.work.claim(made[2])

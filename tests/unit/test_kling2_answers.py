@@ -109,6 +109,8 @@ def test_a_callback_is_flat_and_of_its_moment() -> None:
             "status": "processing",
             "update_time": MADE_MS + 2000,
         }
+    told = called_back(FAILED, StatusChange(Status.PROCESSING, "again", END))["message"]
+    assert told == "again"  # without what to do about the failure that came later
     assert called_back(SUCCEEDED, StatusChange(Status.SUCCEED, "", END)) == ANSWERS[2][1]
     assert called_back(FAILED, StatusChange(Status.FAILED, FAILED.status_msg, END)) == ANSWERS[4][1]
 
