@@ -16,6 +16,7 @@ from understudy.server.dialects.fields import (
     http_url,
     invalid,
     missing,
+    model_word,
     shown,
     text,
     unknown_keys,
@@ -59,7 +60,7 @@ def decode_create(call: Call, engine: str) -> Decoded:
     ``model_unknown``), for the first fault in the order of the fields above."""
     body = call.body
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = MODELS[model(body, "model", MODELS)]
+    model = MODELS[model_word(body, "model", MODELS)]
     prompt = _prompt(body)
     mode = MODES[choice(body, "resolution", (*MODES, *map(str.lower, MODES)), default="720P").upper()]
     image, image_notes = _reference(body, IMAGES, PICTURES)

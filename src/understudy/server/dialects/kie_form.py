@@ -14,6 +14,7 @@ from understudy.server.dialects.fields import (
     http_url,
     invalid,
     missing,
+    model_word,
     shown,
     text,
     unknown_keys,
@@ -35,7 +36,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
     """The body of ``POST /api/v1/jobs/createTask``. Raises FormError (``field_missing``, ``field_invalid``,
     ``model_unknown``), for the first fault in the order of the fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = model(body, "model", MODELS)
+    model = model_word(body, "model", MODELS)
     callback = _callback(body)
     given = _input(body)
     notes += _within(unknown_keys(given, INPUT_FIELDS, kind=UNKNOWN_KEY, what="input"))

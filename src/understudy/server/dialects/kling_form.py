@@ -15,6 +15,7 @@ from understudy.server.dialects.fields import (
     http_url,
     invalid,
     missing,
+    model_word,
     shown,
     text,
     unknown_keys,
@@ -57,7 +58,7 @@ def decode_create(
     Raises FormError (``field_missing``, ``field_invalid``, ``model_unknown``), for the first fault in the order of the
     fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
-    model = model(body, "model_name", models, default=default_model)
+    model = model_word(body, "model_name", models, default=default_model)
     prompt = text(body, "prompt", most=PROMPT_CHARACTERS)
     image = _image(body)
     video = _video(body)
