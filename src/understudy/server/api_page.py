@@ -85,7 +85,8 @@ def _menu(operations: Iterable[tuple[str, str, Mapping[str, Any]]]) -> str:
         )
         groups.setdefault(operation.get("tags", ["other"])[0], []).append(entry)
     return "".join(
-        f"<h3>{escape(name[:1].upper() + name[1:])}</h3><ul>{''.join(entries)}</ul>" for name, entries in groups.items()
+        f"<h3>{escape(name[:1].upper() + name[1:])}</h3><ul>{''.join(entries)}</ul>"
+        for name, entries in groups.items()
     )
 
 

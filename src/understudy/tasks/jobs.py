@@ -7,7 +7,12 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-INTAKE, RENDER, DELIVER, ELEMENT = "intake", "render", "deliver", "element"  # each is also the name of its queue
+INTAKE, RENDER, DELIVER, ELEMENT = (
+    "intake",
+    "render",
+    "deliver",
+    "element",
+)  # each is also the name of its queue
 
 
 class Jobs(Protocol):
