@@ -246,7 +246,18 @@ def test_links_that_end_after_twenty_minutes(
             {"url": uploaded},
         ):
             assert (await asked(wrong))["code"] == 422, wrong
-        assert (await asked({"url": url}, headers=await it.key_of("bob")))["code"] == 422
+        bob = await it.key_of("bob")
+        assert (await asked({"url": url}, headers=bob))["code"] == 422
+        named_alike = {
+            "image_url": INPUT["input_urls"][0],
+            "video_url": INPUT["video_urls"][0],
+            "character_orientation": "video",
+            "mode": "std",
+            "external_task_id": number(task_id),
+        }
+        assert (await it.client.post(KLING, json=named_alike, headers=bob)).status_code == 200
+        for link in (url, ending):  # bob's own task of that name gives him no right to another's link
+            assert (await asked({"url": link}, headers=bob))["code"] == 422
         now = time.time()
         monkeypatch.setattr(time, "time", lambda: now + 20 * 60 + 2)
         assert (await it.client.get(ending)).status_code == 404

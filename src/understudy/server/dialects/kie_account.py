@@ -37,9 +37,11 @@ async def download_link(call: Call, account: Account, view: View, service: Servi
         raise _not_ours()
     task_id, kind = found
     try:
-        await service.tasks.find(account.id, str(task_id))
+        task = await service.tasks.find(account.id, str(task_id))
     except TaskError:
         raise _not_ours() from None
+    if task.id != task_id:  # one of the account's own whose external id is the other's task id
+        raise _not_ours()
     ending = view.links.make_until(task_id, kind, int(time.time()) + DOWNLOAD_S)
     return Answer(200, envelope(f"{ending}?download=1"), notes)
 
