@@ -70,6 +70,16 @@ def test_create(model: str) -> None:
     assert "understudy-notes" not in response.headers
 
 
+def test_the_model_in_the_path_is_a_part_of_what_an_idempotency_key_stands_for() -> None:
+    its = server()
+    for model in MODELS:
+        its.ask("POST", f"/motion-control/{model}", json.dumps(LEAST), idempotency_key="once")
+    first, second = (one.idempotency for one in its.tasks.submitted)
+    assert first is not None
+    assert second is not None
+    assert first.body_sha256 != second.body_sha256
+
+
 def test_what_nobody_acts_on_is_told_in_the_header() -> None:
     body = {"contents": [IMAGE, VIDEO, PROMPT], "settings": LEAST["settings"], "mode": "std"}
     response, _ = server().ask("POST", CREATE, json.dumps(body))

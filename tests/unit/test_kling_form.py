@@ -376,3 +376,16 @@ def test_the_registry() -> None:
     assert dialect_of_path("/v1") is dialect_of_path("/v1/videos/none") is KLING
     for path in ("/", "/v12", "/understudy/v1/tasks", "/files/1", "/V1/videos"):
         assert dialect_of_path(path) is not KLING
+
+
+def test_what_gateways_send_beside_the_model_s_name_is_not_taken_for_the_mode() -> None:
+    both = decode_create(LEAST | {"model": "kling-v3"}, engine="puppet")  # as gateways send it, beside mode
+    assert both.notes == (Note("unknown_key", "model"),)
+    assert both.submission.model == "kling-v2-6"
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b'"a":1,'])
+def test_a_body_of_very_many_values_is_refused_before_it_is_decoded(part: bytes) -> None:
+    with pytest.raises(FormError, match="too many values") as caught:
+        json_object(b'{"a":[' + part * 10**6)
+    assert caught.value.code == "body_unreadable"

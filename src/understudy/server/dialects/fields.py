@@ -15,6 +15,9 @@ from understudy.server.dialects.notes import Note
 URL_CHARACTERS = 8192
 URLS = f"an http:// or https:// URL without user name and password, of at most {URL_CHARACTERS} characters"
 MOST_UNKNOWN = 20
+GATEWAYS_MODEL = (
+    "model"  # gateways send it beside the protocol's own name of a model; it is not a misspelt ``mode``
+)
 
 _SHOWN_CHARACTERS = 60
 _UNFIT_FOR_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -146,7 +149,7 @@ def unknown_keys(given: Iterable[str], known: Collection[str], *, kind: str, wha
         )
     for key in unknown:
         meant = _meant(key, known)
-        if meant is not None:
+        if meant is not None and key != GATEWAYS_MODEL:
             raise FormError(
                 "field_invalid",
                 f"{what} has the unknown key {shown(key)}; allowed: {', '.join(known)}.",

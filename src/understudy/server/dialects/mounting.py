@@ -137,7 +137,9 @@ def _create(verb: Create, service: Service) -> Work:
     reads_prompt = any(one.reads_prompt for one in engine_capabilities() if one.name == engine)
 
     def read(call: Call) -> tuple[Decoded, str]:
-        return verb.decode(call, engine), hashlib.sha256(call.content).hexdigest()
+        # A part of what is asked may stand in the path.
+        asked = hashlib.sha256(call.endpoint.encode() + b"\0" + call.content)
+        return verb.decode(call, engine), asked.hexdigest()
 
     async def create(request: Request, call: Call, account: Account) -> Response:
         key = _idempotency_key(call)
