@@ -7,11 +7,9 @@ from typing import Any, NoReturn
 
 from understudy.errors import FormError
 
-
-# Values take far more memory than their text, and decoding holds all else up: 15 MB of empty arrays took 4 s and 400 MB.
-MOST_MARKS = (
-    20_000  # commas, colons and opening brackets, those within texts too; a large request of ours has 200
-)
+# Values take far more memory than their text, and decoding holds all else up: 15 MB of empty arrays, 4 s and 400 MB.
+# Counted are commas, colons and opening brackets, those within texts too; a large request of ours has 200.
+MOST_MARKS = 20_000
 MARKS = (b",", b":", b"[", b"{")
 
 
