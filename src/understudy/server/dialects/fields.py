@@ -130,6 +130,12 @@ def http_url(name: str, value: object) -> str:
     return value
 
 
+def optional_url(body: Mapping[str, Any], name: str) -> str | None:
+    """An address that may be absent, null or empty."""
+    value = body.get(name)
+    return None if value is None or value == "" else http_url(name, value)
+
+
 def storable(value: str) -> bool:
     """Postgres keeps neither zero bytes nor lone surrogates."""
     return not _UNFIT_FOR_TEXT.search(value)

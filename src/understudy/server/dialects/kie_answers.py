@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from understudy.request import Mode
 from understudy.server.dialects.body import written
 from understudy.server.dialects.kie_form import DIALECT
 from understudy.server.dialects.kie_id import NAMES, task_id
+from understudy.server.dialects.kling_answers import milliseconds, reason
 from understudy.server.links import Links
 from understudy.tasks.ledger import MOST
 from understudy.tasks.submission import Link, Stored
@@ -27,7 +27,6 @@ MESSAGES = {
 }
 STATES = ("waiting", "queuing", "generating", "success", "fail")
 MODES = {Mode.STD: "720p", Mode.PRO: "1080p"}
-CANCELLED = "cancelled"  # the error code of a task that its account ended
 OURS, THEIRS = "500", "400"  # failCode: whose fault it was that the task failed
 OUR_FAULTS = (
     "engine_",
@@ -55,8 +54,8 @@ def created(task: Task) -> dict[str, Any]:
 def recorded(task: Task, links: Links, *, urls: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The task as it stands. ``urls`` gives other addresses than links, by ``video``."""
     made, end = (
-        _milliseconds(task.created_at),
-        None if task.ended_at is None else _milliseconds(task.ended_at),
+        milliseconds(task.created_at),
+        None if task.ended_at is None else milliseconds(task.ended_at),
     )
     return {
         "taskId": task_id(task),
@@ -69,7 +68,7 @@ def recorded(task: Task, links: Links, *, urls: Mapping[str, str] | None = None)
         "costTime": None if end is None else end - made,
         "completeTime": end,
         "createTime": made,
-        "updateTime": _milliseconds(task.updated_at),
+        "updateTime": milliseconds(task.updated_at),
         "creditsConsumed": None if task.deduction is None else credit(task.deduction),
     }
 
@@ -151,12 +150,4 @@ def _fail_code(task: Task) -> str:
 
 def _fail_message(task: Task) -> str:
     """Why, and what to do about it. Who cancelled a task knows both."""
-    if task.status is not Status.FAILED:
-        return ""
-    if not task.fix or task.error_code == CANCELLED:
-        return task.status_msg
-    return f"{task.status_msg} {task.fix}"
-
-
-def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    return reason(task, task.status_msg) if task.status is Status.FAILED else ""

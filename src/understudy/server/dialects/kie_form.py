@@ -15,6 +15,7 @@ from understudy.server.dialects.fields import (
     invalid,
     missing,
     model_word,
+    optional_url,
     shown,
     text,
     unknown_keys,
@@ -37,7 +38,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
     ``model_unknown``), for the first fault in the order of the fields above."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
     model = model_word(body, "model", MODELS)
-    callback = _callback(body)
+    callback = optional_url(body, "callBackUrl")
     given = _input(body)
     notes += _within(unknown_keys(given, INPUT_FIELDS, kind=UNKNOWN_KEY, what="input"))
     image = _one_url(given, "input_urls")
@@ -79,11 +80,6 @@ def _kept(image: str, video: str, mode: str, background: str | None) -> dict[str
     made into the files themselves."""
     kept: dict[str, Any] = {"input_urls": [image], "video_urls": [video], "mode": mode}
     return kept if background is None else {**kept, "background_source": background}
-
-
-def _callback(body: Mapping[str, Any]) -> str | None:
-    value = body.get("callBackUrl")
-    return None if value is None or value == "" else http_url("callBackUrl", value)
 
 
 def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:

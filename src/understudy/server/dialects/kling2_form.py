@@ -16,14 +16,15 @@ from understudy.server.dialects.fields import (
     http_url,
     invalid,
     missing,
+    optional_url,
     shown,
     text,
     unknown_keys,
 )
 from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
-from understudy.server.dialects.inline_picture import inline_picture
+from understudy.server.dialects.kling_form import picture
 from understudy.server.dialects.notes import UNKNOWN_KEY, Note
-from understudy.tasks.submission import Inline, Link, Source, Submission
+from understudy.tasks.submission import Link, Source, Submission
 
 DIALECT = "kling-2"
 CREATE = "/motion-control"
@@ -70,7 +71,7 @@ def decode_create(model: str, call: Call, engine: str) -> Decoded:
         sound=audio == "original",
         watermark=_watermark(options),
         prompt="" if prompt is None else text(prompt.fields, prompt.named("text"), most=PROMPT_CHARACTERS),
-        callback_url=_callback(options),
+        callback_url=optional_url(options, "options.callback_url"),
         external_task_id=text(options, "options.external_task_id", most=EXTERNAL_ID_CHARACTERS) or None,
         element_id=None if element is None else _element(element),
     )
@@ -135,11 +136,7 @@ def _image(item: _Item | None) -> Source:
     name, value = item.named("url"), item.get("url")
     if value is None or value == "":
         raise missing(name, PICTURES)
-    if not isinstance(value, str):
-        raise invalid(name, shown(value), PICTURES)
-    if "://" in value[:32]:  # which base64 never has
-        return Link(http_url(name, value))
-    return Inline(inline_picture(name, value))
+    return picture(name, value)
 
 
 def _video(item: _Item | None) -> Link:
@@ -153,12 +150,6 @@ def _video(item: _Item | None) -> Link:
 def _element(item: _Item) -> int:
     text(item.fields, item.named("id"), most=INDEX_CHARACTERS)
     return element_id(item.named("element_id"), item.get("element_id"))
-
-
-def _callback(options: Mapping[str, Any]) -> str | None:
-    name = "options.callback_url"
-    value = options.get(name)
-    return None if value is None or value == "" else http_url(name, value)
 
 
 def _watermark(options: Mapping[str, Any]) -> bool:

@@ -12,12 +12,13 @@ from understudy.server.dialects.fields import (
     http_url,
     invalid,
     missing,
+    optional_url,
     shown,
     text,
     unknown_keys,
 )
 from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
-from understudy.server.dialects.kling_form import EXTERNAL_ID_CHARACTERS, callback, picture
+from understudy.server.dialects.kling_form import EXTERNAL_ID_CHARACTERS, picture
 from understudy.server.dialects.notes import LEFT_OUT, UNKNOWN_KEY, Note
 from understudy.tasks.element import NewElement, Reference
 from understudy.tasks.submission import Inline, Link
@@ -73,7 +74,7 @@ def decode_new(body: Mapping[str, Any]) -> Decoded:
         )
     voice = text(body, "element_voice_id", most=VOICE_CHARACTERS) or None
     tags = _tags(body)
-    called = callback(body)
+    called = optional_url(body, "callback_url")
     if called is not None:
         notes += (Note(LEFT_OUT, "callback_url"),)
     new = NewElement(

@@ -16,6 +16,7 @@ from understudy.server.dialects.fields import (
     invalid,
     missing,
     model_word,
+    optional_url,
     shown,
     text,
     unknown_keys,
@@ -75,7 +76,7 @@ def decode_create(
         sound=choice(body, "keep_original_sound", ("yes", "no"), default="yes") == "yes",
         watermark=_watermark(body),
         prompt=prompt,
-        callback_url=callback(body),
+        callback_url=optional_url(body, "callback_url"),
         external_task_id=text(body, "external_task_id", most=EXTERNAL_ID_CHARACTERS) or None,
         element_id=element,
     )
@@ -124,11 +125,6 @@ def _video(body: Mapping[str, Any]) -> Link:
     if value is None or value == "":
         raise missing("video_url", URLS)
     return Link(http_url("video_url", value))
-
-
-def callback(body: Mapping[str, Any]) -> str | None:
-    value = body.get("callback_url")
-    return None if value is None or value == "" else http_url("callback_url", value)
 
 
 def _watermark(body: Mapping[str, Any]) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 from understudy.request import Mode
 from understudy.server.dialects.body import written
 from understudy.server.dialects.call import View
+from understudy.server.dialects.kling_answers import reason
 from understudy.server.dialects.modelslab_form import FETCH_PATH, MODELS
 from understudy.server.links import Links
 from understudy.tasks import pace
 from understudy.tasks.task import Status, StatusChange, Task
 
-CANCELLED = "cancelled"  # the error code of a task that its account ended
 NAMES = {ours: theirs for theirs, ours in MODELS.items()}
 TRY_AGAIN = "Try to fetch request after given estimated time"
 TIP = "The video is made in the background: send a POST with your key to fetch_result, or give a webhook."
@@ -30,7 +30,7 @@ def answered(task: Task, view: View) -> dict[str, Any]:
                 "fetch_result": _fetch(task, view.links),
             }
         case Status.FAILED:
-            return {"status": "error", "id": task.id, "message": _reason(task, task.status_msg)}
+            return {"status": "error", "id": task.id, "message": reason(task, task.status_msg)}
     return {
         "status": "processing",
         "tip": TIP,
@@ -52,7 +52,7 @@ def called_back(task: Task, change: StatusChange, links: Links) -> bytes:
         case Status.SUCCEED:
             body = {**_success(task, links.make(task.id, "video")), "track_id": track_id}
         case Status.FAILED:
-            message = _reason(task, change.status_msg)
+            message = reason(task, change.status_msg)
             body = {"status": "failed", "id": task.id, "message": message, "track_id": track_id}
         case _:
             body = {"status": "processing", "id": task.id, "track_id": track_id}
@@ -108,10 +108,3 @@ def _size(task: Task) -> dict[str, Any]:
 
 def _fetch(task: Task, links: Links) -> str:
     return links.public(f"{FETCH_PATH}/{task.id}")
-
-
-def _reason(task: Task, message: str) -> str:
-    """Why it failed and what to do about it. Who cancelled a task knows both."""
-    if not message or not task.fix or task.error_code == CANCELLED:
-        return message
-    return f"{message} {task.fix}"

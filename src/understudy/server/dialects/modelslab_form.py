@@ -19,15 +19,16 @@ from understudy.server.dialects.fields import (
     choice,
     http_url,
     invalid,
+    optional_url,
     shown,
     storable,
     text,
     unknown_keys,
 )
 from understudy.server.dialects.inline_picture import ALLOWED as PICTURES
-from understudy.server.dialects.inline_picture import inline_picture
+from understudy.server.dialects.kling_form import picture
 from understudy.server.dialects.notes import UNKNOWN_KEY
-from understudy.tasks.submission import Inline, Link, Source, Submission
+from understudy.tasks.submission import Link, Source, Submission
 
 DIALECT = "modelslab"
 ROOM = "/api/v7"
@@ -95,7 +96,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
         prompt=text(body, "prompt", most=PROMPT_CHARACTERS),
         mode=Mode(choice(body, "mode", tuple(Mode), default=Mode.STD)),
         sound=choice(body, "keep_original_sound", ("yes", "no"), default="yes") == "yes",
-        callback_url=_webhook(body),
+        callback_url=optional_url(body, "webhook"),
         callback_at_end=True,
         extra={"track_id": _track_id(body)},
     )
@@ -134,11 +135,7 @@ def _image(body: Mapping[str, Any]) -> Source:
     value = body.get("init_image")
     if value is None or value == "":
         raise _required("init_image", PICTURES)
-    if not isinstance(value, str):
-        raise invalid("init_image", shown(value), PICTURES)
-    if "://" in value[:32]:  # which base64 never has
-        return Link(http_url("init_image", value))
-    return Inline(inline_picture("init_image", _DATA.sub("", value, count=1)))
+    return picture("init_image", _DATA.sub("", value, count=1) if isinstance(value, str) else value)
 
 
 def _video(body: Mapping[str, Any]) -> Link:
@@ -153,11 +150,6 @@ def _orientation(body: Mapping[str, Any]) -> Orientation:
     if body.get(name) in (None, ""):
         raise _required(name, ", ".join(Orientation))
     return Orientation(choice(body, name, tuple(Orientation)))
-
-
-def _webhook(body: Mapping[str, Any]) -> str | None:
-    value = body.get("webhook")
-    return None if value is None or value == "" else http_url("webhook", value)
 
 
 def _track_id(body: Mapping[str, Any]) -> str | int | float | None:
