@@ -364,6 +364,29 @@ def test_what_cannot_be_uploaded(database_url: str, tmp_path: Path) -> None:
     with_app(database_url, tmp_path, test)
 
 
+def test_an_upload_that_does_not_reach_its_handler_is_answered_as_an_upload(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def refused(it: OpenApp, code: int, method: str, path: str, **given: Any) -> None:
+        body = told(await it.client.request(method, path, **given))
+        assert (body.get("success"), body["code"]) == (False, code), (path, body)
+
+    async def test(it: OpenApp) -> None:
+        for path in (STREAM, BASE64, BY_URL, f"http://service.test/{STREAM}"):
+            await refused(it, 400, "DELETE", path)
+        for path in (STREAM, BASE64, BY_URL):
+            await refused(it, 401, "POST", path, headers={"authorization": "Bearer nobody"})
+            await refused(it, 400, "POST", path, content=b" " * (17 * 2**20))
+        assert "success" not in told(await it.client.request("DELETE", CREATE))
+
+    async def off(it: OpenApp) -> None:
+        for path in (STREAM, BASE64, BY_URL):
+            await refused(it, 505, "POST", path)
+
+    with_app(database_url, tmp_path, test)
+    with_app(database_url, tmp_path / "off", off, dialects=("kling",))
+
+
 def test_a_task_reads_uploads_out_of_the_storage(database_url: str, tmp_path: Path) -> None:
     """Whichever protocol makes it; nothing is asked of the network, so that a loopback address does."""
 

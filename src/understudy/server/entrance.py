@@ -71,8 +71,10 @@ def error_response(scope: Scope, error: Exception) -> Response:
     known = _understood(scope, error)
     request_id: str = scope["state"]["request_id"]
     dialect = scope["state"].get("dialect") or dialect_of_path(scope["path"])
-    encode = errors_native.encode_error if dialect is None else dialect.encode_error
-    answer = encode(known, request_id)
+    if dialect is None:
+        answer = errors_native.encode_error(known, request_id)
+    else:
+        answer = dialect.encode_error_at(scope["path"], known, request_id)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if known.code == "method_unknown":
         headers["Allow"] = known.limit or ""

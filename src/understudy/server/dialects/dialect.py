@@ -87,6 +87,11 @@ class Dialect:
         """The answer to a request that ended in this error; nothing of the server's inside is in it."""
         raise NotImplementedError
 
+    def encode_error_at(self, path: str, error: UnderstudyError, request_id: str) -> Answer:
+        """The same, for those whose errors differ by path; the path is the request's own."""
+        del path
+        return self.encode_error(error, request_id)
+
     def encode_callback(self, task: Task, change: StatusChange, links: Links) -> bytes:
         """The body of the callback that tells of one change of status, as it goes over the wire. The same arguments
         give the same bytes."""

@@ -10,7 +10,7 @@ from understudy.server.dialects.dialect import Answer, Decoded, Description, Dia
 from understudy.server.dialects.endpoint import Ask, Create, Endpoint, Query, Receive
 from understudy.server.dialects.kie_account import CREDIT_PATH, DOWNLOAD_PATH, credits_left, download_link
 from understudy.server.dialects.kie_answers import called_back, created, envelope, recorded, signature
-from understudy.server.dialects.kie_errors import kie_error
+from understudy.server.dialects.kie_errors import kie_error, kie_upload_error
 from understudy.server.dialects.kie_form import DIALECT, asked_task, decode_create
 from understudy.server.dialects.kie_uploads import (
     BASE64_PATH,
@@ -25,13 +25,14 @@ from understudy.tasks.task import StatusChange, Task
 
 CREATE_PATH = "/api/v1/jobs/createTask"
 QUERY_PATH = "/api/v1/jobs/recordInfo"
+UPLOAD_PATHS = (STREAM_PATH, BASE64_PATH, URL_PATH)
 
 
 class Kie(Dialect):
     """The dialect ``kie``. Its errors are HTTP 200 with their code in the body."""
 
     name = DIALECT
-    owned = ("/api/v1", STREAM_PATH, BASE64_PATH, URL_PATH)
+    owned = ("/api/v1", *UPLOAD_PATHS)
 
     def endpoints(self) -> Sequence[Endpoint]:
         return (
@@ -51,6 +52,12 @@ class Kie(Dialect):
 
     def encode_error(self, error: UnderstudyError, request_id: str) -> Answer:
         return Answer(200, kie_error(error))
+
+    def encode_error_at(self, path: str, error: UnderstudyError, request_id: str) -> Answer:
+        """Uploads say ``success`` too, also where the request does not come as far as their handler."""
+        if f"/{path.strip('/')}".startswith(UPLOAD_PATHS):
+            return Answer(200, kie_upload_error(error))
+        return self.encode_error(error, request_id)
 
     def encode_callback(self, task: Task, change: StatusChange, links: Links) -> bytes:
         return called_back(task, change, links)
