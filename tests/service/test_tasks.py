@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -403,6 +404,24 @@ def test_a_retry_is_a_new_task_with_the_same_inputs(database_url: str) -> None:
         with pytest.raises(TaskError) as caught:
             await its.tasks.retry(account, task.id)
         assert caught.value.code == "inputs_gone"
+
+    run(database_url, story)
+
+
+@pytest.mark.parametrize(
+    ("which", "named"),
+    [("image", "reference image"), ("video", "driving video"), ("views", "character's view")],
+)
+def test_an_upload_that_is_gone_before_it_is_copied(database_url: str, which: str, named: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        gone = Stored("uploads/7/file")
+        given: dict[str, Any] = {"image": Inline(b"picture"), which: (gone,) if which == "views" else gone}
+        with pytest.raises(FormError, match=f"The {named}'s uploaded file is not kept here") as caught:
+            await its.tasks.submit(account, replace(SUBMISSION, **given))
+        assert caught.value.code == "field_invalid"
+        assert its.storage.objects == {}  # no copy of the others stays
+        assert await its.count(tasks) == 0
 
     run(database_url, story)
 

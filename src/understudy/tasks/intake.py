@@ -16,7 +16,7 @@ from understudy.storage import Storage
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.patience import patiently
 from understudy.tasks.renderer import ChildDied, Renderer
-from understudy.tasks.rows import input_key
+from understudy.tasks.rows import WHAT, input_key
 from understudy.tasks.submission import Link, Stored
 from understudy.tasks.task import Task
 from understudy.tasks.trials import Trials
@@ -27,7 +27,6 @@ FETCHING, CHECKING = "fetching", "checking"
 CHECKS_AT_ONCE = 2
 LIMITS_BYTES = {"image": PICTURE_BYTES, "video": CLIP_BYTES}
 DEADLINES_S = {"image": 60.0, "video": 300.0}
-WHAT = {"image": "reference image", "video": "driving video"}
 
 logger = logging.getLogger(__name__)
 

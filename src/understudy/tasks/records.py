@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -16,17 +13,18 @@ from understudy.tasks.acceptance import accept, accepted_earlier
 from understudy.tasks.accounts import Account
 from understudy.tasks.changes import cancelled, end_badly
 from understudy.tasks.child import view_names
+from understudy.tasks.copies import copy
 from understudy.tasks.database import Database
 from understudy.tasks.elements import element_deleted, views_of
 from understudy.tasks.jobs import Jobs
-from understudy.tasks.rows import COLUMNS, input_key, task_of
+from understudy.tasks.rows import COLUMNS, WHAT, input_key, task_of
 from understudy.tasks.submission import Inline, Link, Source, Stored, Submission, Upload
 from understudy.tasks.tables import tasks
-from understudy.tasks.task import Task
+from understudy.tasks.task import Task, new_id
 from understudy.tasks.window import Window, is_behind
 
-SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
 NAME_SHOWN = 256  # characters: as long as an external id may be
+VIEW = "character's view"
 
 # Statements of every request are built once: building one costs as much as its round trip.
 BY_EXTERNAL_ID = select(*COLUMNS).where(
@@ -60,8 +58,8 @@ class Tasks:
         """Accept a request: task, reservation, first job and first callback in one transaction.
 
         The same idempotency key gives the same task. Raises FormError (``external_id_taken``,
-        ``idempotency_conflict``, ``field_invalid`` for an element that cannot be used), AccountError
-        (``balance_used_up``, ``too_many_tasks``), UnavailableError (``maintenance``).
+        ``idempotency_conflict``, ``field_invalid`` for an element, or an uploaded file, that cannot be used),
+        AccountError (``balance_used_up``, ``too_many_tasks``), UnavailableError (``maintenance``).
         """
         if self._closed:
             raise UnavailableError(
@@ -77,9 +75,13 @@ class Tasks:
                 raise
             return earlier
         task_id = new_id()
-        image = await self._keep(task_id, "image", submission.image)
-        video = await self._keep(task_id, "video", submission.video)
-        kept = await self._keep_views(task_id, submission, views)
+        try:
+            image = await self._keep(task_id, "image", submission.image)
+            video = await self._keep(task_id, "video", submission.video)
+            kept = await self._keep_views(task_id, submission, views)
+        except ServiceError:
+            await self._forget(task_id)
+            raise
         # Where the database is lost it may have been accepted: retention deletes inputs that no task has.
         try:
             accepted = await accept(
@@ -222,14 +224,21 @@ class Tasks:
         )
 
     async def _again(self, task: Task, which: str, source: Link | Stored) -> Link | Stored:
-        """What was fetched for the task, while it is kept: its link may have expired."""
+        """What was fetched for the task, while it is kept: its link may have expired. Raises TaskError
+        (``inputs_gone``) where there is neither."""
         key = input_key(task.id, which)
         try:
             await self._storage.size(key)
         except ServiceError as error:
             if error.code != "file_missing":
                 raise
-            return source
+            if isinstance(source, Link):
+                return source
+            raise TaskError(
+                "inputs_gone",
+                "The task's inputs were deleted after its end.",
+                fix="Create a new task with the picture and the video.",
+            ) from None
         return Stored(key)
 
     async def _views_again(self, task: Task) -> tuple[Stored, ...]:
@@ -256,8 +265,7 @@ class Tasks:
         for name, view in zip(view_names(len(views)), views, strict=True):
             try:
                 copy = await self._keep(task_id, name, view)
-            except TaskError:  # deleted since it was looked for
-                await self._forget(task_id)
+            except FormError:  # deleted since it was looked for
                 if submission.element_id is None:
                     raise
                 raise element_deleted(submission.element_id) from None
@@ -276,31 +284,12 @@ class Tasks:
             case Upload(path):
                 await self._storage.put_file(key, path)
             case Stored(other):
-                await self._copy(other, key)
+                await copy(self._storage, other, key, WHAT.get(which, VIEW))
         return Stored(key)
 
     async def _forget(self, task_id: int) -> None:
         with suppress(ServiceError):
             await self._storage.delete(f"inputs/{task_id}")
-
-    async def _copy(self, source: str, target: str) -> None:
-        with tempfile.TemporaryDirectory(prefix="understudy-") as folder:
-            path = Path(folder) / "input"
-            try:
-                await self._storage.get_file(source, path)
-            except ServiceError as error:
-                if error.code != "file_missing":
-                    raise
-                raise TaskError(
-                    "inputs_gone",
-                    "The task's inputs were deleted after its end.",
-                    fix="Create a new task with the picture and the video.",
-                ) from None
-            await self._storage.put_file(target, path)
-
-
-def new_id() -> int:
-    return SMALLEST_ID + secrets.randbelow(2**53 - SMALLEST_ID)
 
 
 def _is_id(name: str) -> bool:

@@ -14,6 +14,7 @@ from understudy.tasks.task import Output, Status, Task
 COLUMNS = tuple(
     tasks.c[name] for name in Task.__dataclass_fields__
 )  # the record's other columns are the worker's own
+WHAT = {"image": "reference image", "video": "driving video"}  # a task's inputs, as errors name them
 
 
 def task_of(row: Row[Any]) -> Task:

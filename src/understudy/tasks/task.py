@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from typing import Any
 
 from understudy.request import LeftOut, Mode, Orientation
 from understudy.tasks.submission import Link, Stored
+
+SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
 
 
 class Status(StrEnum):
@@ -118,3 +121,8 @@ class StatusChange:
     status: Status
     status_msg: str
     at: datetime
+
+
+def new_id() -> int:
+    """Of a task, or of what is asked for as one."""
+    return SMALLEST_ID + secrets.randbelow(2**53 - SMALLEST_ID)

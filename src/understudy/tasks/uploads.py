@@ -16,13 +16,14 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import FormError, ServiceError
 from understudy.media.limits import MB
 from understudy.storage import Storage
 from understudy.tasks.database import Database
-from understudy.tasks.records import new_id
-from understudy.tasks.tables import uploads
+from understudy.tasks.tables import accounts, uploads
+from understudy.tasks.task import new_id
 
 LIFE = timedelta(days=3)
 ACCOUNT_FILES = 1000  # that one account may have here at a time
@@ -67,7 +68,8 @@ class Uploads:
         Raises FormError (``body_too_large``) where the account's files would be too many or too large together.
         """
         digest = hashlib.sha256(name.encode()).hexdigest()
-        await self._check_room(account_id, digest, size_bytes)
+        async with self._database.read() as connection:  # before anything is stored
+            await _check_room(connection, account_id, digest, size_bytes)
         key = f"{FOLDER}/{secrets.token_hex(16)}/{FILE}"
         if isinstance(content, Path):
             await self._storage.put_file(key, content)
@@ -83,14 +85,24 @@ class Uploads:
         }
         mine = (uploads.c.account_id == account_id) & (uploads.c.name_sha256 == digest)
         new = insert(uploads).values(id=new_id(), account_id=account_id, name_sha256=digest, **values)
-        async with self._database.begin() as connection:
-            before = await connection.scalar(select(uploads.c.key).where(mine).with_for_update())
-            row = await connection.execute(
-                new.on_conflict_do_update(
-                    index_elements=[uploads.c.account_id, uploads.c.name_sha256], set_=values
-                ).returning(*_COLUMNS)
-            )
-            kept = KeptFile(**row.one()._mapping)
+        try:
+            async with self._database.begin() as connection:
+                # Uploads of one account at once wait for each other: together they may be too many.
+                await connection.execute(
+                    select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
+                )
+                await _check_room(connection, account_id, digest, size_bytes)
+                before = await connection.scalar(select(uploads.c.key).where(mine).with_for_update())
+                row = await connection.execute(
+                    new.on_conflict_do_update(
+                        index_elements=[uploads.c.account_id, uploads.c.name_sha256], set_=values
+                    ).returning(*_COLUMNS)
+                )
+                kept = KeptFile(**row.one()._mapping)
+        except FormError:
+            with suppress(ServiceError):  # else it goes as a file that no record has
+                await self._storage.delete(_folder(key))
+            raise
         if before is not None:
             with suppress(ServiceError):  # else it goes as a file that no record has
                 await self._storage.delete(_folder(before))
@@ -129,22 +141,33 @@ class Uploads:
                 await self._storage.delete(_folder(key))
         self._orphans = orphans
 
-    async def _check_room(self, account_id: int, digest: str, size_bytes: int) -> None:
-        others = (uploads.c.account_id == account_id) & (uploads.c.name_sha256 != digest)
-        query = select(func.count(), func.coalesce(func.sum(uploads.c.size_bytes), 0)).where(others)
-        async with self._database.read() as connection:
-            count, total_bytes = (await connection.execute(query)).one()
-        if count < ACCOUNT_FILES and total_bytes + size_bytes <= ACCOUNT_BYTES:
-            return
-        limit = f"{ACCOUNT_FILES} files, {ACCOUNT_BYTES // MB} MB"
-        raise FormError(
-            "body_too_large",
-            f"The account's uploaded files would be too many or too large together: {count + 1} files, "
-            f"{(total_bytes + size_bytes) / MB:.0f} MB; at most {limit} are kept.",
-            value=f"{count + 1} files",
-            limit=limit,
-            fix="Replace files that are not needed any more, by the same path and name; each goes after 3 days.",
-        )
+
+async def _check_room(connection: AsyncConnection, account_id: int, digest: str, size_bytes: int) -> None:
+    """Raise FormError where the account has no room. What is replaced does not count: it adds no file, and where it
+    is not larger than the one before, it may always be."""
+    mine = uploads.c.name_sha256 == digest
+    query = select(
+        func.count().filter(~mine),
+        func.coalesce(func.sum(uploads.c.size_bytes).filter(~mine), 0),
+        func.max(uploads.c.size_bytes).filter(mine),
+    ).where(uploads.c.account_id == account_id)
+    count, total_bytes, before_bytes = (await connection.execute(query)).one()
+    fits = total_bytes + size_bytes <= ACCOUNT_BYTES
+    if before_bytes is None:
+        free = fits and count < ACCOUNT_FILES
+    else:
+        free = fits or size_bytes <= before_bytes
+    if free:
+        return
+    limit = f"{ACCOUNT_FILES} files, {ACCOUNT_BYTES // MB} MB"
+    raise FormError(
+        "body_too_large",
+        f"The account's uploaded files would be too many or too large together: {count + 1} files, "
+        f"{(total_bytes + size_bytes) / MB:.0f} MB; at most {limit} are kept.",
+        value=f"{count + 1} files",
+        limit=limit,
+        fix="Replace files that are not needed any more, by the same path and name; each goes after 3 days.",
+    )
 
 
 def _folder(key: str) -> str:
