@@ -95,6 +95,42 @@ def test_an_account_s_room_is_limited(
     run(database_url, tmp_path, story)
 
 
+def test_uploads_at_once_pass_no_limit(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ACCOUNT_FILES", 3)
+
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        told = await asyncio.gather(
+            *(kept(its, f"{n}", account=account.id) for n in range(8)), return_exceptions=True
+        )
+        assert sum(isinstance(each, KeptFile) for each in told) == 3
+        assert sum(isinstance(each, FormError) for each in told) == 5
+        assert len(its.storage.objects) == 3  # what was refused is not stored
+
+    run(database_url, tmp_path, story)
+
+
+def test_above_the_limits_a_file_of_the_account_s_own_can_still_be_replaced(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        for name in "abc":
+            await kept(its, name, b"12345", account=account.id)
+        monkeypatch.setattr(module, "ACCOUNT_FILES", 2)
+        monkeypatch.setattr(module, "ACCOUNT_BYTES", 8)
+        again = await kept(its, "a", b"54321", account=account.id)
+        assert its.storage.objects[again.key] == b"54321"
+        for name, content in (("a", b"123456"), ("d", b"")):
+            with pytest.raises(FormError, match="together"):
+                await kept(its, name, content, account=account.id)
+        assert len(its.storage.objects) == 3
+
+    run(database_url, tmp_path, story)
+
+
 def test_retention_deletes_them_after_their_days(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         account = await its.account()

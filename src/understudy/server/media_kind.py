@@ -27,6 +27,8 @@ _NO_VIDEO = (
     b"M4B ",
     b"crx ",
 )
+# Of segments that a JPEG begins with: frames, tables (DHT, DQT, DRI), APPn, COM. DAC and the lossless ones too.
+_JPEG_MARKERS = frozenset({*range(0xC0, 0xD0), 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE} - {0xC8})
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ KINDS = (JPEG, PNG, MP4, MOV, MATROSKA, WEBM)
 
 def kind_of(head: bytes) -> MediaKind | None:
     """The kind that a file begins as; None for anything that is neither a picture nor a video that tasks can use."""
-    if head.startswith(b"\xff\xd8\xff"):
+    if _is_jpeg(head):
         return JPEG
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return PNG
@@ -60,6 +62,17 @@ def kind_of(head: bytes) -> MediaKind | None:
             return None
         return MOV if head[8:12] == b"qt  " else MP4
     return MOV if head[4:8] in FIRST_BOXES else None
+
+
+def _is_jpeg(head: bytes) -> bool:
+    """SOI, then a segment's marker and a length, which counts itself."""
+    if not head.startswith(b"\xff\xd8\xff"):
+        return False
+    marker, length = (
+        head[2:].lstrip(b"\xff")[:1],
+        head[2:].lstrip(b"\xff")[1:3],
+    )  # a marker may have fill bytes
+    return bool(marker) and marker[0] in _JPEG_MARKERS and int.from_bytes(length) >= 2
 
 
 def extension_of(media_type: str) -> str:
