@@ -24,7 +24,7 @@ from understudy.tasks.elements import LEAST_ID, Elements
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.jobs import ELEMENT, FakeJobs
 from understudy.tasks.renderer import ChildDied
-from understudy.tasks.submission import Idempotency, Inline, Link, Submission
+from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
 from understudy.tasks.task import Status, Task
 from understudy.tasks.uploads import Uploads
 
@@ -212,7 +212,7 @@ def test_a_task_tried_again_has_the_same_views(database_url: str, tmp_path: Path
         again = await its.tasks.retry(account, task.id)
         assert [its.storage.objects[view.key] for view in again.views] == [b"the front", b"a side"]
         assert (again.element_id, str(again.id) in again.views[0].key) == (element.id, True)
-        await its.storage.delete(f"inputs/{again.id}")
+        del its.storage.objects[again.views[1].key]
         with pytest.raises(FormError, match="no element"):  # neither the copies nor the element are there
             await its.tasks.retry(account, again.id)
 
@@ -335,6 +335,22 @@ def test_a_full_library_and_maintenance(
         with pytest.raises(UnavailableError) as caught:
             await closed.create(account, new())
         assert caught.value.code == "maintenance"
+
+    story_of(database_url, tmp_path, story)
+
+
+def test_an_upload_that_is_gone_before_it_is_copied(database_url: str, tmp_path: Path) -> None:
+    async def story(library: Library) -> None:
+        account = await library.its.account()
+        for reference, named in ((Reference.IMAGES, "picture"), (Reference.VIDEO, "video")):
+            sources = (FRONT, Stored("uploads/7/file"))[reference is Reference.VIDEO :]
+            with pytest.raises(
+                FormError, match=f"The element's {named}'s uploaded file is not kept"
+            ) as caught:
+                await library.elements.create(account, new(*sources, reference=reference))
+            assert caught.value.code == "field_invalid"
+        assert library.its.storage.objects == {}
+        assert await library.elements.page(account.id, 1, 9) == []
 
     story_of(database_url, tmp_path, story)
 
@@ -471,6 +487,9 @@ def test_a_link_to_an_uploaded_file_is_not_fetched(database_url: str, tmp_path: 
         url = app.service.links.upload(kept.id, "a.png")
         made = await app.client.post("/understudy/v1/elements", json={"name": "Mina", "images": [url]})
         assert made.status_code == 201, made.text
+        assert made.json()["sources"] == [url]
+        await uploads.keep(1, "a.png", b"another", size_bytes=7, media_type="image/png")  # replaces it
+        await app.service.storage.delete(kept.key)
         looker: Any = Looker()
         with WorkFolders(tmp_path / "work") as folders:
             work = ElementWork(app.service.database)
@@ -478,10 +497,11 @@ def test_a_link_to_an_uploaded_file_is_not_fetched(database_url: str, tmp_path: 
                 int(made.json()["id"])
             )
         assert looker.seen == [[b"uploaded"]]
-        assert await read(app, kept.key) == b"uploaded"  # the element has a copy
         element = await app.service.elements.get(1, int(made.json()["id"]))
         assert element.status is Status.SUCCEED
-        assert element.views[0].key != kept.key
+        assert await read(app, element.views[0].key) == b"uploaded"
+        asked = await app.client.get(f"/understudy/v1/elements/{element.id}")
+        assert asked.json()["sources"] == [url]
         gone = await app.client.post(
             "/understudy/v1/elements",
             json={"name": "Mina", "images": [url.replace("/uploads/", "/uploads/1")]},

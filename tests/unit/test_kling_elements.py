@@ -330,6 +330,16 @@ def test_a_video_s_element_and_one_without_voice_and_tags() -> None:
     )
 
 
+def test_an_uploaded_file_is_answered_by_the_link_that_was_sent() -> None:
+    element = replace(SUCCEEDED, sources=(Stored("elements/1/given/1", FRONT), Stored("b", SIDE)))
+    (shown,) = element_queried(element)["task_result"]["elements"]
+    assert shown["element_image_list"] == {"frontal_image": FRONT, "refer_images": [{"image_url": SIDE}]}
+    assert old_element(element)["element_frontal_image"] == FRONT
+    video = replace(SUCCEEDED, reference=Reference.VIDEO, sources=(Stored("a", CLIP),))
+    (shown,) = element_queried(video)["task_result"]["elements"]
+    assert shown["element_video_list"] == {"refer_videos": [{"video_url": CLIP}]}
+
+
 def test_the_older_answer_has_the_element_at_once() -> None:
     assert old_element(SUBMITTED) == {
         "element_id": 999_999_999_999_999,

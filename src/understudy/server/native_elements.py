@@ -14,8 +14,7 @@ from understudy.server.native_answers import FailureAnswer
 from understudy.server.native_asked import ALWAYS, Caller, The, errors
 from understudy.server.native_element_form import decode_element
 from understudy.server.upload_sources import element_with_own_uploads
-from understudy.tasks.element import Element, Reference
-from understudy.tasks.submission import Link
+from understudy.tasks.element import Element, Reference, link_of
 from understudy.tasks.task import Status
 
 EXAMPLE = "123456789012345"
@@ -123,7 +122,7 @@ def element_answer(element: Element) -> ElementAnswer:
         name=element.name,
         description=element.description,
         reference=element.reference,
-        sources=[source.url if isinstance(source, Link) else None for source in element.sources],
+        sources=[link_of(source) for source in element.sources],
         views=len(element.views),
         status=element.status,
         error=FailureAnswer(code=element.error_code or "", message=element.status_msg, fix=element.fix)

@@ -42,4 +42,4 @@ async def _own(service: Service, source: Source, what: str) -> Source:
             limit="the link that the upload answered, unchanged",
             fix="Upload the file again, and use its new link unchanged.",
         )
-    return Stored(kept.key)
+    return Stored(kept.key, source.url)

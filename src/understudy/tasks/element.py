@@ -91,13 +91,18 @@ def element_of(row: Row[Any]) -> Element:
     )
 
 
+def link_of(source: Link | Stored) -> str | None:
+    """The link that was sent; None for what came within the request."""
+    return source.url if isinstance(source, Link) else source.link
+
+
 def folder_of(element_id: int) -> str:
     """Where all of an element's files lie in the storage."""
     return f"elements/{element_id}"
 
 
 def given_folder(element_id: int) -> str:
-    """Where what came within the request lies, until its views are there."""
+    """Where what need not be fetched lies, until its views are there."""
     return f"{folder_of(element_id)}/given"
 
 

@@ -11,12 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from understudy.errors import FormError, ServiceError, TaskError, UnavailableError
 from understudy.storage import Storage
 from understudy.tasks.accounts import Account
+from understudy.tasks.copies import copy
 from understudy.tasks.database import Database
 from understudy.tasks.element import (
     COLUMNS,
     MOST_ID,
     Element,
     NewElement,
+    Reference,
     element_of,
     folder_of,
     given_folder,
@@ -25,12 +27,12 @@ from understudy.tasks.jobs import ELEMENT, Jobs
 from understudy.tasks.rows import source_json
 from understudy.tasks.submission import Inline, Link, Source, Stored, Upload
 from understudy.tasks.tables import elements
-from understudy.tasks.task import Status
+from understudy.tasks.task import Status, new_id
 
 LEAST_ID = 10**14
-TASK_IDS = 10**15, 2**53  # of the makings, as of tasks: sixteen digits
 MOST_ELEMENTS = 1000  # of an account; each is kept until it is deleted
 NAME_SHOWN = 256
+WHAT = {Reference.IMAGES: "element's picture", Reference.VIDEO: "element's video"}
 
 
 class Elements:
@@ -44,8 +46,11 @@ class Elements:
         self._closed = closed
 
     async def create(self, account: Account, new: NewElement) -> Element:
-        """Accept a new element: its record and the job that fetches its pictures. Raises FormError
-        (``external_id_taken``, ``field_invalid`` where the library is full), UnavailableError (``maintenance``)."""
+        """Accept a new element: its record and the job that fetches its pictures.
+
+        Raises FormError (``external_id_taken``, ``field_invalid`` where the library is full, or an uploaded file is
+        gone), UnavailableError (``maintenance``).
+        """
         if self._closed:
             raise UnavailableError(
                 "maintenance",
@@ -54,12 +59,19 @@ class Elements:
             )
         await self._check_room(account.id)
         element_id = LEAST_ID + secrets.randbelow(MOST_ID + 1 - LEAST_ID)
-        kept = [await self._keep(element_id, index, source) for index, source in enumerate(new.sources)]
+        try:
+            kept = [
+                await self._keep(element_id, index, source, new.reference)
+                for index, source in enumerate(new.sources)
+            ]
+        except ServiceError:
+            await self._forget(element_id)
+            raise
+        # Where the database is lost it may have been accepted: retention deletes files that no element has.
         try:
             return await self._insert(account.id, element_id, new, kept)
         except FormError:
-            with suppress(ServiceError):
-                await self._storage.delete(folder_of(element_id))
+            await self._forget(element_id)
             raise
 
     async def find(self, account_id: int, name: str) -> Element:
@@ -130,7 +142,7 @@ class Elements:
             insert(elements)
             .values(
                 id=element_id,
-                task_id=TASK_IDS[0] + secrets.randbelow(TASK_IDS[1] - TASK_IDS[0]),
+                task_id=new_id(),
                 account_id=account_id,
                 external_task_id=new.external_task_id,
                 name=new.name,
@@ -161,12 +173,20 @@ class Elements:
             ) from None
         return element
 
-    async def _keep(self, element_id: int, index: int, source: Source) -> Link | Stored:
-        """Put what came with the request where the worker finds it."""
+    async def _forget(self, element_id: int) -> None:
+        with suppress(ServiceError):
+            await self._storage.delete(folder_of(element_id))
+
+    async def _keep(self, element_id: int, index: int, source: Source, reference: Reference) -> Link | Stored:
+        """Put what came with the request, or was uploaded before, where the worker finds it. Raises FormError
+        (``field_invalid``) for an upload that is gone."""
         key = f"{given_folder(element_id)}/{index + 1}"
         match source:
-            case Link() | Stored():
+            case Link():
                 return source
+            case Stored(other, link):
+                await copy(self._storage, other, key, WHAT[reference])
+                return Stored(key, link)
             case Inline(content):
                 await self._storage.put_bytes(key, content)
             case Upload(path):

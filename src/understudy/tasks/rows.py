@@ -35,11 +35,13 @@ def task_of(row: Row[Any]) -> Task:
 
 
 def source_json(source: Link | Stored) -> dict[str, str]:
-    return {"url": source.url} if isinstance(source, Link) else {"key": source.key}
+    if isinstance(source, Link):
+        return {"url": source.url}
+    return {"key": source.key} if source.link is None else {"key": source.key, "link": source.link}
 
 
 def source_of(value: dict[str, str]) -> Link | Stored:
-    return Link(value["url"]) if "url" in value else Stored(value["key"])
+    return Link(value["url"]) if "url" in value else Stored(value["key"], value.get("link"))
 
 
 def input_key(task_id: int, which: str) -> str:

@@ -26,9 +26,10 @@ class Inline:
 
 @dataclass(frozen=True)
 class Stored:
-    """A source that lies in the storage already, under ``key``."""
+    """A source that lies in the storage already, under ``key``. ``link``: what was sent, where it was a link to it."""
 
     key: str
+    link: str | None = None
 
 
 @dataclass(frozen=True)

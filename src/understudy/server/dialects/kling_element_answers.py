@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy.server.dialects.kling_answers import milliseconds
 from understudy.server.dialects.kling_element_form import TAGS
-from understudy.tasks.element import Element, Reference
+from understudy.tasks.element import Element, Reference, link_of
 from understudy.tasks.submission import Link, Stored
 from understudy.tasks.task import Status
 
@@ -94,7 +94,7 @@ def _pictures(element: Element) -> tuple[str, list[dict[str, str]]]:
 
 def _address(source: Link | Stored) -> str:
     """The link that was sent; empty for a picture that came within the request."""
-    return source.url if isinstance(source, Link) else ""
+    return link_of(source) or ""
 
 
 def _voice(element: Element) -> dict[str, str]:
