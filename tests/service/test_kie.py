@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -361,6 +362,39 @@ def test_what_cannot_be_uploaded(database_url: str, tmp_path: Path) -> None:
         }
         answer = told(await it.client.post(STREAM, content=b"x", headers=told_length))
         assert (answer["code"], answer["success"]) == (400, False)
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_an_account_fetches_two_files_at_once(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for, go_on = 0, asyncio.Event()
+
+    async def fetch(_url: str, path: Path, **_: Any) -> None:
+        nonlocal asked_for
+        asked_for += 1
+        await go_on.wait()
+        path.write_bytes(PNG)
+
+    async def test(it: OpenApp) -> None:
+        async def sent(name: str, **given: Any) -> Any:
+            body = {"fileUrl": "https://example.com/a.png", "uploadPath": "a", "fileName": name}
+            return told(await it.client.post(BY_URL, json=body, **given))
+
+        monkeypatch.setattr("understudy.media.fetch.fetch", fetch)
+        bob = await it.key_of("bob")
+        slow = [asyncio.create_task(sent(name)) for name in "ab"]
+        while asked_for < 2:
+            await asyncio.sleep(0.01)
+        third = await asyncio.wait_for(sent("c"), 5)
+        assert (third["success"], third["code"]) == (False, 429)
+        theirs = asyncio.create_task(sent("a", headers=bob))
+        while asked_for < 3:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        assert [body["code"] for body in await asyncio.gather(*slow, theirs)] == [200, 200, 200]
+        assert (await sent("c"))["code"] == 200
 
     with_app(database_url, tmp_path, test)
 

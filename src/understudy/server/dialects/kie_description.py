@@ -23,7 +23,10 @@ CODES = (
     "path), 422 (a field, or no such task), 429 (too many live tasks), 455 (maintenance), 500 or 505 (switched off), "
     "and `data` is null."
 )
-UPLOAD_CODES = "HTTP 200, also for errors: then `success` is false, `code` is 400, 401, 429, 500 or 505, and `data` is null."
+UPLOAD_CODES = (
+    "HTTP 200, also for errors: then `success` is false, `code` is 400, 401, 429 (two files are being fetched), 500 or "
+    "505 (switched off), and `data` is null."
+)
 EXAMPLE = {
     "model": "kling-3.0/motion-control",
     "callBackUrl": "https://example.com/callback",

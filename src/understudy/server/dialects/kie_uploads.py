@@ -17,6 +17,7 @@ from understudy.server.dialects.call import Call, View
 from understudy.server.dialects.dialect import Answer
 from understudy.server.dialects.fields import http_url, invalid, shown, text, unknown_keys
 from understudy.server.dialects.kie_errors import KieFormError, kie_upload_error
+from understudy.server.dialects.kie_fetches import Fetches
 from understudy.server.dialects.notes import UNKNOWN_KEY, Note
 
 if TYPE_CHECKING:  # a worker renders callbacks without the HTTP server's packages
@@ -33,10 +34,9 @@ STREAM_PATH, BASE64_PATH, URL_PATH = (
 )
 NAME_CHARACTERS = 256
 FETCH_S = 30.0
-FETCHES_AT_ONCE = 8
 FORM_TEXTS = ("uploadPath", "fileName")
 
-_fetching = asyncio.Semaphore(FETCHES_AT_ONCE)
+_fetches = Fetches()
 
 
 async def take_form(request: Request, _call: Call, account: Account, view: View, service: Service) -> Answer:
@@ -79,7 +79,7 @@ async def take_url(call: Call, account: Account, view: View, service: Service) -
         url = http_url("fileUrl", value)
         with tempfile.TemporaryDirectory(prefix="understudy-") as here:
             path = Path(here) / "file"
-            async with _fetching:
+            async with _fetches.place(account.id):
                 await fetch(
                     url,
                     path,
