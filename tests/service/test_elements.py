@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from open_app import LINKS, OpenApp, with_app
 from test_intake import LOOPBACK, source
 from work_setting import Setting, run
 
-from understudy.errors import FormError, PictureError, TaskError, UnavailableError
+from understudy.errors import FormError, PictureError, ServiceError, TaskError, UnavailableError
 from understudy.media.network import NetworkGuard
 from understudy.tasks.element import MOST_ID, Element, NewElement, Reference
 from understudy.tasks.element_intake import ElementIntake
@@ -353,6 +354,79 @@ def test_an_upload_that_is_gone_before_it_is_copied(database_url: str, tmp_path:
         assert await library.elements.page(account.id, 1, 9) == []
 
     story_of(database_url, tmp_path, story)
+
+
+def test_one_account_has_only_so_many_made_at_once(database_url: str, tmp_path: Path) -> None:
+    async def story(library: Library) -> None:
+        account, other = await library.its.account(), await library.its.account("other")
+        made, refused = await at_once(library, account, 6)
+        assert (len(made), {error.code for error in refused}) == (4, {"too_many_tasks"})
+        assert refused[0].limit == "4 at once"
+        kept = {key.split("/")[1] for key in library.its.storage.objects}
+        assert kept == {str(element.id) for element in made}  # nothing of those that were refused
+        await library.elements.create(other, new())
+        await library.intake().run(made[0].id)
+        await library.elements.create(account, new())
+        assert len((await at_once(library, account, 1))[1]) == 1
+
+    story_of(database_url, tmp_path, story)
+
+
+def test_a_deleted_one_counts_while_a_worker_has_it(database_url: str, tmp_path: Path) -> None:
+    async def story(library: Library) -> None:
+        account = await library.its.account()
+        made, _ = await at_once(library, account, 4)
+        await library.work.claim(made[0].id)
+        await library.elements.delete(account.id, made[0].id)
+        assert len((await at_once(library, account, 1))[1]) == 1
+        await library.intake().run(made[0].id)  # the worker is done with it
+        assert len((await at_once(library, account, 2))[0]) == 1
+        await library.elements.delete(account.id, made[1].id)  # which no worker has begun, nor will
+        assert len((await at_once(library, account, 2))[0]) == 1
+
+    story_of(database_url, tmp_path, story)
+
+
+def test_a_library_is_not_overfilled_by_requests_at_once(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(library: Library) -> None:
+        monkeypatch.setattr("understudy.tasks.elements.MOST_ELEMENTS", 2)
+        made, refused = await at_once(library, await library.its.account(), 4)
+        assert (len(made), [error.code for error in refused]) == (2, ["field_invalid"] * 2)
+
+    story_of(database_url, tmp_path, story)
+
+
+async def at_once(library: Library, account: Any, count: int) -> tuple[list[Element], list[ServiceError]]:
+    """Those that were accepted, and how the others were refused."""
+    answers = await asyncio.gather(
+        *(library.elements.create(account, new()) for _ in range(count)), return_exceptions=True
+    )
+    refused = [answer for answer in answers if isinstance(answer, ServiceError)]
+    made = [answer for answer in answers if isinstance(answer, Element)]
+    assert len(made) + len(refused) == count, answers
+    return made, refused
+
+
+def test_too_many_at_once_in_the_words_of_each_entrance(database_url: str, tmp_path: Path) -> None:
+    async def story(app: OpenApp) -> None:
+        native = {"name": "Mina", "images": [LINKS["image_url"]]}
+        for _ in range(4):
+            assert (await app.client.post("/understudy/v1/elements", json=native)).status_code == 201
+        refused = await app.client.post("/understudy/v1/elements", json=native)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_tasks")
+        picture = {"image_url": LINKS["image_url"]}
+        body = {
+            "element_name": "Mina",
+            "element_description": "A dancer",
+            "reference_type": "image_refer",
+            "element_image_list": {"frontal_image": LINKS["image_url"], "refer_images": [picture]},
+        }
+        refused = await app.client.post(ELEMENTS, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (429, 1303)
+
+    with_app(database_url, tmp_path / "data", story)
 
 
 def test_retention_keeps_what_lives(database_url: str, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
         410: "The inputs were deleted.",
         413: "The body or a file is too large.",
         422: "A field is missing or its value is not allowed.",
-        429: "As many tasks live as the account may have.",
+        429: "As many tasks live, or elements are being made, as the account may have.",
         503: "A part of the service is away; see Retry-After.",
     }
     return {

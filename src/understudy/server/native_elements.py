@@ -66,7 +66,7 @@ router = APIRouter()
     status_code=201,
     tags=["elements"],
     summary="Create an element",
-    responses=errors(400, 409, 413, 422, *ALWAYS),
+    responses=errors(400, 409, 413, 422, 429, *ALWAYS),
     openapi_extra=_BODY,
 )
 async def create_element(

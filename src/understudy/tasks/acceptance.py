@@ -12,14 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import AccountError, FormError
 from understudy.tasks import ledger
-from understudy.tasks.accounts import Account
+from understudy.tasks.accounts import Account, hold
 from understudy.tasks.changes import announce
 from understudy.tasks.database import Database
 from understudy.tasks.jobs import INTAKE, Jobs
 from understudy.tasks.prices import price
 from understudy.tasks.rows import COLUMNS, source_json, task_of
 from understudy.tasks.submission import Idempotency, Link, Stored, Submission
-from understudy.tasks.tables import accounts, idempotency, tasks
+from understudy.tasks.tables import idempotency, tasks
 from understudy.tasks.task import Status, Task
 
 LEAST_S = 3.0  # the shortest video; its price is reserved until the clip's length is known
@@ -133,9 +133,7 @@ class _OvertakenError(Exception):
 
 async def _check_concurrency(connection: AsyncConnection, account: Account) -> None:
     """Raise AccountError where as many tasks live as the account may have. Requests at once wait for each other."""
-    await connection.execute(
-        select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True)
-    )
+    await hold(connection, account.id)
     live = await connection.scalar(
         select(func.count()).where(tasks.c.account_id == account.id, tasks.c.ended_at.is_(None))
     )

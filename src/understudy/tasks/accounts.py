@@ -54,6 +54,13 @@ class Usage:
 COLUMNS = tuple(accounts.c[name] for name in Account.__dataclass_fields__)
 
 
+async def hold(connection: AsyncConnection, account_id: int) -> None:
+    """Until the transaction ends, others that hold the same account wait: what they count stays as it is."""
+    await connection.execute(
+        select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True)
+    )
+
+
 async def create_account(connection: AsyncConnection, name: str) -> Account:
     """Raises RequestError (``account_name``, ``account_taken``)."""
     row = (

@@ -113,8 +113,11 @@ class ElementIntake:
 
     async def _drop(self, element_id: int) -> None:
         """Delete what lies in the storage for nobody: of an element that failed or is deleted all, else what came with
-        the request. Looks first: the answer to its end may have been lost with the database."""
+        the request. Looks first: the answer to its end may have been lost with the database. Of a deleted
+        one it says that it is no longer being made."""
         element = await patiently(lambda: self._work.load(element_id))
+        if element is not None and element.deleted_at is not None:
+            await patiently(lambda: self._work.let_go(element_id))
         with suppress(UnavailableError):  # retention does it later
             if element is None or element.deleted_at is not None or element.status is Status.FAILED:
                 await self._storage.delete(folder_of(element_id))

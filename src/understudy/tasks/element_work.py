@@ -64,6 +64,19 @@ class ElementWork:
             fix=storable(error.fix),
         )
 
+    async def let_go(self, element_id: int) -> None:
+        """Note that no worker has a deleted one any more: until then it counts as being made."""
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(elements)
+                .where(
+                    elements.c.id == element_id,
+                    elements.c.ended_at.is_(None),
+                    elements.c.deleted_at.is_not(None),
+                )
+                .values(ended_at=func.clock_timestamp())
+            )
+
     async def _end(self, element_id: int, **values: object) -> bool:
         now = func.clock_timestamp()
         async with self._database.begin() as connection:

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from understudy.errors import FormError, ServiceError, TaskError, UnavailableError
+from understudy.errors import AccountError, FormError, ServiceError, TaskError, UnavailableError
 from understudy.storage import Storage
-from understudy.tasks.accounts import Account
+from understudy.tasks.accounts import Account, hold
 from understudy.tasks.copies import copy
 from understudy.tasks.database import Database
 from understudy.tasks.element import (
@@ -31,6 +32,7 @@ from understudy.tasks.task import Status, new_id
 
 LEAST_ID = 10**14
 MOST_ELEMENTS = 1000  # of an account; each is kept until it is deleted
+MOST_MAKINGS = 4  # of an account at once, which else keeps all workers from making the others'
 NAME_SHOWN = 256
 WHAT = {Reference.IMAGES: "element's picture", Reference.VIDEO: "element's video"}
 
@@ -49,7 +51,7 @@ class Elements:
         """Accept a new element: its record and the job that fetches its pictures.
 
         Raises FormError (``external_id_taken``, ``field_invalid`` where the library is full, or an uploaded file is
-        gone), UnavailableError (``maintenance``).
+        gone), AccountError (``too_many_tasks``), UnavailableError (``maintenance``).
         """
         if self._closed:
             raise UnavailableError(
@@ -57,7 +59,6 @@ class Elements:
                 "The service is in maintenance and takes no new elements; those accepted go on.",
                 fix="Send it again later.",
             )
-        await self._check_room(account.id)
         element_id = LEAST_ID + secrets.randbelow(MOST_ID + 1 - LEAST_ID)
         try:
             kept = [
@@ -70,7 +71,7 @@ class Elements:
         # Where the database is lost it may have been accepted: retention deletes files that no element has.
         try:
             return await self._insert(account.id, element_id, new, kept)
-        except FormError:
+        except (FormError, AccountError):
             await self._forget(element_id)
             raise
 
@@ -160,6 +161,7 @@ class Elements:
         )
         try:
             async with self._database.begin() as connection:
+                await _check_room(connection, account_id)
                 element = element_of((await connection.execute(query)).one())
                 await self._jobs.put(connection, ELEMENT, element.id)
         except IntegrityError as error:
@@ -193,20 +195,31 @@ class Elements:
                 await self._storage.put_file(key, path)
         return Stored(key)
 
-    async def _check_room(self, account_id: int) -> None:
-        query = select(func.count()).where(
-            elements.c.account_id == account_id, elements.c.deleted_at.is_(None)
+
+async def _check_room(connection: AsyncConnection, account_id: int) -> None:
+    """Raise AccountError where as many elements are being made as may be, FormError where the library is full. A
+    deleted one that a worker has taken up is still being made. Requests at once wait for each other."""
+    await hold(connection, account_id)
+    kept = elements.c.deleted_at.is_(None)
+    making = elements.c.ended_at.is_(None) & (kept | (elements.c.status == Status.PROCESSING))
+    query = select(func.count().filter(making).label("making"), func.count().filter(kept).label("kept"))
+    found = (await connection.execute(query.where(elements.c.account_id == account_id))).one()
+    if found.making >= MOST_MAKINGS:
+        raise AccountError(
+            "too_many_tasks",
+            f"{found.making} elements of the account are being made; {MOST_MAKINGS} are the most at once.",
+            value=f"{found.making} elements being made",
+            limit=f"{MOST_MAKINGS} at once",
+            fix="Wait until one of them ends, then send it again.",
         )
-        async with self._database.read() as connection:
-            count = await connection.scalar(query) or 0
-        if count >= MOST_ELEMENTS:
-            raise FormError(
-                "field_invalid",
-                f"The account has {count} elements; {MOST_ELEMENTS} are the most.",
-                value=f"{count} elements",
-                limit=f"{MOST_ELEMENTS} elements",
-                fix="Delete those that are not needed.",
-            )
+    if found.kept >= MOST_ELEMENTS:
+        raise FormError(
+            "field_invalid",
+            f"The account has {found.kept} elements; {MOST_ELEMENTS} are the most.",
+            value=f"{found.kept} elements",
+            limit=f"{MOST_ELEMENTS} elements",
+            fix="Delete those that are not needed.",
+        )
 
 
 async def element_with(database: Database, account_id: int, element_id: int) -> Element | None:

@@ -93,7 +93,7 @@ def _create(name: str, summary: str, body: str, answer: str) -> dict[str, Any]:
         "Looks at form only and answers at once. The pictures are fetched and checked next, once; the element can be "
         "used when its task says `succeed`."
     )
-    return operation(name, summary, words, answer, (1200, 1201), parameters=[], body=body)
+    return operation(name, summary, words, answer, (1200, 1201, 1303), parameters=[], body=body)
 
 
 def _query(name: str, summary: str, answer: str) -> dict[str, Any]:
