@@ -168,6 +168,9 @@ def test_an_account_s_costs(database_url: str, tmp_path: Path) -> None:
             return dict(info)
 
         assert (await pack())["remaining_quantity"] == 1e9
+        await finish(it, (await made(it))["id"], b"video")
+        (free,) = (await asked(it, "POST", "/account/billing/package", json={}))["result"]["detail"]
+        assert (free["unit_before_deduction"], free["unit_after_deduction"]) == (1e9, 1e9)
         await grant(it, "10")
         now = round(time.time() * 1000)
         told = await pack(
@@ -186,7 +189,9 @@ def test_an_account_s_costs(database_url: str, tmp_path: Path) -> None:
         assert page["has_more"]
         rest = await asked(it, "POST", "/account/billing/package", json={"cursor": page["next_cursor"]})
         assert [one["unit_after_deduction"] for one in rest["result"]["detail"]] == [6.4]
-        assert not rest["has_more"]
+        last_page = await asked(it, "POST", "/account/billing/package", json={"cursor": rest["next_cursor"]})
+        assert [one["unit_after_deduction"] for one in last_page["result"]["detail"]] == [1e9]
+        assert not last_page["has_more"]
         money = await asked(it, "POST", "/account/billing/balance", json={})
         assert money["result"] == {"detail": [], "count": 0}
 

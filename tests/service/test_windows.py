@@ -153,7 +153,7 @@ def test_deductions_add_up(database_url: str) -> None:
         assert [(one.before, one.after) for one in found] == [
             (Decimal(96), Decimal("93.5")),
             (Decimal(100), Decimal(96)),
-            (Decimal(0), Decimal(0)),
+            (None, None),  # it had no limit then
         ]
         assert found[1].at >= first.created_at
         assert found[0].after == await its.balance(account)
@@ -163,5 +163,12 @@ def test_deductions_add_up(database_url: str) -> None:
         late = Window(second.created_at, EVER.end)
         assert [one.task.id for one in await deductions(its.database, account.id, late, 9)] == [second.id]
         assert await deductions(its.database, account.id, Window(EVER.start, EVER.start), 9) == []
+
+        async with its.database.begin() as connection:
+            await ledger.make_unlimited(connection, account.id)
+        free = await ended(its, replace(account, balance=None))
+        (newest, *before) = await deductions(its.database, account.id, EVER, 9)
+        assert (newest.task.id, newest.before, newest.after) == (free.id, None, None)
+        assert before == found
 
     run(database_url, story)

@@ -32,6 +32,7 @@ NOTHING = Decimal(0)
 SETTLE = text("kind = 'settle'")
 MOST = Decimal(1_000_000_000)  # of one grant, and of a balance
 SMALLEST = Decimal("0.01")
+MADE_UNLIMITED = "made unlimited"  # the note of the grant that takes the rest; never change it
 
 
 async def reserve(connection: AsyncConnection, account_id: int, task_id: int, units: Decimal) -> None:
@@ -135,7 +136,7 @@ async def make_unlimited(connection: AsyncConnection, account_id: int) -> None:
         return
     await connection.execute(update(accounts).where(accounts.c.id == account_id).values(balance=None))
     await connection.execute(
-        insert(ledger).values(account_id=account_id, kind="grant", units=-balance, note="made unlimited")
+        insert(ledger).values(account_id=account_id, kind="grant", units=-balance, note=MADE_UNLIMITED)
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database
+from understudy.tasks.ledger import MADE_UNLIMITED
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import accounts, ledger, tasks
 from understudy.tasks.task import Task
@@ -34,13 +35,14 @@ class Pack:
 
 @dataclass(frozen=True)
 class Deduction:
-    """What an ended task cost, and the units that the account had before and after it."""
+    """What an ended task cost, and the units that the account had before and after it; both None where it was
+    unlimited then."""
 
     task: Task
     at: datetime
     units: Decimal
-    before: Decimal
-    after: Decimal
+    before: Decimal | None
+    after: Decimal | None
 
 
 async def pack_of(database: Database, account: Account) -> Pack:
@@ -67,6 +69,7 @@ async def deductions(database: Database, account_id: int, window: Window, most: 
     out, those that their account has deleted are not. Raises UnavailableError."""
     running = (
         select(
+            ledger.c.id,
             ledger.c.task_id,
             ledger.c.kind,
             ledger.c.at,
@@ -81,8 +84,23 @@ async def deductions(database: Database, account_id: int, window: Window, most: 
         .where(ledger.c.task_id == tasks.c.id, ledger.c.kind == "waive")
         .scalar_subquery()
     )
+    grant = ledger.alias()
+    limited = (  # by the last grant before it; without one the account had no limit yet
+        select(grant.c.note != MADE_UNLIMITED)
+        .where(grant.c.account_id == account_id, grant.c.kind == "grant", grant.c.id < running.c.id)
+        .order_by(grant.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     query = (
-        select(tasks.c.id, running.c.at, running.c.units, running.c.after, waived.label("waived"))
+        select(
+            tasks.c.id,
+            running.c.at,
+            running.c.units,
+            running.c.after,
+            waived.label("waived"),
+            limited.label("limited"),
+        )
         .join(running, running.c.task_id == tasks.c.id)
         .where(
             running.c.kind == "settle",
@@ -106,8 +124,8 @@ async def deductions(database: Database, account_id: int, window: Window, most: 
             task=named[row.id],
             at=row.at,
             units=-row.units,
-            before=row.after - row.units,
-            after=row.after + row.waived,
+            before=row.after - row.units if row.limited else None,
+            after=row.after + row.waived if row.limited else None,
         )
         for row in rows
     ]

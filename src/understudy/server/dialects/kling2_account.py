@@ -115,7 +115,7 @@ def detail(one: Deduction, links: Links) -> dict[str, Any]:
         "video_sound": AUDIO[0] if task.sound else AUDIO[1],
         "voice_control": False,
         "deduction_time": str(round(one.at.timestamp() * 1000)),
-        "unit_before_deduction": float(one.before),
+        "unit_before_deduction": float(MOST if one.before is None else one.before),
         "deduction_amount": float(one.units),
-        "unit_after_deduction": float(one.after),
+        "unit_after_deduction": float(MOST if one.after is None else one.after),
     }
