@@ -18,7 +18,7 @@ CODES = {
     1200: "the body cannot be read",
     1201: "a key or a value is not allowed, or the task is unknown",
     1203: "there is no such model",
-    1303: "as many tasks live as the account may have",
+    1303: "as many tasks live, or elements are being made, as the account may have",
     5000: "an error of the server",
     5001: "a part of the server is away",
 }
