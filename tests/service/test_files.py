@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -241,6 +242,41 @@ def test_a_bucket_sends_them_itself(database_url: str, tmp_path: Path) -> None:
         assert (await client.head(link)).headers["content-length"] == str(SIZE)
 
     with_app(database_url, tmp_path, test, storage=Bucket())
+
+
+def test_what_a_link_that_ends_leads_to_ends_with_it(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bucket(FakeStorage):
+        there = False
+
+        async def link(self, key: str, *, seconds: int) -> str | None:
+            return f"https://bucket.example/{key}?for={seconds}" if self.there else None
+
+    storage = Bucket()
+
+    async def test(it: OpenApp) -> None:
+        made = int((await _link(it)).split("/files/")[1].split("/")[0])
+        links, client = it.service.links, _bare(it)
+        now = int(time.time())
+        monkeypatch.setattr(time, "time", lambda: float(now))
+
+        async def cached(link: str) -> str:
+            storage.there = False
+            return (await client.get(link)).headers["cache-control"]
+
+        async def bucket_s(link: str) -> str:
+            storage.there = True
+            return (await client.get(link)).headers["location"].partition("?for=")[2]
+
+        soon, late = [links.make_until(made, "video", now + seconds) for seconds in (40, 7200)]
+        assert await cached(soon) == "private, max-age=40"
+        for link in (late, links.make(made, "video")):
+            assert await cached(link) == "private, max-age=3600"
+            assert await bucket_s(link) == "300"
+        assert await bucket_s(soon) == "40"
+
+    with_app(database_url, tmp_path, test, storage=storage)
 
 
 def test_storage_away(database_url: str, tmp_path: Path) -> None:

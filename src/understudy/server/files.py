@@ -24,6 +24,7 @@ from understudy.tasks.task import Status, Task
 
 KINDS = ("video", "watermarked", "cover")
 LINK_S = 300  # of a bucket's own address
+CACHED_S = 3600
 AGAIN_S = 5  # until it is worth while to ask again for what is not finished
 # A browser that opens the link plays or shows it; for that it needs the file's own origin.
 POLICY = "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'"
@@ -56,12 +57,13 @@ async def download(
         raise HTTPException(404, headers={"Retry-After": str(AGAIN_S)}) from _unfinished()
     if task is not None and task.status is Status.FAILED:
         raise _failed()
-    there = task is not None and task.output is not None and task.files_deleted_at is None
-    key = _key(task, kind) if task is not None and there else None
+    key = None if task is None else result_key(task, kind)
     if task is None or key is None:
         raise _gone()
+    left_s = service.links.left_s(signature)
     if request.method != "HEAD":
-        elsewhere = await service.storage.link(key, seconds=LINK_S)
+        seconds = LINK_S if left_s is None else max(1, min(LINK_S, left_s))
+        elsewhere = await service.storage.link(key, seconds=seconds)
         if elsewhere is not None:
             return RedirectResponse(elsewhere, 302, {"Cache-Control": "no-store"})
     try:
@@ -78,7 +80,20 @@ async def download(
         filename=file_name(task.id, kind),
         media_type=media_type,
         changed=changed,
+        cached=f"private, max-age={CACHED_S if left_s is None else min(CACHED_S, left_s)}",
     )
+
+
+def result_key(task: Task, kind: str) -> str | None:
+    """Where that file of the task lies in the storage; None where there is none, or none any more."""
+    if task.output is None or task.files_deleted_at is not None:
+        return None
+    keys = {
+        "video": task.output.key,
+        "watermarked": task.output.watermark_key,
+        "cover": task.output.cover_key,
+    }
+    return keys[kind]
 
 
 def sent(
@@ -90,7 +105,7 @@ def sent(
     filename: str,
     media_type: str,
     changed: datetime,
-    cached: str = "private, max-age=3600",
+    cached: str,
 ) -> Response:
     """The answer with an object of ``size`` bytes, whole or the part that is asked for; to be shown, or with
     ``?download=1`` to be saved as ``filename``."""
@@ -166,16 +181,6 @@ def _knows_it(headers: Mapping[str, str], tag: str) -> bool:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 16
-
-
-def _key(task: Task, kind: str) -> str | None:
-    assert task.output is not None
-    keys = {
-        "video": task.output.key,
-        "watermarked": task.output.watermark_key,
-        "cover": task.output.cover_key,
-    }
-    return keys[kind]
 
 
 def _unknown() -> ServiceError:

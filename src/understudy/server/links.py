@@ -55,6 +55,12 @@ class Links:
         second, _, rest = signature.partition(".")
         return int(second) > time.time() and self._signed(f"file:{task_id}:{kind}:{second}", rest)
 
+    def left_s(self, signature: str) -> int | None:
+        """How many seconds a link of that signature, which was checked, still holds; None where it does not end."""
+        if _ENDING.fullmatch(signature) is None:
+            return None
+        return max(0, int(int(signature.partition(".")[0]) - time.time()))
+
     def check_upload(self, upload_id: int, signature: str) -> bool:
         return self._signed(f"upload:{upload_id}", signature)
 
