@@ -20,7 +20,7 @@ from understudy.server.entrance import UPLOAD_BYTES
 from understudy.tasks import ledger
 from understudy.tasks.accounts import set_disabled
 from understudy.tasks.records import Tasks
-from understudy.tasks.submission import Stored
+from understudy.tasks.submission import Link, Stored
 from understudy.tasks.tables import accounts, uploads
 
 CREATE, QUERY = "/api/v1/jobs/createTask", "/api/v1/jobs/recordInfo"
@@ -451,6 +451,43 @@ def test_a_task_reads_uploads_out_of_the_storage(database_url: str, tmp_path: Pa
             await connection.execute(update(uploads).values(expires_at=text("now()")))
         late = await it.client.post(KLING, json=kling)
         assert (late.status_code, late.json()["code"]) == (400, 1201)
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_our_own_links_are_read_out_of_the_storage(database_url: str, tmp_path: Path) -> None:
+    """The public address is none that anything can be fetched from."""
+
+    async def test(it: OpenApp) -> None:
+        async def again(url: str) -> Any:
+            return told(await it.client.post(BY_URL, json={"fileUrl": url, "uploadPath": "again"}))
+
+        made = await create(it)
+        link = it.service.links.make(int(number(made)), "video")
+        early = number(await create(it, video_urls=[link]))
+        assert (await it.service.tasks.find(1, early)).video == Link(
+            link
+        )  # it may be there when it is fetched
+        await it.finish(number(made), MP4)
+        uploaded = (await upload(it, PNG))["data"]["downloadUrl"]
+        for url, bytes_of_it in ((uploaded, PNG), (link, MP4), (f"{link}?download=1", MP4)):
+            body = await again(url)
+            assert body["code"] == 200, body
+            assert (await it.client.get(body["data"]["downloadUrl"])).content == bytes_of_it
+        theirs = {"image_url": INPUT["input_urls"][0], "video_url": link}
+        kling = theirs | {"character_orientation": "video", "mode": "std"}
+        by_kling = (await it.client.post(KLING, json=kling)).json()["data"]["task_id"]
+        for name in (number(await create(it, video_urls=[link])), by_kling):
+            assert await content(it, f"inputs/{name}/video") == MP4
+        forged = link.replace("/video/", "/video/A")
+        assert (await again(forged))["code"] == 400
+        unsigned = number(await create(it, video_urls=[forged]))
+        assert (await it.service.tasks.find(1, unsigned)).video == Link(forged)  # as any other address
+        await it.service.tasks.delete(1, number(made))
+        gone = await again(link)
+        assert (gone["code"], "result that is not kept" in gone["msg"]) == (400, True)
+        body = told(await it.client.post(CREATE, json=BODY | {"input": INPUT | {"video_urls": [link]}}))
+        assert (body["code"], "driving video" in body["msg"]) == (422, True)
 
     with_app(database_url, tmp_path, test)
 

@@ -66,9 +66,6 @@ async def take_base64(call: Call, account: Account, view: View, service: Service
 
 async def take_url(call: Call, account: Account, view: View, service: Service) -> Answer:
     """``fileUrl``, ``uploadPath`` and ``fileName`` as JSON: the file is fetched before the answer."""
-    from understudy.media.fetch import fetch
-    from understudy.media.network import NetworkGuard
-
     try:
         known = ("fileUrl", *FORM_TEXTS)
         notes = unknown_keys(call.body, known, kind=UNKNOWN_KEY, what="The body")
@@ -80,17 +77,27 @@ async def take_url(call: Call, account: Account, view: View, service: Service) -
         with tempfile.TemporaryDirectory(prefix="understudy-") as here:
             path = Path(here) / "file"
             async with _fetches.place(account.id):
-                await fetch(
-                    url,
-                    path,
-                    guard=NetworkGuard(service.settings.allow_networks),
-                    limit_bytes=CLIP_BYTES,
-                    deadline_s=FETCH_S,
-                    what="file",
-                )
+                await _brought(service, url, path)
             return await _kept(service, view, account, folder, name, path, notes)
     except UnderstudyError as error:
         return Answer(200, kie_upload_error(error))
+
+
+async def _brought(service: Service, url: str, path: Path) -> None:
+    """Our own links out of the storage, since they may lie where nothing is fetched from; the others fetched."""
+    from understudy.media.fetch import fetch
+    from understudy.media.network import NetworkGuard
+    from understudy.server.upload_sources import own_key
+
+    key = await own_key(service, url, "file")
+    if key is None:
+        guard = NetworkGuard(service.settings.allow_networks)
+        await fetch(url, path, guard=guard, limit_bytes=CLIP_BYTES, deadline_s=FETCH_S, what="file")
+        return
+    size = await service.storage.size(key)
+    if size > CLIP_BYTES:
+        raise _too_large(size, CLIP_BYTES, "Make it smaller.")
+    await service.storage.get_file(key, path)
 
 
 def base64_content(value: object) -> bytes:
