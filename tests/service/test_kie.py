@@ -483,7 +483,7 @@ def test_our_own_links_are_read_out_of_the_storage(database_url: str, tmp_path: 
         assert (await again(forged))["code"] == 400
         unsigned = number(await create(it, video_urls=[forged]))
         assert (await it.service.tasks.find(1, unsigned)).video == Link(forged)  # as any other address
-        await it.service.tasks.delete(1, number(made))
+        await it.service.tasks.delete(1, int(number(made)))
         gone = await again(link)
         assert (gone["code"], "result that is not kept" in gone["msg"]) == (400, True)
         body = told(await it.client.post(CREATE, json=BODY | {"input": INPUT | {"video_urls": [link]}}))
