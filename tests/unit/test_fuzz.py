@@ -18,7 +18,7 @@ from good_files import KINDS, good_files
 from roads import ACCEPTED, ROADS, verdict
 from understudy.errors import ClipError, InputError, RequestError, UnderstudyError
 from understudy.media.boxes import MOST_EDITS, MOST_SAMPLES, check_boxes
-from understudy.media.clip import probe
+from understudy.media.clip import probe, read_frames
 from understudy.media.whole_file import check_places
 from understudy.tracking.joints import read_joints
 from understudy.tracking.motion import Motion
@@ -296,3 +296,11 @@ def test_motion_s_error_names_the_file(tmp_path: Path) -> None:
     path.write_bytes(b"PK\3\4")
     with pytest.raises(RequestError, match=r"some\.npz"):
         Motion.load(path)
+
+
+def test_a_frame_whose_unit_of_time_is_none_comes_at_its_turn(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(bad_file(33, 706).content)
+    times = [time_s for time_s, _ in read_frames(probe(path), threads=1)]
+    assert times
+    assert np.isfinite(times).all()

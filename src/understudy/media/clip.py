@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import SupportsBytes, cast
 
@@ -134,7 +135,8 @@ def read_frames(
             if not clip.stamped:
                 time_s = number * step
             else:
-                time_s = last + step if frame.time is None else frame.time - clip.start_s
+                told_s = frame.time  # no number where a damaged file's unit of time is none
+                time_s = last + step if told_s is None or not isfinite(told_s) else told_s - clip.start_s
             if time_s <= last:
                 continue
             if stop_s is not None and time_s >= stop_s - 1e-6:
