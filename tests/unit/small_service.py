@@ -67,6 +67,7 @@ class SmallService:
     settings: Settings = field(default_factory=lambda: Settings(data_dir=Path("/nowhere")))
     tasks: Tasks = field(default_factory=Tasks)
     storage: FakeStorage = field(default_factory=FakeStorage)
+    elements: object = None
     links: Links = field(default_factory=lambda: Links("https://m.example", [b"x"]))
 
     def ask(
@@ -80,6 +81,7 @@ class SmallService:
             "authenticator": Authenticator(),
             "links": self.links,
             "storage": self.storage,
+            "elements": self.elements,
         }
         app = create_app(Service(**cast("Any", {part.name: mine.get(part.name) for part in fields(Service)})))
         given = {

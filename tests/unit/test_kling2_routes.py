@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from kling_examples import FAILED, SUBMITTED, SUCCEEDED
+from small_service import Tasks
 from test_kling2_form import ELEMENT, IMAGE, LEAST, PROMPT, VIDEO
-from test_kling_routes import Server, Tasks, refused
+from test_kling_routes import Server, refused
 
 from understudy.config import Settings
 from understudy.errors import AccountError, FormError, UnavailableError

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kling_examples import END, MADE, MADE_MS, PNG
-from test_kling_routes import ACCOUNT, Server
+from small_service import ACCOUNT
+from test_kling_routes import Server
 
 from understudy.errors import FormError, TaskError
 from understudy.server.dialects.element_id import element_id

@@ -2,70 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 from kling_examples import LEAST, PNG, SUBMITTED, SUCCEEDED
+from small_service import SmallService, Tasks
 
 from understudy.config import Settings
-from understudy.errors import AccountError, AuthError, TaskError, UnavailableError, UnderstudyError
-from understudy.server.app import create_app
-from understudy.server.links import Links
-from understudy.server.service import Service
+from understudy.errors import AccountError, TaskError, UnavailableError, UnderstudyError
 from understudy.storage import FakeStorage
-from understudy.tasks.accounts import Account
-from understudy.tasks.submission import Inline, Submission
-from understudy.tasks.task import Task
+from understudy.tasks.submission import Inline
 
 PATH = "/v1/videos/motion-control"
-ACCOUNT = Account(7, "mine", False, None, None)
-
-
-@dataclass
-class Authenticator:
-    async def account(self, authorization: str | None) -> Account:
-        if authorization is None:
-            raise AuthError("auth_missing", "Authorization is empty.", fix="Send it.")
-        if authorization != "Bearer good":
-            raise AuthError("auth_invalid", "It is not valid.", fix="Send another.")
-        return ACCOUNT
-
-
-@dataclass
-class Tasks:
-    submitted: list[Submission] = field(default_factory=list)
-    asked: list[object] = field(default_factory=list)
-    found: Task = SUBMITTED
-    error: Exception | None = None
-
-    async def submit(self, account: Account, submission: Submission) -> Task:
-        if self.error is not None:
-            raise self.error
-        self.submitted.append(submission)
-        return replace(SUBMITTED, external_task_id=submission.external_task_id)
-
-    async def find(self, account_id: int, name: str) -> Task:
-        self.asked.append((account_id, name))
-        if self.error is not None:
-            raise self.error
-        return self.found
-
-    async def page(self, account_id: int, number: int, size: int) -> list[Task]:
-        self.asked.append((account_id, number, size))
-        return [self.found] * 2
-
-
-class Database:
-    async def close(self) -> None: ...
 
 
 @dataclass
@@ -79,29 +35,8 @@ class Server:
         self, method: str, path: str, content: bytes | str | None = None, **headers: str
     ) -> tuple[httpx.Response, Any]:
         """The response and its JSON. Every answer of this dialect must be an envelope."""
-        parts = (
-            self.settings,
-            Database(),
-            self.tasks,
-            Authenticator(),
-            Links("https://m.example", [b"x"]),
-            self.storage,
-            self.elements,
-        )
-        app = create_app(Service(*cast("Any", parts)))
-
-        async def one() -> httpx.Response:
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-                given = {
-                    name.replace("_", "-"): value
-                    for name, value in ({"authorization": "Bearer good"} | headers).items()
-                }
-                return await client.request(
-                    method, path, content=content, headers={n: v for n, v in given.items() if v}
-                )
-
-        response = asyncio.run(one())
+        service = SmallService(self.settings, self.tasks, self.storage, self.elements)
+        response = service.ask(method, path, content, **headers)
         body = response.json()
         assert {"code", "message", "request_id"} <= set(body) <= {"code", "message", "request_id", "data"}
         assert type(body["code"]) is int

@@ -13,12 +13,10 @@ from understudy.server.dialects.kling2_form import (
 )
 from understudy.server.dialects.kling2_schemas import schemas
 from understudy.server.dialects.kling2_window import LIST, MOST_NAMES
-from understudy.server.dialects.kling_errors import ROWS
 from understudy.server.dialects.kling_schema import CODES as KLINGS_CODES
 from understudy.server.dialects.kling_schema import (
-    JSON,
-    an_answer,
-    ref,
+    Part,
+    operation,
 )
 
 TAG = "Kling API 2.0"
@@ -27,7 +25,7 @@ CODES = {
     1002: "the token is not valid, or it is a JWT where only API keys are let in",
     1103: "the operator has switched this protocol off",
 }
-ALWAYS = (1001, 1002, 1100, 1103, 1201, 5000, 5001)
+PART = Part(TAG, "Kling2Error", CODES, (1001, 1002, 1100, 1103, 1201, 5000, 5001))
 
 
 def description() -> Description:
@@ -95,29 +93,7 @@ def _operation(
     parameters: list[dict[str, Any]],
     body: str | None = None,
 ) -> dict[str, Any]:
-    operation: dict[str, Any] = {
-        "tags": [TAG],
-        "summary": summary,
-        "description": words,
-        "operationId": name,
-        "security": [{"key": []}],
-        "parameters": parameters,
-        "responses": {"200": an_answer("Code 0.", answer), **_errors({*codes, *ALWAYS})},
-    }
-    if body is not None:
-        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(body)}}}
-    return operation
-
-
-def _errors(codes: set[int]) -> dict[str, Any]:
-    told: dict[int, dict[int, str]] = {}
-    for status, code in sorted(ROWS.values()):
-        if code in codes and (status, code) != (405, 1202):
-            told.setdefault(status, {})[code] = f"`{code}`: {CODES[code]}"
-    return {
-        str(status): an_answer("; ".join(words.values()) + ".", "Kling2Error")
-        for status, words in told.items()
-    }
+    return operation(name, summary, words, answer, codes, parameters=parameters, body=body, part=PART)
 
 
 def _parameter(name: str, place: str, words: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from understudy.server.dialects.kling_errors import ROWS
@@ -25,6 +26,20 @@ CODES = {
 ALWAYS = (1001, 1002, 1003, 1004, 1100, 5000, 5001)
 
 
+@dataclass(frozen=True)
+class Part:
+    """What all operations of one part of the page share: its tag, the schema of its errors, what Kling's codes mean
+    there, and those that any of them may answer."""
+
+    tag: str
+    error: str
+    codes: Mapping[int, str]
+    always: tuple[int, ...]
+
+
+KLING = Part("Kling", "KlingError", CODES, ALWAYS)
+
+
 def operation(
     name: str,
     summary: str,
@@ -34,29 +49,29 @@ def operation(
     *,
     parameters: list[dict[str, Any]],
     body: str | None = None,
+    part: Part = KLING,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "tags": ["Kling"],
+        "tags": [part.tag],
         "summary": summary,
         "description": words,
         "operationId": name,
         "security": [{"key": []}],
         "parameters": parameters,
-        "responses": {"200": an_answer("Code 0.", answer), **_errors({*codes, *ALWAYS})},
+        "responses": {"200": an_answer("Code 0.", answer), **_errors({*codes, *part.always}, part)},
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": ref(body)}}}
     return operation
 
 
-def _errors(codes: set[int]) -> dict[str, Any]:
+def _errors(codes: set[int], part: Part) -> dict[str, Any]:
     told: dict[int, dict[int, str]] = {}
     for status, code in sorted(ROWS.values()):
         if code in codes:
-            told.setdefault(status, {})[code] = f"`{code}`: {CODES[code]}"
+            told.setdefault(status, {})[code] = f"`{code}`: {part.codes[code]}"
     return {
-        str(status): an_answer("; ".join(words.values()) + ".", "KlingError")
-        for status, words in told.items()
+        str(status): an_answer("; ".join(words.values()) + ".", part.error) for status, words in told.items()
     }
 
 
