@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from understudy.beside import Beside
+from understudy.engines.engine import Engine
 from understudy.engines.registry import engine_named
 from understudy.errors import ClipError, PerformerError, RequestError
 from understudy.media.ahead import ahead
@@ -83,13 +84,14 @@ def animate(
     return fulfil(request, progress)
 
 
-def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
-    """The road of one request. Every entrance (Python, command line, server) leads here."""
+def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[Any] | None = None) -> Result:
+    """The road of one request. Every entrance (Python, command line, server) leads here. ``engine`` stands in for the
+    one that the request names."""
     _check_output(request)
     threads = request.threads or min(os.cpu_count() or 1, 4)
     clock = _Clock()
     with clock.stage("read"):
-        engine = engine_named(request.engine, threads=threads, matting=request.matting)
+        engine = engine or engine_named(request.engine, threads=threads, matting=request.matting)
         name = engine.capabilities.name
         kinds, containers = (
             (tuple(READABLE_PICTURES), tuple(READABLE_CLIPS))
@@ -117,7 +119,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent) -> Result:
                 raise
             motion = whole.cut_to(shot)
         with clock.stage("rig"):
-            performance = engine.perform(preparing.result(progress), motion, request)
+            performance = engine.perform(preparing.result(progress), motion, request, progress)
     with clock.stage("drawing"):
         written = record(request, name, performance, clip, whole, motion, threads, progress)
     start_s = motion.start_s

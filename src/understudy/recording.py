@@ -77,7 +77,8 @@ def record(
             writers[0].write(frame, float(times[index]))
             if stamp is not None:
                 writers[1].write(stamp.mark(frame), float(times[index]))
-            progress("drawing", index + 1, len(times))
+            if not performance.tells_progress:
+                progress("drawing", index + 1, len(times))
     first = writers[0]
     return Recorded(fps, first.frames, first.duration_s, first.has_sound, first.sound_unreadable)
 

@@ -32,6 +32,14 @@ class Matting(StrEnum):
     LEARNED = "learned"
 
 
+class Scene(StrEnum):
+    """What is around the character in the output: the reference image's own background, or the driving video, in which
+    the character takes the performer's place."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+
+
 @dataclass(frozen=True)
 class MotionRequest:
     """One character, one motion, and how to bring them together.
@@ -41,7 +49,8 @@ class MotionRequest:
     limits on duration and size; ``any_format`` False takes only the formats of Kling's API, and
     Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a
     character that is not found. ``views`` are further pictures of the same character; an engine that
-    makes nothing of them says so in ``left_out``.
+    makes nothing of them says so in ``left_out``. ``scene`` VIDEO needs an engine that can. ``seed`` is what an
+    engine's noise comes from: the same inputs and seed give the same video; None leaves it to the engine.
     """
 
     image: Path
@@ -64,6 +73,8 @@ class MotionRequest:
     any_format: bool = True
     matroska: bool = False
     views: tuple[Path, ...] = ()
+    scene: Scene = Scene.IMAGE
+    seed: int | None = None
 
 
 @dataclass(frozen=True)

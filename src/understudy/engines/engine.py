@@ -23,13 +23,18 @@ Ready = TypeVar("Ready")  # a character made ready, in the engine's own form
 
 @dataclass(frozen=True)
 class Performance:
-    """What an engine made: frames in order, drawn as they are asked for, and what the user should know of them."""
+    """What an engine made: frames in order, drawn as they are asked for, and what the user should know of them.
+
+    ``tells_progress``: the engine itself tells how far it is while frames are asked for, since their number says little
+    of its work.
+    """
 
     width: int
     height: int
     frames: Iterator[NDArray[np.uint8]]  # each (height, width, 3) RGB, one for each frame of the motion
     character_found_by: str
     left_out: tuple[LeftOut, ...] = ()
+    tells_progress: bool = False
 
 
 class Engine(Protocol[Ready]):
@@ -43,8 +48,11 @@ class Engine(Protocol[Ready]):
     def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Ready:
         """The character made ready (stage ``rig``). May run in a thread of its own while the motion is tracked."""
 
-    def perform(self, ready: Ready, motion: Motion, request: MotionRequest) -> Performance:
-        """What ``prepare`` gave, performing ``motion``. Frames are streamed, never held."""
+    def perform(
+        self, ready: Ready, motion: Motion, request: MotionRequest, progress: Progress = silent
+    ) -> Performance:
+        """What ``prepare`` gave, performing ``motion``. Frames are streamed, never held. ``progress`` may be called
+        from another thread."""
 
 
 class FakeEngine:
@@ -60,7 +68,13 @@ class FakeEngine:
     ) -> tuple[Picture, ...]:
         return picture, *(load_picture(view, kinds=API_PICTURES) for view in request.views)
 
-    def perform(self, ready: tuple[Picture, ...], motion: Motion, request: MotionRequest) -> Performance:
+    def perform(
+        self,
+        ready: tuple[Picture, ...],
+        motion: Motion,
+        request: MotionRequest,
+        progress: Progress = silent,
+    ) -> Performance:
         first, *views = ready
         height, width = first.height // 2 * 2, first.width // 2 * 2
         stills = [first.rgb[:height, :width], *(_scaled(view.rgb, width, height) for view in views)]

@@ -107,7 +107,9 @@ class PuppetEngine:
         tracker = self._tracker or MediaPipeTracker(threads=self._threads)
         return find_character(picture, tracker, joints=request.joints)
 
-    def perform(self, ready: Puppet, motion: Motion, request: MotionRequest) -> Performance:
+    def perform(
+        self, ready: Puppet, motion: Motion, request: MotionRequest, progress: Progress = silent
+    ) -> Performance:
         rig, character = ready.rig, ready.character
         poses = retarget(character, motion, request.orientation, rig.width, rig.height)
         limbs = tuple(limb.limb for limb in rig.limbs)
