@@ -40,6 +40,9 @@ class Scene(StrEnum):
     VIDEO = "video"
 
 
+MOST_SEED = 2**31 - 1  # every client's and every library's whole numbers reach so far
+
+
 @dataclass(frozen=True)
 class MotionRequest:
     """One character, one motion, and how to bring them together.

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import AccountError, ClipError, FormError, TaskError, UnavailableError
-from understudy.request import Mode, Orientation
+from understudy.request import MOST_SEED, Mode, Orientation, Scene
 from understudy.storage import FakeStorage
 from understudy.tasks import accounts as account_records
 from understudy.tasks import ledger
@@ -404,6 +404,33 @@ def test_a_retry_is_a_new_task_with_the_same_inputs(database_url: str) -> None:
         with pytest.raises(TaskError) as caught:
             await its.tasks.retry(account, task.id)
         assert caught.value.code == "inputs_gone"
+
+    run(database_url, story)
+
+
+def test_a_task_keeps_its_scene_and_its_seed(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        given = replace(SUBMISSION, scene=Scene.VIDEO, seed=MOST_SEED)
+        for task in (
+            first := await its.tasks.submit(account, given),
+            await its.tasks.retry(account, first.id),
+        ):
+            found = await its.tasks.find(account.id, str(task.id))
+            assert (found.scene, found.seed, found.noise_seed) == (Scene.VIDEO, MOST_SEED, MOST_SEED)
+
+    run(database_url, story)
+
+
+def test_without_a_seed_attempts_agree_and_tasks_differ(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        task = await its.tasks.submit(account, SUBMISSION)
+        other = await its.tasks.retry(account, task.id)
+        assert (task.scene, task.seed, other.seed) == (Scene.IMAGE, None, None)
+        later = await its.tasks.find(account.id, str(task.id))
+        assert later.noise_seed == task.noise_seed != other.noise_seed
+        assert 0 <= task.noise_seed <= MOST_SEED
 
     run(database_url, story)
 

@@ -195,6 +195,8 @@ def _json(account: str, task: Task) -> dict[str, object]:
         "watermark": task.watermark,
         "prompt": task.prompt,
         "engine": task.engine,
+        "scene": task.scene.value,
+        "seed": task.seed,
         "image": _source(task.image),
         "video": _source(task.video),
         "callback_url": None if task.callback_url is None else without_secrets(task.callback_url),

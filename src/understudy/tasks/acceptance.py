@@ -113,6 +113,8 @@ async def _insert(
             "views": [view.key for view in views],
             "extra": dict(submission.extra),
             "matroska": submission.matroska,
+            "scene": submission.scene,
+            "seed": submission.seed,
             "status": Status.SUBMITTED,
             "reserved": reserved,
         },

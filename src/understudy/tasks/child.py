@@ -50,6 +50,8 @@ class Job:
     threads: int
     views: int = 0
     matroska: bool = False
+    scene: str = "image"
+    seed: int = 0
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -193,7 +195,7 @@ def _keep_cover(threads: int) -> None:
 
 def _request(job: Job) -> MotionRequest:
     """Unsigned: the key is the parent's, and stays away from a stranger's file."""
-    from understudy.request import Matting, Mode, MotionRequest, Orientation
+    from understudy.request import Matting, Mode, MotionRequest, Orientation, Scene
 
     return MotionRequest(
         image=Path(IMAGE),
@@ -211,6 +213,8 @@ def _request(job: Job) -> MotionRequest:
         any_format=False,
         matroska=job.matroska,
         views=tuple(Path(path) for path in view_names(job.views)),
+        scene=Scene(job.scene),
+        seed=job.seed,
     )
 
 

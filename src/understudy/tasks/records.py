@@ -220,6 +220,8 @@ class Tasks:
                 views=await self._views_again(task),
                 extra=task.extra,
                 matroska=task.matroska,
+                scene=task.scene,
+                seed=task.seed,
             ),
         )
 

@@ -187,6 +187,8 @@ class Renderer:
             prompt=task.prompt,
             engine=task.engine,
             matroska=task.matroska,
+            scene=task.scene.value,
+            seed=task.noise_seed,
         )
 
     def _job(self, folder: Path, verb: str, *, views: int) -> Job:

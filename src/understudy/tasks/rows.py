@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from understudy.request import Mode, Orientation
+from understudy.request import Mode, Orientation, Scene
 from understudy.tasks.submission import Link, Stored
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Output, Status, Task
@@ -27,6 +27,7 @@ def task_of(row: Row[Any]) -> Task:
             "video": source_of(values["video"]),
             "orientation": Orientation(values["orientation"]),
             "mode": Mode(values["mode"]),
+            "scene": Scene(values["scene"]),
             "status": Status(values["status"]),
             "views": tuple(Stored(key) for key in values["views"]),
         },

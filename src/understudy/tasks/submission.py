@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from understudy.request import Mode, Orientation
+from understudy.request import Mode, Orientation, Scene
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Submission:
 
     ``element_id``: an element of the account, whose pictures show the same character as ``image`` from other sides;
     ``views``: such pictures themselves, instead of it.
+    ``seed`` None: the task has one of its own.
     ``matroska``: the driving video may be a Matroska file too, where else MP4 and MOV alone may come.
     ``callback_at_end``: callbacks tell of the task's end alone. ``extra`` is JSON that the dialect wants back for its
     own answers; no key and no other secret may be in it.
@@ -79,3 +80,5 @@ class Submission:
     extra: Mapping[str, Any] = field(default_factory=dict)
     idempotency: Idempotency | None = None
     matroska: bool = False
+    scene: Scene = Scene.IMAGE
+    seed: int | None = None

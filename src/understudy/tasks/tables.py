@@ -91,6 +91,8 @@ tasks = Table(
     Column("views", JSONB, nullable=False, server_default=text("'[]'::jsonb")),  # keys
     Column("extra", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("matroska", Boolean, nullable=False, server_default=false()),
+    Column("scene", Text, nullable=False, server_default="image"),
+    Column("seed", BigInteger),  # null: the task's own
     Column("status", Text, nullable=False),
     Column("status_msg", Text, nullable=False, server_default=""),
     Column("error_code", Text),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from understudy.request import LeftOut, Mode, Orientation
+from understudy.request import MOST_SEED, LeftOut, Mode, Orientation, Scene
 from understudy.tasks.submission import Link, Stored
 
 SMALLEST_ID = 10**15  # sixteen digits always, and below 2^53: JavaScript clients round larger numbers
@@ -72,7 +72,7 @@ class Task:
     Times are aware, UTC. ``views`` are copies of the pictures of the element ``element_id``,
     the task's own. ``callback_at_end``: its callbacks tell of its end alone. ``extra`` is what its dialect
     keeps for its own answers. ``matroska``: its driving video may be a Matroska file too. ``fetched_at`` is when both
-    inputs were here and found right.
+    inputs were here and found right. ``seed`` is None where none was given: ``noise_seed`` is what is used.
     """
 
     id: int
@@ -112,6 +112,13 @@ class Task:
     extra: Mapping[str, Any] = field(default_factory=dict)
     matroska: bool = False
     fetched_at: datetime | None = None
+    scene: Scene = Scene.IMAGE
+    seed: int | None = None
+
+    @property
+    def noise_seed(self) -> int:
+        """The seed that was given, else one that all attempts at this task have and other tasks have not."""
+        return self.id % (MOST_SEED + 1) if self.seed is None else self.seed
 
 
 @dataclass(frozen=True)
