@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UnderstudyError,
     )
     from understudy.evaluation.evaluate import evaluate
-    from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
+    from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result, Scene
     from understudy.tracking.motion import Motion
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "PictureError",
     "RequestError",
     "Result",
+    "Scene",
     "UnderstudyError",
     "animate",
     "evaluate",
@@ -56,7 +57,8 @@ _HOMES = {
     "evaluate": "understudy.evaluation.evaluate",
     "Motion": "understudy.tracking.motion",
     **dict.fromkeys(
-        ("LeftOut", "Matting", "Mode", "MotionRequest", "Orientation", "Result"), "understudy.request"
+        ("LeftOut", "Matting", "Mode", "MotionRequest", "Orientation", "Result", "Scene"),
+        "understudy.request",
     ),
 }
 

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from understudy.beside import Beside
 from understudy.engines.engine import Engine
-from understudy.engines.registry import engine_named
+from understudy.engines.registry import capabilities_of, engine_named
 from understudy.errors import ClipError, PerformerError, RequestError
 from understudy.media.ahead import ahead
 from understudy.media.clip import Clip, frame_size, frame_times, probe, read_frames
@@ -19,10 +19,10 @@ from understudy.media.container import READABLE as READABLE_CLIPS
 from understudy.media.limits import API_PICTURES, api_clips, check_clip
 from understudy.media.picture import load_picture
 from understudy.media.picture_kinds import READABLE as READABLE_PICTURES
-from understudy.media.whole_file import check_places
 from understudy.progress import Progress, silent
 from understudy.recording import marked_path, record
-from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result
+from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result, Scene
+from understudy.request_check import check_engine, check_output, checked_seed, choice, unused
 from understudy.tracking.motion import Motion, Shot, untracked
 from understudy.tracking.performance import LeftOut as Unused
 from understudy.tracking.performance import choose_performance
@@ -30,8 +30,6 @@ from understudy.tracking.performance import choose_performance
 TRACK_SIDE = 720  # short side of the frames that the tracker sees; its networks look at 256 pixels at most
 SHORTEST_S = 3.0
 MATCH_S = 0.5  # by which a motion and the video beside it may differ in length
-
-E = TypeVar("E", Orientation, Mode, Matting)
 
 
 def animate(
@@ -53,13 +51,17 @@ def animate(
     provenance: bool = True,
     threads: int | None = None,
     matting: Matting | str = Matting.OWN,
+    scene: Scene | str = Scene.IMAGE,
+    seed: int | None = None,
     progress: Progress = silent,
 ) -> Result:
     """Make the character of ``image`` perform what happens in ``video``, and write an mp4 to ``output``.
 
     ``orientation`` "video" follows the performer's facing and path, "image" keeps the reference's facing. ``mode``
     "std" gives a short side of 720 pixels, "pro" of 1080. ``motion`` is a motion file to use instead of tracking the
-    video. ``matting`` "learned" cuts the character out with a network (`understudy models pull matting`). Raises an
+    video. ``matting`` "learned" cuts the character out with a network (`understudy models pull matting`).
+    ``scene`` "video" puts the character into the driving video, with an engine that can; ``seed`` (0 to 2147483647)
+    gives another video of the same inputs, with an engine whose videos differ (`understudy engines`). Raises an
     UnderstudyError that says what is wrong and what to do.
     """
     request = MotionRequest(
@@ -67,8 +69,8 @@ def animate(
         output=Path(output),
         video=_path(video),
         motion=_path(motion),
-        orientation=_choice(Orientation, "orientation", orientation),
-        mode=_choice(Mode, "mode", mode),
+        orientation=choice(Orientation, "orientation", orientation),
+        mode=choice(Mode, "mode", mode),
         sound=sound,
         watermark=watermark,
         prompt=prompt,
@@ -79,7 +81,9 @@ def animate(
         sheet=_path(sheet),
         provenance=provenance,
         threads=threads,
-        matting=_choice(Matting, "matting", matting),
+        matting=choice(Matting, "matting", matting),
+        scene=choice(Scene, "scene", scene),
+        seed=checked_seed(seed),
     )
     return fulfil(request, progress)
 
@@ -87,11 +91,16 @@ def animate(
 def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[Any] | None = None) -> Result:
     """The road of one request. Every entrance (Python, command line, server) leads here. ``engine`` stands in for the
     one that the request names."""
-    _check_output(request)
+    check_output(request)
+    known = capabilities_of(request.engine) if engine is None else engine.capabilities
+    if known is not None:  # else it is told that there is no such engine
+        check_engine(request, known)
     threads = request.threads or min(os.cpu_count() or 1, 4)
     clock = _Clock()
     with clock.stage("read"):
-        engine = engine or engine_named(request.engine, threads=threads, matting=request.matting)
+        engine = engine or engine_named(
+            request.engine, threads=threads, matting=request.matting, scene=request.scene
+        )
         name = engine.capabilities.name
         kinds, containers = (
             (tuple(READABLE_PICTURES), tuple(READABLE_CLIPS))
@@ -132,6 +141,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[A
     left_out += [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
     if written.sound_unreadable:
         left_out.append(LeftOut("sound", "The driving video's sound cannot be decoded: the output has none."))
+    left_out += unused(request, engine.capabilities)
     return Result(
         path=request.output,
         width=performance.width,
@@ -147,6 +157,7 @@ def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[A
         sheet_path=request.sheet,
         left_out=(*left_out, *performance.left_out),
         timings_s=clock.stages_s,
+        seed=(request.seed or 0) if engine.capabilities.seeded else None,
     )
 
 
@@ -223,43 +234,6 @@ def _seconds(motion: Motion, start: int, stop: int) -> str:
 
 def _path(value: str | os.PathLike[str] | None) -> Path | None:
     return None if value is None else Path(value)
-
-
-def _choice(kind: type[E], name: str, value: str) -> E:
-    try:
-        return kind(value)
-    except ValueError:
-        allowed = ", ".join(member.value for member in kind)
-        raise RequestError(
-            f"{name}_unknown",
-            f"There is no {name} {value!r}.",
-            value=value,
-            limit=allowed,
-            fix=f"Use one of: {allowed}.",
-        ) from None
-
-
-def _check_output(request: MotionRequest) -> None:
-    """The files to write: a wrong place is told before any work is done."""
-    if request.output.suffix.lower() != ".mp4":
-        raise RequestError(
-            "output_suffix",
-            f"The output is an mp4, but {request.output.name!r} does not end in .mp4.",
-            value=request.output.suffix or "none",
-            limit=".mp4",
-            fix="Name it something.mp4.",
-        )
-    if request.sheet is not None and request.video is None and request.motion is not None:
-        raise RequestError(
-            "sheet_without_video",
-            "A contact sheet shows the driving video beside the output, but only a motion is given.",
-            value=request.sheet.name,
-            fix="Give --video beside --motion, or no --sheet.",
-        )
-    check_places(
-        (request.output, marked_path(request), request.sheet, request.save_motion),
-        (request.image, request.video, request.motion, request.joints, *request.views),
-    )
 
 
 class _Clock:

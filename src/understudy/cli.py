@@ -14,10 +14,11 @@ import typer
 from understudy.commands import accounts, keys, models, tasks, unloadable, webhooks
 from understudy.commands.demo import demo
 from understudy.commands.doctor import doctor
+from understudy.commands.engines import engines
 from understudy.commands.serve import serve, worker
 from understudy.config import PREFIX
 from understudy.errors import UnderstudyError
-from understudy.request import Matting, Mode, Orientation
+from understudy.request import MOST_SEED, Matting, Mode, Orientation, Scene
 
 app = typer.Typer(
     name="understudy",
@@ -70,7 +71,14 @@ def animate(
     save_motion: Annotated[Path | None, typer.Option(help="Keep the motion for later, as .npz.")] = None,
     joints: JointsOption = None,
     limits: LimitsOption = True,
-    engine: Annotated[str, typer.Option(help="How the video is made.")] = "puppet",
+    engine: Annotated[str, typer.Option(help="How the video is made: see `understudy engines`.")] = "puppet",
+    scene: Annotated[
+        Scene, typer.Option(help="What is around the character: the picture's background or the video.")
+    ] = Scene.IMAGE,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MOST_SEED, help="For another video of the same inputs; default: 0."),
+    ] = None,
     provenance: Annotated[
         bool, typer.Option("--provenance/--no-provenance", help="Sign the result (C2PA).")
     ] = True,
@@ -102,6 +110,8 @@ def animate(
             provenance=provenance,
             threads=threads,
             matting=matting,
+            scene=scene,
+            seed=seed,
             progress=progress,
         )
     show_result(result)
@@ -182,6 +192,7 @@ def evaluate(
 
 app.command()(demo)
 app.command()(doctor)
+app.command()(engines)
 app.command()(serve)
 app.command()(worker)
 app.add_typer(models.app, name="models")

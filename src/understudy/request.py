@@ -53,7 +53,7 @@ class MotionRequest:
     Matroska videos besides where ``matroska`` says so. ``joints`` is a file with the character's joints, for a
     character that is not found. ``views`` are further pictures of the same character; an engine that
     makes nothing of them says so in ``left_out``. ``scene`` VIDEO needs an engine that can. ``seed`` is what an
-    engine's noise comes from: the same inputs and seed give the same video; None leaves it to the engine.
+    engine's noise comes from: the same inputs and seed give the same video; None is 0.
     """
 
     image: Path
@@ -106,3 +106,4 @@ class Result:
     sheet_path: Path | None = None
     left_out: tuple[LeftOut, ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
+    seed: int | None = None  # what the engine's noise came from; None of an engine without any

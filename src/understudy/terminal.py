@@ -71,6 +71,7 @@ def show_result(result: Result) -> None:
         f"{result.width} x {result.height}, {result.frames} frames at {result.fps:.4g}/s, {result.duration_s:.2f} s, "
         f"sound: {'yes' if result.sound else 'no'}; engine {result.engine}, character found by "
         f"{result.character_found_by}; {work:.1f} s of work"
+        + (f"; seed {result.seed}" if result.seed is not None else "")
     )
     if result.driving_start_s > 0:
         say(f"begins at {result.driving_start_s:.3f} s of the driving video (evaluate --start)")

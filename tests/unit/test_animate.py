@@ -23,13 +23,17 @@ from understudy import (
     CharacterError,
     EngineError,
     InputError,
+    MotionRequest,
     PerformerError,
     PictureError,
     RequestError,
     Result,
+    Scene,
     UnderstudyError,
 )
 from understudy.animate import animate
+from understudy.engines.capabilities import WAN_ANIMATE
+from understudy.engines.diffusion import availability
 from understudy.engines.engine import Performance
 from understudy.engines.registry import ENGINES
 from understudy.media import provenance
@@ -372,7 +376,7 @@ WRONG: list[tuple[str, dict[str, Any], str, type[UnderstudyError], str | None]] 
     ("motion is a folder", {"save_motion": "x"}, "output_unwritable", RequestError, None),
     ("motion is a device", {"save_motion": "/dev/full"}, "output_unwritable", RequestError, None),
     ("sheet where no file can be", {"sheet": "/proc/x.png"}, "output_unwritable", RequestError, None),
-    ("engine", {"engine": "magic"}, "engine_unknown", RequestError, "fake, fake-slow, puppet"),
+    ("engine", {"engine": "magic"}, "engine_unknown", RequestError, "fake, fake-slow, puppet, wan-animate"),
     ("orientation", {"orientation": "sideways"}, "orientation_unknown", RequestError, "image, video"),
     ("mode", {"mode": "4k"}, "mode_unknown", RequestError, "std, pro"),
     ("neither video nor motion", {"video": None}, "motion_missing", RequestError, None),
@@ -507,3 +511,76 @@ def test_hostile_names_are_only_names(inputs: Path, out: Path) -> None:
         assert result.watermark_path is not None
         assert result.watermark_path.is_file()
     assert len(names(out)) == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"engine": "puppet", "scene": "video"}, "scene_unknown"),
+        ({"scene": "video"}, "scene_unknown"),
+        ({"scene": "sky"}, "scene_unknown"),
+        ({"engine": "wan-animate", "video": None}, "video_missing"),
+        ({"engine": "wan-animate", "video": None, "motion": "dance.npz"}, "video_missing"),
+        ({"seed": -1}, "seed_range"),
+        ({"seed": 2**31}, "seed_range"),
+    ],
+)
+def test_what_an_engine_cannot_do_is_told_before_any_work(
+    inputs: Path, out: Path, tracked: Tracked, options: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        made(inputs, out, **options)
+    assert caught.value.code == code
+    assert caught.value.fix
+    assert (tracked.calls, names(out)) == (0, [])
+
+
+def test_the_engine_that_can_make_a_scene_is_named(inputs: Path, out: Path) -> None:
+    with pytest.raises(RequestError) as caught:
+        made(inputs, out, scene=Scene.VIDEO)
+    assert "wan-animate" in caught.value.fix
+    assert caught.value.limit == "image"
+
+
+def test_an_engine_that_cannot_work_here_is_told_before_the_clip_is_tracked(
+    inputs: Path, out: Path, tracked: Tracked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "package_versions", lambda: {"torch": None})
+    with pytest.raises(EngineError) as caught:
+        made(inputs, out, engine="wan-animate", scene="video")
+    assert caught.value.code == "engine_unavailable"
+    assert tracked.calls == 0
+
+
+class Seeing(Following):
+    """Is asked for what only an engine of another kind can do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.capabilities = WAN_ANIMATE
+        self.asked: list[MotionRequest] = []
+
+    def perform(self, ready: Any, motion: Motion, request: MotionRequest, *rest: Any) -> Any:
+        self.asked.append(request)
+        return super().perform(ready, motion, request, *rest)
+
+
+def test_an_engine_is_handed_scene_and_seed_and_the_seed_is_told(
+    inputs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Seeing()
+    monkeypatch.setitem(ENGINES, "wan-animate", lambda *_: engine)
+    result = made(inputs, out, engine="wan-animate", scene="video", seed=7)
+    assert [(each.scene, each.seed) for each in engine.asked] == [(Scene.VIDEO, 7)]
+    assert (result.seed, result.engine) == (7, "wan-animate")
+    assert made(inputs, out, engine="wan-animate").seed == 0
+    assert made(inputs, out, seed=7).seed is None  # the fake makes one video of its inputs
+
+
+def test_what_only_a_cut_out_has_a_use_for_is_told(
+    inputs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENGINES, "wan-animate", lambda *_: Seeing())
+    joints = inputs / "joints.json"
+    result = made(inputs, out, engine="wan-animate", joints=joints, matting="learned")
+    assert [part.what for part in result.left_out] == ["joints", "matting"]

@@ -124,6 +124,7 @@ def test_the_commands_are_these() -> None:
         ("rig",),
         ("evaluate",),
         ("demo",),
+        ("engines",),
         ("models",),
         ("models", "pull"),
         ("models", "list"),
@@ -502,3 +503,16 @@ def test_the_package_runs_as_a_module() -> None:
         [sys.executable, "-m", "understudy", "--help"], capture_output=True, text=True, check=True
     )
     assert shown.stdout.startswith("Usage: understudy")
+
+
+def test_a_scene_and_a_seed_are_asked_for(run: Run, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    output = tmp_path / "made.mp4"
+    said = animate(run, pair, output, "--seed", 3, "--scene", "image")
+    assert said.code == 0
+    assert "; seed" not in said.out  # of an engine without noise
+    for wrong in (("--scene", "sky"), ("--seed", -1), ("--seed", 2**31), ("--seed", "x")):
+        assert animate(run, pair, output, *wrong).code == 2
+    said = animate(run, pair, tmp_path / "other.mp4", "--scene", "video")
+    assert said.code == 2
+    is_one_error(said, "scene_unknown")
+    assert not (tmp_path / "other.mp4").exists()

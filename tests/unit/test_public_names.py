@@ -25,6 +25,7 @@ ERRORS = {
 NAMES = {
     "animate",
     "Result",
+    "Scene",
     "LeftOut",
     "Orientation",
     "Mode",
@@ -55,7 +56,7 @@ def test_these_names_and_no_others_are_public() -> None:
         ("Motion", "understudy.tracking.motion"),
         *(
             (name, "understudy.request")
-            for name in ("Result", "LeftOut", "Orientation", "Mode", "Matting", "MotionRequest")
+            for name in ("Result", "LeftOut", "Orientation", "Mode", "Matting", "MotionRequest", "Scene")
         ),
         *((name, "understudy.errors") for name in sorted(ERRORS)),
     ],

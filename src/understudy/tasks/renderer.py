@@ -17,9 +17,9 @@ from typing import Any
 
 from understudy import config
 from understudy.config import Settings
-from understudy.engines.registry import engine_capabilities
+from understudy.engines.registry import capabilities_of, engine_capabilities
 from understudy.errors import EngineError, UnderstudyError
-from understudy.request import LeftOut, Mode, Orientation
+from understudy.request import LeftOut, Matting, Mode, Orientation
 from understudy.tasks import pace
 from understudy.tasks.answers import (
     ChildDied,
@@ -178,8 +178,12 @@ class Renderer:
         )
 
     def _job_of(self, folder: Path, task: Task, verb: str) -> Job:
+        engine = capabilities_of(task.engine)
+        job = self._job(folder, verb, views=len(task.views))
         return replace(
-            self._job(folder, verb, views=len(task.views)),
+            job,
+            # The operator's choice, which only some engines have a use for: a task is not told of it.
+            matting=job.matting if engine is None or engine.cuts_out else Matting.OWN.value,
             orientation=task.orientation.value,
             mode=task.mode.value,
             sound=task.sound,
