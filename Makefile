@@ -1,10 +1,11 @@
 # Two commands for a newcomer: `make demo` and `make test`. Both begin with `make setup`, which is quick when done.
+# `make test-gpu` besides, for the GPU engines.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test check format clean sample lock benchmark
+.PHONY: setup demo test test-gpu check format clean sample lock benchmark
 
 setup: $(VENV)/.ready
 
@@ -17,6 +18,14 @@ demo: setup
 
 test: setup check
 	@$(BIN)/python -m pytest
+
+# On any machine: tiny random weights, on the processor where there is no card. Installs torch.
+test-gpu: $(VENV)/.ready-gpu
+	@UNDERSTUDY_TEST_GPU=1 $(BIN)/python -m pytest tests/gpu
+
+$(VENV)/.ready-gpu: $(VENV)/.ready requirements-gpu.txt scripts/setup_gpu.sh
+	@sh scripts/setup_gpu.sh "$(PYTHON)" "$(VENV)"
+	@touch "$(VENV)/.ready-gpu"
 
 check: setup
 	@$(BIN)/ruff check .

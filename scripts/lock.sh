@@ -4,6 +4,8 @@
 #   requirements.txt          what making a video needs
 #   requirements-server.txt   what `understudy serve` needs besides
 #   requirements-dev.txt      what the learned matte, the tests and the build need besides
+#   requirements-gpu.txt      what the GPU engines need besides, but torch and what only torch brings: which build of it
+#                             fits depends on the card, so scripts/setup_gpu.sh leaves that to pip
 # No package stands in two of them, so that one call of pip takes any leading part of the list.
 # Usage: lock.sh PYTHON [--upgrade]. Pins that still fit are kept unless --upgrade is given.
 set -eu
@@ -15,10 +17,13 @@ trap 'rm -rf "$work"' EXIT
 
 # backports-strenum: uv minds only the lower bound of Requires-Python; from 1.3 on it is below 3.11.
 # c2pa-python: 0.38.2 has wheels for macOS alone.
-cat > "$work/constraints.txt" <<'END'
+cat > "$work/constraints.txt" <<END
 backports-strenum<1.3
 c2pa-python!=0.38.2
+torch==$(sed -n 's/^torch=//p' scripts/setup_gpu.sh)
 END
+# Needed by nobody, wherever this is an override.
+echo "torch; python_version < '3'" > "$work/no-torch.txt"
 
 # Usage: compile OUTPUT ARGUMENTS...
 compile() {
@@ -30,8 +35,12 @@ compile() {
 }
 
 # All of it first, so that the parts fit each other; then the smaller parts, held to the same pins.
-cat requirements.txt requirements-server.txt requirements-dev.txt > "$work/all.txt" 2>/dev/null || true
-compile "$work/all.txt" --extra server --extra matting --group dev ${2:+"$2"}
+cat requirements.txt requirements-server.txt requirements-dev.txt requirements-gpu.txt > "$work/whole.txt" 2>/dev/null || true
+compile "$work/whole.txt" --extra server --extra matting --extra gpu --group dev ${2:+"$2"}
+cp "$work/whole.txt" "$work/all.txt"
+compile "$work/all.txt" --extra server --extra matting --extra gpu --group dev --override "$work/no-torch.txt"
+cp "$work/all.txt" "$work/dev.txt"
+compile "$work/dev.txt" --extra server --extra matting --group dev
 cp "$work/all.txt" "$work/server.txt"
 compile "$work/server.txt" --extra server
 cp "$work/all.txt" "$work/base.txt"
@@ -40,7 +49,7 @@ if grep -n '://' "$work/all.txt"; then
     echo "lock: the lock holds an address" >&2
     exit 1
 fi
-"$python" scripts/lock_parts.py "$work/base.txt" "$work/server.txt" "$work/all.txt"
+"$python" scripts/lock_parts.py "$work/base.txt" "$work/server.txt" "$work/dev.txt" "$work/all.txt"
 
 # Asked of uv, since pip reads the markers of the Python that runs it, whatever --python-version says.
 for version in 3.11 3.12 3.13 3.14; do
@@ -53,7 +62,7 @@ for version in 3.11 3.12 3.13 3.14; do
         }
     done
 done
-for part in base server dev; do
+for part in base server dev gpu; do
     name=requirements$([ "$part" = base ] || echo "-$part").txt
     mv "$work/$part.part" "$name"
 done

@@ -1,7 +1,7 @@
-"""Part one lock into three that share no package: `lock_parts.py BASE SERVER ALL` writes `base.part`... beside ALL.
+"""Part one lock into four that share no package: `lock_parts.py BASE SERVER DEV ALL` writes `base.part`... beside ALL.
 
 Each is a requirements file as uv writes it: a package's entry begins at the margin, its hashes are indented. An entry
-belongs to the smallest part that names it; all three must agree on its version.
+belongs to the smallest part that names it; all four must agree on its version.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ HEADS = {
     "base": "# Pinned by 'make lock': what making a video needs. Hashes for every platform, no addresses.",
     "server": "# Pinned by 'make lock': what `understudy serve` needs besides requirements.txt.",
     "dev": "# Pinned by 'make lock': what the learned matte, the tests and the build need besides the other two.",
+    "gpu": "# Pinned by 'make lock': what the GPU engines need besides the others, but torch: see scripts/setup_gpu.sh.",
 }
 
 
 def main() -> None:
-    files = [Path(argument) for argument in sys.argv[1:4]]
+    files = [Path(argument) for argument in sys.argv[1:5]]
     taken: set[str] = set()
     whole = entries(files[-1].read_text(encoding="utf-8"))
     for (part, head), file in zip(HEADS.items(), files, strict=True):

@@ -85,7 +85,7 @@ def test_the_example_of_a_joints_file_can_be_read(tmp_path: Path) -> None:
     assert person.body[0, :2] == pytest.approx([408, 261])
 
 
-LOCKS = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt", "requirements-gpu.txt")
 
 
 def test_the_locks_hold_no_addresses_and_no_package_twice() -> None:
@@ -101,3 +101,5 @@ def test_the_locks_hold_no_addresses_and_no_package_twice() -> None:
     assert {"numpy", "av"} <= parts[0]
     assert "fastapi" in parts[1]
     assert "pytest" in parts[2]
+    assert "diffusers" in parts[3]
+    assert not {"torch", "sympy", "triton"} & set.union(*parts)  # the card decides which build of it
