@@ -12,8 +12,8 @@ from pathlib import Path
 HEADS = {
     "base": "# Pinned by 'make lock': what making a video needs. Hashes for every platform, no addresses.",
     "server": "# Pinned by 'make lock': what `understudy serve` needs besides requirements.txt.",
-    "dev": "# Pinned by 'make lock': what the learned matte, the tests and the build need besides the other two.",
-    "gpu": "# Pinned by 'make lock': what the GPU engines need besides the others, but torch: see scripts/setup_gpu.sh.",
+    "dev": "# Pinned by 'make lock': what the learned matte, the tests and the build need besides the first two.",
+    "gpu": "# Pinned by 'make lock': what the GPU engines need besides; torch: scripts/setup_gpu.sh.",
 }
 
 
