@@ -59,6 +59,15 @@ def models_dir() -> Path:
     return next((folder for folder in known if folder.is_dir()), own)
 
 
+def weights_dir() -> Path:
+    """Folder of the GPU models' weights, one folder a set. ``UNDERSTUDY_WEIGHTS_DIR`` moves it: they are large.
+
+    Else they lie with the other models.
+    """
+    chosen = os.environ.get(f"{PREFIX}WEIGHTS_DIR")
+    return Path(chosen).expanduser() if chosen else models_dir()
+
+
 def can_write(folder: Path) -> bool:
     """Whether files can be made in ``folder``, which need not be there yet."""
     while not folder.exists() and folder != folder.parent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -462,16 +463,21 @@ def test_the_list_of_models_says_what_is_here(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path))
-    lines = run("models", "list").out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["tracker", "missing"], ["matting", "missing"]]
-    assert all("Apache-2.0" in line for line in lines)
-    assert "understudy models pull tracker" in lines[0]
-    assert "understudy models pull matting" in lines[1]
+    said = run("models", "list").out
+    rows = [row.splitlines() for row in re.split(r"\n(?! )", said.strip())]
+    assert [row[0].split()[:2] for row in rows] == [
+        ["tracker", "missing"],
+        ["matting", "missing"],
+        ["wan-animate-2", "missing"],
+        ["wan-animate-1", "missing"],
+    ]
+    for name, row in zip(("tracker", "matting", "wan-animate-2", "wan-animate-1"), rows, strict=True):
+        assert any("Apache-2.0" in line for line in row)
+        assert f"understudy models pull {name}" in row[-1]
     (tmp_path / "isnet-general-use.onnx.part").write_bytes(bytes(2 * 10**6))
+    assert "179 MB, 2 MB here" in run("models", "list").out
     (tmp_path / "isnet-general-use.onnx").write_bytes(b"x")
-    line = run("models", "list").out.splitlines()[1]
-    assert line.split()[1] == "damaged"
-    assert "2 MB are here" in line
+    assert re.search(r"^matting +damaged ", run("models", "list").out, re.MULTILINE)
 
 
 def test_pulling_the_matte_says_what_comes_and_from_where(

@@ -2,99 +2,96 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from understudy.errors import ModelError, RequestError, UnderstudyError
+from understudy.commands.model_sets import TRACKER, Row, model_set, model_sets
+from understudy.commands.opening import JsonOption
+from understudy.errors import ModelError
 
-TRACKER, MATTING = "tracker", "matting"
-SETS = (TRACKER, MATTING)
+GB, MB = 10**9, 10**6
+NAMES = "Which: tracker, matting, wan-animate-2 or wan-animate-1."
 
 app = typer.Typer(
-    help="The networks' files: the tracker's, which every video needs, and the learned matte's.",
+    help="The networks' files: the tracker's, the learned matte's, the GPU models'.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="Which: tracker or matting.")] = TRACKER) -> None:
+def pull(
+    name: Annotated[str, typer.Argument(help=NAMES)] = TRACKER,
+    revision: Annotated[
+        str | None, typer.Option(help="Another commit of the GPU model's repository than the one known.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A folder that holds the GPU model's weights, instead of the network."),
+    ] = None,
+) -> None:
     """Download a set of model files and check them. What broke off goes on where it stopped."""
-    if name not in SETS:
-        raise RequestError(
-            "models_unknown",
-            f"There are no models {name!r}.",
-            value=name,
-            limit=", ".join(SETS),
-            fix=f"Pull {' or '.join(SETS)}.",
-        )
-    (_pull_tracker if name == TRACKER else _pull_matting)()
+    model_set(name).pull(revision, source)
 
 
 @app.command("list")
-def list_models() -> None:
+def list_models(as_json: JsonOption = False) -> None:
     """Show each set: whether it is here, how large it is, under which licence."""
     from understudy.terminal import say
 
-    for name, state, about in (_tracker(), _matting()):
-        say(f"{name:<10}{state:<12}{about}")
+    rows = [each.row() for each in model_sets().values()]
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        say(_lines(row))
 
 
-def _pull_tracker() -> None:
-    from understudy.terminal import progress_bar, say
-    from understudy.tracking.models import pull_tracker
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help=f"{NAMES} Default: all that are here.")] = None,
+) -> None:
+    """Read every byte of what is here and hold it to its checksum. Exit code 1 if something is wrong."""
+    from understudy.terminal import complain, say
 
-    with progress_bar() as progress:
-        paths = pull_tracker(progress)
-    say(f"{len(paths)} model files in {paths[0].parent}")
-
-
-def _pull_matting() -> None:
-    from understudy.engines.puppet.learned_matte import matter_for
-    from understudy.engines.puppet.matting_weights import MB, WEIGHTS, pull_matting
-    from understudy.request import Matting
-    from understudy.terminal import progress_bar, say
-
-    say(f"{WEIGHTS.name}, {WEIGHTS.size_bytes / MB:.0f} MB, from {WEIGHTS.address}")
-    say(f"licence: {WEIGHTS.licence}")
-    with progress_bar() as progress:
-        path = pull_matting(progress)
-    say(f"{path}")
-    try:
-        matter_for(Matting.LEARNED)
-    except ModelError as error:
-        say(f"still to do: {error.message} {error.fix}")
-    else:
-        say("use it: understudy animate --matting learned, or UNDERSTUDY_MATTING=learned")
+    if name is not None:
+        say(f"{name}: {model_set(name).verify()}")
+        return
+    wrong = False
+    for each in model_sets().values():
+        if each.row().state == "missing":
+            say(f"{each.name}: not here")
+            continue
+        try:
+            say(f"{each.name}: {each.verify()}")
+        except ModelError as error:
+            complain(error)
+            wrong = True
+    if wrong:
+        raise typer.Exit(1)
 
 
-def _tracker() -> tuple[str, str, str]:
-    from understudy.tracking.models import MODELS, model_path
+@app.command()
+def path(name: Annotated[str, typer.Argument(help=NAMES)]) -> None:
+    """Print the folder in which a set lies, if it is whole."""
+    from understudy.terminal import say
 
-    about = f"{len(MODELS)} files, 16 MB, Apache-2.0, by MediaPipe's authors (github.com/google-ai-edge/mediapipe)"
-    try:
-        for model in MODELS:
-            model_path(model)
-    except UnderstudyError as error:
-        return TRACKER, _state(error), f"{about}. {error.fix}"
-    return TRACKER, "ready", about
+    say(str(model_set(name).folder()))
 
 
-def _matting() -> tuple[str, str, str]:
-    from understudy.engines.puppet.learned_matte import matter_for
-    from understudy.engines.puppet.matting_weights import MB, WEIGHTS
-    from understudy.request import Matting
-
-    about = f"{WEIGHTS.name}, {WEIGHTS.size_bytes / MB:.0f} MB, {WEIGHTS.licence}"
-    try:
-        matter_for(Matting.LEARNED)
-    except UnderstudyError as error:
-        if WEIGHTS.part.exists():
-            about += f"; {WEIGHTS.part.stat().st_size / MB:.0f} MB are here"
-        return MATTING, _state(error), f"{about}. {error.fix}"
-    return MATTING, "ready", about
+def _lines(row: Row) -> str:
+    size = _size(row.size_bytes)
+    if row.here_bytes and row.state != "ready":
+        size += f", {_size(row.here_bytes)} here"
+    lines = [f"{row.name:<15}{row.state:<9}{size:<24}{row.purpose}", *row.licences]
+    if row.note:
+        lines.append(row.note)
+    return f"\n{'':15}".join(lines)
 
 
-def _state(error: UnderstudyError) -> str:
-    return "damaged" if error.code.endswith("corrupt") else "missing"
+def _size(count: int) -> str:
+    return f"{count / GB:.1f} GB" if count >= GB else f"{count / MB:.0f} MB"

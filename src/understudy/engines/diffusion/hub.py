@@ -1,0 +1,297 @@
+"""Pulling a set of weights from the Hugging Face hub: once resolved to a commit, resumed by bytes, checked by sums.
+
+`huggingface_hub` (the extra ``gpu``) asks the hub and carries the bytes. Its own downloads begin a broken file anew in
+the next process, which for shards of 10 GB is too much; so each file goes into a half of ours, which the next pull
+goes on with, and becomes the file when its checksum is right.
+
+The token comes from ``HF_TOKEN`` alone, ``HF_ENDPOINT`` names another hub.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from understudy.engines.diffusion.hub_errors import (
+    SPARE_BYTES,
+    explained,
+    library,
+    no_room,
+    quiet,
+    unwritable,
+)
+from understudy.engines.diffusion.manifest import MB, PARTS, Fact, Manifest, Taken, wrong_files
+from understudy.engines.diffusion.side_by_side import StoppedError, Tally, side_by_side
+from understudy.engines.diffusion.weights import Source, WeightSet
+from understudy.errors import ModelError
+from understudy.progress import Progress, silent
+
+DOWNLOADING = "pull MB"
+TRIES = 4  # connections for one file that bring something; each goes on where the last one ended
+LOCK = ".pull"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pull that is about to be made. ``resolved``: the hub was asked, not the manifest of an earlier pull;
+    ``moved`` tells of a name that leads elsewhere than it did when this was written."""
+
+    weights: WeightSet
+    manifest: Manifest
+    resolved: bool
+    moved: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(fact.size_bytes for fact in self.manifest.facts.values())
+
+
+@contextmanager
+def pulling(weights: WeightSet) -> Iterator[None]:
+    """The set's folder for this process alone. Raises ModelError ``weights_busy`` or ``weights_folder``."""
+    try:
+        weights.folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(weights.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise unwritable(weights, error) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ModelError(
+            "weights_busy",
+            f"Another process is pulling {weights.name} into {weights.folder} now.",
+            value=str(weights.folder),
+            fix="Wait until it has ended, then look with `understudy models list`.",
+        ) from error
+    finally:
+        os.close(handle)
+
+
+def plan(weights: WeightSet, revision: str | None = None) -> Plan:
+    """What to pull: that of the manifest which an earlier pull left, else what the hub says. A name such as ``main``
+    becomes a commit here and stays so, until ``revision`` names another for the set's first repository.
+
+    Raises ModelError.
+    """
+    try:
+        kept = Manifest.read(weights.folder, weights)
+    except ValueError:
+        kept = None
+    known = {one.repo: one for one in kept.taken} if kept else {}
+    taken = []
+    moved = ""
+    for number, source in enumerate(weights.sources):
+        wanted = revision if number == 0 else None
+        one = known.get(source.repo)
+        if one is None or wanted not in (None, one.commit):
+            one = _asked(source, wanted or source.revision, trusted=wanted is None)
+            if not wanted and source.begins and not one.commit.startswith(source.begins):
+                moved = f"{source.revision} of {source.repo} was {source.begins} and is now {one.commit}"
+        taken.append(one)
+    made = Manifest.of(weights, tuple(taken))
+    return Plan(weights, made, resolved=kept is None or made.taken != kept.taken, moved=moved)
+
+
+def download(plan: Plan, progress: Progress = silent) -> Path:
+    """Bring what is lacking or wrong, within `pulling`; what is right stays and needs no network. Returns the folder.
+
+    Raises ModelError: ``weights_disk``, ``weights_network``, ``weights_unknown``, ``weights_access``,
+    ``weights_corrupt``, ``weights_folder`` or ``hub_missing``.
+    """
+    weights = plan.weights
+    folder = weights.folder
+    facts = plan.manifest.facts
+    try:
+        if plan.resolved:
+            plan.manifest.write(folder)
+        lacking = wrong_files(folder, facts, progress)
+        _make_sure_of_room(weights, {path: facts[path] for path in lacking})
+        if lacking:
+            _fetch_all(plan, lacking, progress)
+        _complete(plan).write(folder)
+        shutil.rmtree(folder / PARTS, ignore_errors=True)  # halves of another commit's files
+    except OSError as error:
+        raise unwritable(weights, error) from error
+    return folder
+
+
+def room(weights: WeightSet, facts: Mapping[str, Fact]) -> tuple[int, int]:
+    """Bytes that are still to come of these files, and bytes that are free where they go."""
+    parts = weights.folder / PARTS
+    still = sum(max(0, fact.size_bytes - _size(parts / fact.sum)) for fact in facts.values())
+    return still, shutil.disk_usage(weights.folder).free
+
+
+def _make_sure_of_room(weights: WeightSet, lacking: Mapping[str, Fact]) -> None:
+    still, free = room(weights, lacking)
+    if lacking and still + SPARE_BYTES > free:
+        raise no_room(weights, still, free)
+
+
+def _asked(source: Source, revision: str, *, trusted: bool) -> Taken:
+    """What the hub has of the repository at ``revision``."""
+    hub = library(source)
+    api = hub.HfApi(endpoint=_endpoint(), token=_token(), library_name="understudy")
+    with quiet(), explained(source, revision):
+        commit = revision
+        if re.fullmatch("[0-9a-f]{40}", revision) is None:
+            commit = api.model_info(source.repo, revision=revision).sha
+        files = {
+            file.path: Fact(file.size, file.lfs.sha256) if file.lfs else Fact(file.size, blob=file.blob_id)
+            for file in api.list_repo_tree(source.repo, recursive=True, revision=commit)
+            if isinstance(file, hub.hf_api.RepoFile) and source.wants(file.path)
+        }
+    for path, fact in source.known.items():
+        if trusted and files.get(path) != fact:
+            raise ModelError(
+                "weights_corrupt",
+                f"The hub's {path} in {source.repo} is not the file that it was.",
+                value=f"SHA-256 {files[path].sum if path in files else 'none'}",
+                limit=f"SHA-256 {fact.sum}",
+                fix="Do not use it before you know why it changed.",
+            )
+    if not files:
+        raise ModelError(
+            "weights_unknown",
+            f"{source.repo} has no files of use at {revision}.",
+            value=commit,
+            fix="Name another commit with --revision.",
+        )
+    return Taken(source.repo, str(commit), source.licence, files)
+
+
+def _fetch_all(plan: Plan, lacking: list[str], progress: Progress) -> None:
+    weights = plan.weights
+    parts = weights.folder / PARTS
+    parts.mkdir(exist_ok=True)
+    origin = {
+        source.place(path): (source, one.commit, path)
+        for one in plan.manifest.taken
+        for source in weights.sources
+        if source.repo == one.repo
+        for path in one.files
+    }
+    facts = {path: plan.manifest.facts[path] for path in lacking}
+    ready = Tally()
+    ready.add(plan.size_bytes - sum(fact.size_bytes for fact in facts.values()))
+    stop = Event()
+
+    def bring(path: str) -> None:
+        fact = facts[path]
+        part = parts / fact.sum
+        source, commit, name = origin[path]
+        with explained(source, commit):
+            _fill(part, fact, source, commit, name, stop)
+        if not fact.fits(part, lambda _: None, stop):
+            part.unlink()
+            raise ModelError(
+                "weights_corrupt",
+                f"{path} of {source.repo} came with other bytes than the hub states.",
+                value=path,
+                limit=f"{'SHA-256' if fact.sha256 else 'git blob'} {fact.sum}",
+                fix=f"Run `understudy models pull {weights.name}` again: it downloads this file once more.",
+            )
+        target = weights.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.replace(target)
+        ready.add(fact.size_bytes)
+
+    def look() -> None:
+        halves = sum(_size(parts / fact.sum) for fact in facts.values())
+        progress(DOWNLOADING, min(ready.sum + halves, plan.size_bytes) // MB, plan.size_bytes // MB)
+
+    library(weights.sources[0])
+    # The smallest first: a wrong address or a missing right shows at once.
+    order = sorted(lacking, key=lambda path: facts[path].size_bytes)
+    with quiet():
+        side_by_side([partial(bring, path) for path in order], look, stop)
+    look()
+
+
+def _fill(part: Path, fact: Fact, source: Source, commit: str, name: str, stop: Event) -> None:
+    """Bring the rest of a file into its half, which stays whatever happens."""
+    import httpx2
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers
+
+    url = hf_hub_url(source.repo, name, revision=commit, endpoint=_endpoint())
+    with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b") as file:
+        for left in reversed(range(TRIES)):
+            have = file.seek(0, os.SEEK_END)
+            if have > fact.size_bytes:
+                have = file.truncate(0)
+                file.seek(0)
+            try:
+                http_get(
+                    url,
+                    file,
+                    resume_size=have,
+                    headers=build_hf_headers(token=_token(), library_name="understudy"),
+                    expected_size=fact.size_bytes,
+                    tqdm_class=_unseen(stop),
+                )
+            except httpx2.TransportError:
+                if not left or file.seek(0, os.SEEK_END) <= have:  # it will not do better at once
+                    raise
+            else:
+                return
+
+
+def _unseen(stop: Event) -> type[Any]:
+    """A bar that is not drawn, for `http_get` to tell of each chunk, and to be broken off by."""
+
+    class Unseen:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __enter__(self) -> Unseen:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def update(self, _: float | None = 1) -> None:
+            if stop.is_set():
+                raise StoppedError
+
+    return Unseen
+
+
+def _complete(plan: Plan) -> Manifest:
+    """The manifest with the SHA-256 of small files too, which the hub knows by git's name only."""
+    taken = []
+    for one, source in ((one, source) for one in plan.manifest.taken for source in plan.weights.sources):
+        if one.repo == source.repo:
+            files = {}
+            for path, fact in one.files.items():
+                content = b"" if fact.sha256 else (plan.weights.folder / source.place(path)).read_bytes()
+                files[path] = fact if fact.sha256 else replace(fact, sha256=sha256(content).hexdigest())
+            taken.append(replace(one, files=files))
+    return Manifest.of(plan.weights, tuple(taken))
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def _token() -> str | bool:
+    return os.environ.get("HF_TOKEN") or False
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
