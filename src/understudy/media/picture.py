@@ -72,10 +72,15 @@ def output_size(picture: Picture, mode: Mode) -> tuple[int, int]:
 
     A picture so long that its output would pass 4096 pixels is made smaller than its mode says.
     """
-    short, long = sorted((picture.width, picture.height))
+    return output_sides(picture.width, picture.height, mode)
+
+
+def output_sides(width: int, height: int, mode: Mode) -> tuple[int, int]:
+    """`output_size` of a picture with these sides."""
+    short, long = sorted((width, height))
     scale = min(mode.short_side / short, LONGEST_SIDE / long)
     sides = max(round(short * scale / 2) * 2, 2), round(long * scale / 2) * 2
-    return sides if picture.width <= picture.height else sides[::-1]
+    return sides if width <= height else sides[::-1]
 
 
 def load_picture(

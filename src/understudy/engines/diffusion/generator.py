@@ -1,0 +1,101 @@
+"""Makes the segments of assignments, one after the other, with a model that stays loaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from understudy.engines.diffusion.assignment import (
+    Assignment,
+    finished,
+    keep_segment,
+    load_assignment,
+    tail,
+)
+from understudy.engines.diffusion.model import Model
+from understudy.engines.diffusion.source import STAGE
+from understudy.errors import EngineError
+from understudy.progress import Progress
+
+Loader = Callable[[Assignment], Model]
+"""Gives the model that an assignment wants, loaded. Raises ModelError, EngineError."""
+
+LOADING = "loading"  # the stage of the first task
+
+
+class StoppedError(Exception):
+    """The work was to end."""
+
+
+class Generator:
+    """``load`` gives the model; one that fits stays for the next assignment. Not for two threads at once."""
+
+    def __init__(self, load: Loader) -> None:
+        self._load = load
+
+    def make(
+        self, folder: Path, progress: Progress, stopped: Callable[[], bool] = lambda: False
+    ) -> Mapping[str, float]:
+        """Make what is missing of the folder's assignment; each segment is kept as soon as it is made.
+
+        ``stopped`` is asked after each denoising step; where it says True the work ends with StoppedError, and what is
+        made stays. Returns seconds by stage. Raises EngineError (``assignment_invalid``, ``gpu_memory`` ...),
+        ModelError.
+        """
+        assignment = load_assignment(folder)
+        total = assignment.segments * assignment.steps
+        at = finished(folder, assignment)
+        progress(STAGE, at * assignment.steps, total)
+        if at == assignment.segments:
+            return {}
+        spent: dict[str, float] = {}
+        try:
+            with _spent(spent, LOADING):
+                model = self._load(assignment)
+            with _spent(spent, "encoding"):
+                begun = model.begin(folder, assignment)
+            for number in range(at, assignment.segments):
+
+                def step(done: int, steps: int, number: int = number) -> None:
+                    progress(STAGE, number * assignment.steps + done * assignment.steps // steps, total)
+                    if stopped():
+                        raise StoppedError
+
+                if stopped():
+                    raise StoppedError
+                before = tail(folder, assignment, number - 1) if number else None
+                with _spent(spent, STAGE):
+                    frames, end = model.make(begun, number, before, step)
+                keep_segment(folder, number, frames, end)
+        except MemoryError as error:
+            raise out_of_memory(assignment) from error
+        except RuntimeError as error:
+            if not _lacked_memory(error):
+                raise
+            raise out_of_memory(assignment) from error
+        return spent
+
+
+@contextmanager
+def _spent(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Adds the seconds of a block to a stage's."""
+    begun = time.perf_counter()
+    yield
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - begun, 3)
+
+
+def out_of_memory(assignment: Assignment) -> EngineError:
+    return EngineError(
+        "gpu_memory",
+        f"The GPU's memory does not suffice for {assignment.width} x {assignment.height} pixels.",
+        value=f"{assignment.width} x {assignment.height}",
+        fix="Close what else uses the GPU, take mode std, or choose a plan that needs less: UNDERSTUDY_GPU_PLAN, "
+        "docs/gpu.md.",
+    )
+
+
+def _lacked_memory(error: BaseException) -> bool:
+    """torch.OutOfMemoryError by its name, so that torch is not needed to tell; a CPU's allocator says it in words."""
+    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)

@@ -1,0 +1,103 @@
+"""Where the model's parts lie and how they are kept, chosen from the memory that is free.
+
+The figures are arithmetic on published sizes (docs/gpu.md has the table), not measurements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
+from understudy.errors import EngineError
+
+GIB = 2**30
+LAYERS, WIDTH = 40, 5120  # of either model's transformer
+TOKEN_SIDE = 16  # pixels of a token
+LATENT_FRAMES = 4  # frames in one of the latent's
+TRANSFORMER_GIB = {"wan-animate-2": 30.5, "wan-animate-1": 32.2}  # 16 bits
+ENCODERS_GIB = 12.0  # text 10.6, picture 1.2: 16 bits
+VAE_GIB = 0.7
+WORKING_GIB_PER_TOKEN = 12 / 44_000  # of one forward pass, and of decoding a segment: an estimate
+RESERVE_GIB = 2.0  # the driver's, the allocator's
+USABLE = 0.92  # of what is free: the figures are estimates
+STREAMED_GIB = 3.0  # blocks under way
+PLANS = ("resident", "encoders-aside", "small-cache", "small-weights", "streamed")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``encoders_stay`` on the device between uses. ``small_cache`` and ``small_weights``: in 8 bits. ``streamed``: the
+    transformer's blocks come from the machine's memory for each pass, and the cache stays there. ``needs_gib`` is on
+    the device, ``host_gib`` in the machine's memory; both are estimates."""
+
+    name: str
+    needs_gib: float
+    host_gib: float
+    encoders_stay: bool = False
+    small_cache: bool = False
+    small_weights: bool = False
+    streamed: bool = False
+
+
+def tokens(spec: ModelSpec, width: int, height: int) -> int:
+    """Of one segment's driving frames."""
+    frames = (spec.segment_frames - 1) // LATENT_FRAMES + 1
+    return frames * (width // TOKEN_SIDE) * (height // TOKEN_SIDE)
+
+
+def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
+    """Every plan for frames of that size, the fastest and largest first."""
+    seen = tokens(spec, width, height)
+    transformer = TRANSFORMER_GIB[spec.name]
+    # Keys and values of every layer, 16 bits. The first model has no such cache.
+    cache = 2 * LAYERS * seen * WIDTH * 2 / GIB if spec is WAN_ANIMATE_2 else 0.0
+    other = VAE_GIB + RESERVE_GIB + WORKING_GIB_PER_TOKEN * seen
+    sizes = (
+        (transformer + ENCODERS_GIB + cache + other, 4.0),
+        (transformer + cache + other, ENCODERS_GIB + 4),
+        (transformer + cache / 2 + other, ENCODERS_GIB + 4),
+        (transformer / 2 + cache / 2 + other, ENCODERS_GIB + 4),
+        (STREAMED_GIB + 2 * cache / LAYERS + other, transformer + cache + ENCODERS_GIB + 4),
+    )
+    traits = (
+        {"encoders_stay": True},
+        {},
+        {"small_cache": True},
+        {"small_cache": True, "small_weights": True},
+        {"streamed": True},
+    )
+    return tuple(
+        Plan(name, round(needs, 1), round(host, 1), **trait)
+        for name, (needs, host), trait in zip(PLANS, sizes, traits, strict=True)
+    )
+
+
+def plan_for(
+    spec: ModelSpec, width: int, height: int, *, free_gib: float, host_gib: float, named: str = ""
+) -> Plan:
+    """The first plan that fits, or the one that is ``named``. Raises EngineError (``gpu_memory``, ``gpu_plan``)."""
+    all_plans = plans(spec, width, height)
+    if named:
+        chosen = next((plan for plan in all_plans if plan.name == named), None)
+        if chosen is None:
+            known = ", ".join(PLANS)
+            raise EngineError(
+                "gpu_plan",
+                f"There is no plan {named!r} for the GPU's memory.",
+                value=named,
+                limit=known,
+                fix=f"Set UNDERSTUDY_GPU_PLAN to one of: {known}; or leave it empty.",
+            )
+        return chosen
+    for plan in all_plans:
+        if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
+            return plan
+    least = all_plans[-1]
+    raise EngineError(
+        "gpu_memory",
+        f"The GPU has {free_gib:.1f} GiB free and the machine {host_gib:.1f} GiB; {width} x {height} pixels need at "
+        f"least {least.needs_gib:.1f} and {least.host_gib:.1f}.",
+        value=f"{free_gib:.1f} GiB",
+        limit=f"{least.needs_gib:.1f} GiB",
+        fix="Close what else uses the GPU, take a mode or a picture of fewer pixels, or a larger card.",
+    )

@@ -1,0 +1,83 @@
+"""Plans for the GPU's memory, and the sizes that models draw at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.engines.diffusion.plan import PLANS, plan_for, plans, tokens
+from understudy.engines.diffusion.size import AREAS, fit, native_size, scaled_up
+from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2
+from understudy.errors import EngineError
+from understudy.request import Mode
+
+
+def test_tokens_of_the_models_own_size() -> None:
+    assert tokens(WAN_ANIMATE_2, 640, 800) == 21 * 40 * 50
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "named"),
+    [(139, "resident"), (79, "small-cache"), (47, None), (31, "streamed"), (23, "streamed")],
+)
+def test_the_plan_by_card(free_gib: float, named: str | None) -> None:
+    plan = plan_for(WAN_ANIMATE_2, 640, 800, free_gib=free_gib, host_gib=128)
+    assert plan.needs_gib <= free_gib
+    if named is not None:
+        assert plan.name == named
+
+
+def test_each_plan_needs_less_of_the_device_than_the_one_before() -> None:
+    for spec in (WAN_ANIMATE_1, WAN_ANIMATE_2):
+        needs = [plan.needs_gib for plan in plans(spec, 720, 1280)]
+        assert needs == sorted(needs, reverse=True)
+    assert tuple(plan.name for plan in plans(WAN_ANIMATE_2, 640, 800)) == PLANS
+
+
+def test_too_small_a_card_is_told_with_both_figures() -> None:
+    with pytest.raises(EngineError) as caught:
+        plan_for(WAN_ANIMATE_2, 720, 1280, free_gib=7.5, host_gib=128)
+    assert caught.value.code == "gpu_memory"
+    assert "7.5 GiB free" in caught.value.message
+    with pytest.raises(EngineError):  # the machine's own memory counts too
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=24, host_gib=32)
+
+
+def test_a_named_plan_is_taken_and_a_wrong_name_told() -> None:
+    named = plan_for(WAN_ANIMATE_2, 640, 800, free_gib=1, host_gib=1, named="small-weights")
+    assert named.small_weights
+    with pytest.raises(EngineError) as caught:
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=1, host_gib=1, named="tiny")
+    assert caught.value.code == "gpu_plan"
+
+
+@given(st.integers(32, 8000), st.integers(32, 8000), st.sampled_from(list(Mode)))
+def test_native_sizes(width: int, height: int, mode: Mode) -> None:
+    wide, high = native_size(width, height, mode)
+    assert wide % 16 == 0
+    assert high % 16 == 0
+    assert wide * high <= AREAS[mode] or 16 in (wide, high)
+    if 0.25 < width / height < 4:
+        assert wide * high > 0.9 * AREAS[mode]
+        assert abs(np.log(wide / high / (width / height))) < 0.09  # the frame has nearly the picture's shape
+
+
+@given(st.integers(1, 500), st.integers(1, 500))
+def test_a_picture_lies_whole_in_its_frame_and_comes_out_again(width: int, height: int) -> None:
+    lies = fit(width, height, 96, 64)
+    picture = np.full((height, width, 3), 200, np.uint8)
+    frame = lies.applied(picture)
+    assert frame.shape == (64, 96, 3)
+    inner = lies.undone(frame)
+    assert (inner == 200).all()
+    assert int((frame == 0).all(axis=2).sum()) == 96 * 64 - inner.shape[0] * inner.shape[1]
+    corner = lies.affine(width, height) @ np.array([width, height, 1])
+    assert np.allclose(corner, (lies.left + lies.inner_width, lies.top + lies.inner_height), atol=1e-3)
+
+
+def test_scaling_up_gives_the_size_and_keeps_what_has_it() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (40, 30, 3), np.uint8)
+    assert scaled_up(frame, 60, 80).shape == (80, 60, 3)
+    assert scaled_up(frame, 30, 40) is frame
