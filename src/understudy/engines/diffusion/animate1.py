@@ -138,7 +138,7 @@ class Animate1:
                 self._device,
                 generator,
             )
-        return latents  # type: ignore[no-any-return]
+        return latents
 
     @contextmanager
     def _here(self, name: str) -> Iterator[Any]:

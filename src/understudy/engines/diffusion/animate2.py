@@ -82,7 +82,8 @@ class Animate2:
             ]
         latents = encode_vae(pipeline.vae, reference)[0]
         mask = get_i2v_mask(1, *latents.shape[-2:], 1, device=self._device).to(latents.dtype)
-        return Begun(folder, assignment, caption, driving_caption, *seen, torch.cat([mask, latents]))
+        reference = torch.cat([mask, latents])
+        return Begun(folder, assignment, caption, driving_caption, seen[0], seen[1], reference)
 
     @torch.no_grad()
     def make(self, begun: Begun, number: int, before: NDArray[np.float32] | None, step: Step) -> Made:
@@ -164,7 +165,7 @@ class Animate2:
         shape = (self._pipeline.num_channels_latents, *known.shape[1:])
         for _ in range(number):
             torch.randn(shape, generator=generator)
-        return randn_tensor(shape, generator=generator, device=self._device, dtype=torch.float32)  # type: ignore[no-any-return]
+        return randn_tensor(shape, generator=generator, device=self._device, dtype=torch.float32)
 
     def _keeping(self) -> Keeping:
         if self._plan.streamed:

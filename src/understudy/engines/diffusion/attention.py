@@ -127,7 +127,7 @@ class SplitAttention:
         else:
             made = self._with_driving(query, made, sums, kv_cache, int(grid_sizes[0][0]))
         states = made.transpose(1, 2).flatten(2).type_as(hidden_states)
-        return attn.to_out[1](attn.to_out[0](states))  # type: ignore[no-any-return]
+        return attn.to_out[1](attn.to_out[0](states))
 
     def _with_driving(self, query: Tensor, made: Tensor, sums: Tensor, kv_cache: Any, frames: int) -> Tensor:
         """What each frame sees in its own driving frame, added. The first is the reference image's: it has none."""

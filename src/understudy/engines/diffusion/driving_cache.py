@@ -47,7 +47,7 @@ class LayerCache:
         if self._keeping is Keeping.HOST:
             device, key, value = self._kept
             return key.to(device, non_blocking=True), value.to(device, non_blocking=True)
-        return self._kept  # type: ignore[return-value]
+        return self._kept
 
     def clear(self) -> None:
         self._kept = ()

@@ -59,7 +59,7 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
         (transformer / 2 + cache / 2 + other, ENCODERS_GIB + 4),
         (STREAMED_GIB + 2 * cache / LAYERS + other, transformer + cache + ENCODERS_GIB + 4),
     )
-    traits = (
+    traits: tuple[dict[str, bool], ...] = (
         {"encoders_stay": True},
         {},
         {"small_cache": True},
