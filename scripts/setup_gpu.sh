@@ -25,10 +25,10 @@ if [ -e "$stamp" ]; then
     names "$stamp" | comm -23 - "$venv/.named" | xargs -r "$venv/bin/python" -m pip uninstall --quiet --yes
     rm "$venv/.named" "$stamp"
 fi
-echo "setup: installing the GPU engines' packages (about 50 MB to download, once)"
+echo "setup: installing the GPU engines' packages (about 32 MB to download, once)"
 "$venv/bin/python" -m pip install --quiet --no-deps --no-compile --require-hashes --only-binary=:all: -r requirements-gpu.txt
 if ! has_torch 2>/dev/null; then
-    echo "setup: installing torch $torch (200 MB for a CPU, 3 GB for NVIDIA's cards, once)"
+    echo "setup: installing torch $torch (192 MB for a processor alone; a build for cards is far larger)"
     # Held to the locks' versions; without the hashes, which pip would then want of torch too.
     # shellcheck disable=SC2086  # likewise
     sed -n 's/^\([A-Za-z0-9][^\\]*\)\\*$/\1/p' $locks > "$venv/.held"
