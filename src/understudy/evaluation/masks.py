@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from math import atan2, pi
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from understudy.tracking.body import BodyLandmarks
-from understudy.tracking.motion import Floats
-from understudy.tracking.pose_detection import BODY_MARGIN
-from understudy.tracking.region import Region, upright
+from understudy.tracking.body import BodyLandmarks, region_about_joints
 from understudy.tracking.segmentation import Segmentation
 from understudy.tracking.tracker import Frame, Person
 
@@ -41,18 +37,10 @@ class NetworkMasker:
         everybody = self._segmentation.segment(frame)
         if person is None or not np.isfinite(person.body[0, 0]):
             return np.zeros(frame.shape[:2], bool), grown(everybody > SUSPECTED)
-        one = self._body.look(frame, region_about_body(person.body), mask=True).mask
+        one = self._body.look(frame, region_about_joints(person.body), mask=True).mask
         if one is None:
             one = np.zeros(frame.shape[:2], np.float32)
         return one > SURE, grown(np.maximum(one, everybody) > SUSPECTED)
-
-
-def region_about_body(body: Floats) -> Region:
-    """The square that the landmark network wants, from its own landmarks (33, 3) of the same frame."""
-    hips, shoulders = body[[23, 24], :2].mean(axis=0), body[[11, 12], :2].mean(axis=0)
-    dx, dy = (float(x) for x in shoulders - hips)
-    reach = float(np.linalg.norm(body[:, :2] - hips, axis=1).max())
-    return Region(float(hips[0]), float(hips[1]), 2 * reach * BODY_MARGIN, upright(pi / 2 - atan2(-dy, dx)))
 
 
 def grown(mask: Mask, by_px: float = MARGIN_PX) -> Mask:

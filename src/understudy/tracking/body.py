@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import cos, pi, sin
+from math import atan2, cos, pi, sin
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from understudy.tracking.motion import BODY, Floats
 from understudy.tracking.network import Network
 from understudy.tracking.pose_detection import BODY_MARGIN
-from understudy.tracking.region import Region
+from understudy.tracking.region import Region, upright
 from understudy.tracking.tracker import Frame
 
 NAME = "pose_landmark_full"
@@ -42,6 +42,14 @@ class Body:
 def region_about(alignment: Floats) -> Region:
     """The square to look for the body in, from its two alignment points."""
     return Region.around(alignment[0], alignment[1], up=pi / 2).scaled(BODY_MARGIN)
+
+
+def region_about_joints(body: Floats) -> Region:
+    """The square that the network wants, from landmarks (33, 2 or 3) that it gave before."""
+    hips, shoulders = body[[23, 24], :2].mean(axis=0), body[[11, 12], :2].mean(axis=0)
+    dx, dy = (float(x) for x in shoulders - hips)
+    reach = float(np.linalg.norm(body[:, :2] - hips, axis=1).max())
+    return Region(float(hips[0]), float(hips[1]), 2 * reach * BODY_MARGIN, upright(pi / 2 - atan2(-dy, dx)))
 
 
 class BodyLandmarks:
