@@ -1,8 +1,8 @@
 """Pulling a set of weights from the Hugging Face hub: once resolved to a commit, resumed by bytes, checked by sums.
 
-`huggingface_hub` (the extra ``gpu``) asks the hub and carries the bytes. Its own downloads begin a broken file anew in
-the next process, which for shards of 10 GB is too much; so each file goes into a half of ours, which the next pull
-goes on with, and becomes the file when its checksum is right.
+`huggingface_hub` (the extra ``gpu``) speaks with the hub. Its own downloads begin a broken file anew in the next
+process, which is too much for shards of 10 GB; so each file goes into a half of ours, which the next pull goes on with,
+and which becomes the file when its checksum is right.
 
 The token comes from ``HF_TOKEN`` alone, ``HF_ENDPOINT`` names another hub.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,12 +19,13 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import BinaryIO
 
 from understudy.engines.diffusion.hub_errors import (
     SPARE_BYTES,
     explained,
     library,
+    no_network,
     no_room,
     quiet,
     unwritable,
@@ -37,7 +37,10 @@ from understudy.errors import ModelError
 from understudy.progress import Progress, silent
 
 DOWNLOADING = "pull MB"
-TRIES = 4  # connections for one file that bring something; each goes on where the last one ended
+TRIES = 5  # connections in a row that bring nothing of a file; the others go on where the last one ended
+WAIT_S = 2.0
+TIMEOUT_S = 15.0
+CHUNK = 2**20
 LOCK = ".pull"
 
 
@@ -128,8 +131,7 @@ def download(plan: Plan, progress: Progress = silent) -> Path:
 
 def room(weights: WeightSet, facts: Mapping[str, Fact]) -> tuple[int, int]:
     """Bytes that are still to come of these files, and bytes that are free where they go."""
-    parts = weights.folder / PARTS
-    still = sum(max(0, fact.size_bytes - _size(parts / fact.sum)) for fact in facts.values())
+    still = sum(max(0, fact.size_bytes - _size(_half(weights, path, fact))) for path, fact in facts.items())
     return still, shutil.disk_usage(weights.folder).free
 
 
@@ -144,9 +146,8 @@ def _asked(source: Source, revision: str, *, trusted: bool) -> Taken:
     hub = library(source)
     api = hub.HfApi(endpoint=_endpoint(), token=_token(), library_name="understudy")
     with quiet(), explained(source, revision):
-        commit = revision
-        if re.fullmatch("[0-9a-f]{40}", revision) is None:
-            commit = api.model_info(source.repo, revision=revision).sha
+        # Asked for a commit too: unlike the list of files, it fails at once where there is no network.
+        commit = api.model_info(source.repo, revision=revision, timeout=TIMEOUT_S).sha
         files = {
             file.path: Fact(file.size, file.lfs.sha256) if file.lfs else Fact(file.size, blob=file.blob_id)
             for file in api.list_repo_tree(source.repo, recursive=True, revision=commit)
@@ -173,8 +174,7 @@ def _asked(source: Source, revision: str, *, trusted: bool) -> Taken:
 
 def _fetch_all(plan: Plan, lacking: list[str], progress: Progress) -> None:
     weights = plan.weights
-    parts = weights.folder / PARTS
-    parts.mkdir(exist_ok=True)
+    (weights.folder / PARTS).mkdir(exist_ok=True)
     origin = {
         source.place(path): (source, one.commit, path)
         for one in plan.manifest.taken
@@ -189,7 +189,7 @@ def _fetch_all(plan: Plan, lacking: list[str], progress: Progress) -> None:
 
     def bring(path: str) -> None:
         fact = facts[path]
-        part = parts / fact.sum
+        part = _half(weights, path, fact)
         source, commit, name = origin[path]
         with explained(source, commit):
             _fill(part, fact, source, commit, name, stop)
@@ -208,7 +208,7 @@ def _fetch_all(plan: Plan, lacking: list[str], progress: Progress) -> None:
         ready.add(fact.size_bytes)
 
     def look() -> None:
-        halves = sum(_size(parts / fact.sum) for fact in facts.values())
+        halves = sum(_size(_half(weights, path, fact)) for path, fact in facts.items())
         progress(DOWNLOADING, min(ready.sum + halves, plan.size_bytes) // MB, plan.size_bytes // MB)
 
     library(weights.sources[0])
@@ -222,51 +222,51 @@ def _fetch_all(plan: Plan, lacking: list[str], progress: Progress) -> None:
 def _fill(part: Path, fact: Fact, source: Source, commit: str, name: str, stop: Event) -> None:
     """Bring the rest of a file into its half, which stays whatever happens."""
     import httpx2
-    from huggingface_hub import hf_hub_url
-    from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
 
-    url = hf_hub_url(source.repo, name, revision=commit, endpoint=_endpoint())
+    fruitless = 0
     with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), "r+b") as file:
-        for left in reversed(range(TRIES)):
-            have = file.seek(0, os.SEEK_END)
-            if have > fact.size_bytes:
-                have = file.truncate(0)
-                file.seek(0)
+        while (have := file.seek(0, os.SEEK_END)) != fact.size_bytes:
+            why: Exception | None = None
             try:
-                http_get(
-                    url,
-                    file,
-                    resume_size=have,
-                    headers=build_hf_headers(token=_token(), library_name="understudy"),
-                    expected_size=fact.size_bytes,
-                    tqdm_class=_unseen(stop),
-                )
-            except httpx2.TransportError:
-                if not left or file.seek(0, os.SEEK_END) <= have:  # it will not do better at once
-                    raise
-            else:
-                return
+                _go_on(file, have, fact, source, commit, name, stop)
+            except httpx2.TransportError as error:
+                why = error
+            if file.seek(0, os.SEEK_END) > have:
+                fruitless = 0
+                continue
+            fruitless += 1
+            if fruitless == TRIES:
+                raise no_network(source, str(why or "a file ends before its end")) from why
+            stop.wait(WAIT_S)
 
 
-def _unseen(stop: Event) -> type[Any]:
-    """A bar that is not drawn, for `http_get` to tell of each chunk, and to be broken off by."""
+def _go_on(
+    file: BinaryIO, have: int, fact: Fact, source: Source, commit: str, name: str, stop: Event
+) -> None:
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
-    class Unseen:
-        def __init__(self, *_: object, **__: object) -> None:
-            pass
-
-        def __enter__(self) -> Unseen:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def update(self, _: float | None = 1) -> None:
+    headers = build_hf_headers(token=_token(), library_name="understudy")
+    headers["Accept-Encoding"] = "identity"
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    url = hf_hub_url(source.repo, name, revision=commit, endpoint=_endpoint())
+    with http_stream_backoff(
+        "GET", url, headers=headers, timeout=TIMEOUT_S, retry_on_exceptions=(), retry_on_status_codes=(429,)
+    ) as answer:
+        hf_raise_for_status(answer)
+        if answer.status_code != 206:
+            have = 0
+        file.seek(have)
+        file.truncate()
+        for chunk in answer.iter_bytes(CHUNK):
             if stop.is_set():
                 raise StoppedError
-
-    return Unseen
+            have += len(chunk)
+            if have > fact.size_bytes:
+                file.truncate(0)
+                raise no_network(source, f"it sends more of {name} than it stated")
+            file.write(chunk)
 
 
 def _complete(plan: Plan) -> Manifest:
@@ -280,6 +280,11 @@ def _complete(plan: Plan) -> Manifest:
                 files[path] = fact if fact.sha256 else replace(fact, sha256=sha256(content).hexdigest())
             taken.append(replace(one, files=files))
     return Manifest.of(plan.weights, tuple(taken))
+
+
+def _half(weights: WeightSet, path: str, fact: Fact) -> Path:
+    """Where a file is until it is whole; two files may have the same content."""
+    return weights.folder / PARTS / f"{path.replace('/', '-')}.{fact.sum}"
 
 
 def _endpoint() -> str | None:

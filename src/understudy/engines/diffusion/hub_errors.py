@@ -58,15 +58,11 @@ def explained(source: Source, revision: str) -> Iterator[None]:
             raise _no_access(source, f"it answers {code}") from error
         if code == 404:
             raise _unknown(source, "no such repository or file") from error
-        raise _no_network(source, f"it answers {code}") from error
+        raise no_network(source, f"it answers {code}") from error
     except errors.OfflineModeIsEnabled as error:
-        raise _no_network(source, "HF_HUB_OFFLINE forbids it") from error
+        raise no_network(source, "HF_HUB_OFFLINE forbids it") from error
     except httpx2.TransportError as error:
-        raise _no_network(source, str(error) or type(error).__name__) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise  # our own disk
-        raise _no_network(source, "a file ends before its end") from error
+        raise no_network(source, str(error) or type(error).__name__) from error
 
 
 def _no_access(source: Source, why: str) -> ModelError:
@@ -87,7 +83,7 @@ def _unknown(source: Source, why: str) -> ModelError:
     )
 
 
-def _no_network(source: Source, why: str) -> ModelError:
+def no_network(source: Source, why: str) -> ModelError:
     return ModelError(
         "weights_network",
         f"{source.repo} could not be downloaded: {why}.",

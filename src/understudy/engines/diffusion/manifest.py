@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from understudy.engines.diffusion.weights import WeightSet
 
 MANIFEST = "understudy-weights.json"
-PARTS = ".parts"  # halves of downloads, named by the checksum of what they are to become
+PARTS = ".parts"  # halves of downloads, named also by the checksum of what they are to become
 FORMAT = 1
 MOST_BYTES = 4 * 2**20
 CHUNK = 2**22
