@@ -27,6 +27,7 @@ from understudy.engines.diffusion.spec import WAN_ANIMATE_1, ModelSpec
 
 CAPTION_TOKENS = 512
 REPLACE = "replace"
+UNDISTILLED_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,20 @@ class Begun:
 
 
 class Animate1:
-    """``parts`` are the pipeline's components, where the plan wants them, on ``device``."""
+    """``parts`` are the pipeline's components, where the plan wants them, on ``device``. ``distilled``: the LoRA is in
+    them with which an assignment's few steps suffice; else there are as many as the model's authors take."""
 
     def __init__(
-        self, parts: dict[str, Any], device: torch.device, plan: Plan, *, spec: ModelSpec = WAN_ANIMATE_1
+        self,
+        parts: dict[str, Any],
+        device: torch.device,
+        plan: Plan,
+        *,
+        distilled: bool = True,
+        spec: ModelSpec = WAN_ANIMATE_1,
     ) -> None:
         self.spec = spec
+        self._distilled = distilled
         self._device, self._plan = device, plan
         self._pipeline = WanAnimatePipeline(**parts)
         self._face_side = parts["transformer"].config.motion_encoder_size
@@ -95,7 +104,8 @@ class Animate1:
         latents = self._noise(number, assignment)
         faces = self._faces(face).to(dtype)
         scheduler = pipeline.scheduler
-        scheduler.set_timesteps(assignment.steps, device=device)
+        steps = assignment.steps if self._distilled else UNDISTILLED_STEPS
+        scheduler.set_timesteps(steps, device=device)
         for index, t in enumerate(scheduler.timesteps):
             noise = pipeline.transformer(
                 hidden_states=torch.cat([latents, conditions], dim=1).to(dtype),
@@ -109,7 +119,7 @@ class Animate1:
             latents = scheduler.step(noise, t, latents, return_dict=False)[0]
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            step(index + 1, assignment.steps)
+            step(index + 1, steps)
         made = decode_vae(pipeline.vae, latents[:, :, 1:])  # the first is the reference's place
         made = made if before is None else made[:, :, overlap:]
         return frames_of(made), tail_of(made, overlap)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -25,9 +25,9 @@ class SegmentSource(Protocol):
 
     def segments(
         self, folder: Path, assignment: Assignment, progress: Progress
-    ) -> Iterator[NDArray[np.uint8]]:
+    ) -> Generator[NDArray[np.uint8]]:
         """Each segment's new frames, (T, height, width, 3) RGB, in order, as soon as it is made; those past
-        ``assignment.frames`` are padding.
+        ``assignment.frames`` are padding. Closed early, it has no more made.
 
         ``progress`` is told the stage STAGE, in denoising steps of the whole. Raises EngineError, ModelError.
         """
@@ -41,7 +41,7 @@ class FakeSegments:
 
     def segments(
         self, folder: Path, assignment: Assignment, progress: Progress
-    ) -> Iterator[NDArray[np.uint8]]:
+    ) -> Generator[NDArray[np.uint8]]:
         name = assignment.spec.arrays[0][0]
         frames, reference = mapped(folder, assignment, name), mapped(folder, assignment, "reference")
         half, at = assignment.width // 2, 0

@@ -1,0 +1,127 @@
+"""A model's parts out of its weights' folder, each where the plan wants it; the last model stays loaded."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+
+from understudy.engines.diffusion.animate1 import Animate1
+from understudy.engines.diffusion.animate2 import Animate2
+from understudy.engines.diffusion.assignment import Assignment
+from understudy.engines.diffusion.plan import GIB, Plan, plan_for
+from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
+from understudy.engines.diffusion.weights import lora_path, weights_folder
+from understudy.errors import ModelError
+
+DEVICE_VARIABLE, PLAN_VARIABLE = "UNDERSTUDY_GPU_DEVICE", "UNDERSTUDY_GPU_PLAN"
+SMALL = torch.float8_e4m3fn
+# Networks, in each library's way of naming a type; then what is read as it is. The scheduler's class is in its file.
+NETWORKS_2 = {
+    "text_encoder": (transformers.UMT5EncoderModel, "dtype"),
+    "image_encoder": (transformers.CLIPVisionModel, "dtype"),
+    "vae": (diffusers.AutoencoderKLWan, "torch_dtype"),
+    "transformer": (diffusers.WanAnimate2Transformer3DModel, "torch_dtype"),
+}
+NETWORKS_1 = {**NETWORKS_2, "transformer": (diffusers.WanAnimateTransformer3DModel, "torch_dtype")}
+READ_2 = {"tokenizer": transformers.AutoTokenizer}
+READ_1 = {**READ_2, "image_processor": transformers.CLIPImageProcessorPil}  # the other one wants torchvision
+ON_DEVICE, ENCODERS = ("transformer", "vae"), ("text_encoder", "image_encoder")
+
+log = logging.getLogger(__name__)
+
+
+class Loading:
+    """Loads what an assignment wants, and keeps it while the next ones want the same."""
+
+    def __init__(self, device: str | None = None) -> None:
+        self._device = torch.device(device or os.environ.get(DEVICE_VARIABLE) or "cuda")
+        self._kept: tuple[tuple[str, str], Animate1 | Animate2] | None = None
+
+    def __call__(self, assignment: Assignment) -> Animate1 | Animate2:
+        """Raises ModelError (``weights_...``, ``gpu_missing``), EngineError (``gpu_memory``, ``gpu_plan``)."""
+        plan = self._plan(assignment)
+        key = (assignment.model, plan.name)
+        if self._kept is not None and self._kept[0] == key:
+            return self._kept[1]
+        self._kept = None  # before the next takes its place
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        folder = weights_folder(assignment.model)
+        log.info("loading %s from its folder: plan %s on %s", assignment.model, plan.name, self._device)
+        model = load(assignment.spec, folder, self._device, plan)
+        self._kept = (key, model)
+        return model
+
+    def _plan(self, assignment: Assignment) -> Plan:
+        if self._device.type != "cuda":
+            return Plan("processor", 0, 0, encoders_stay=True)
+        if not torch.cuda.is_available():
+            raise ModelError(
+                "gpu_missing",
+                "PyTorch sees no GPU.",
+                fix="Look at `nvidia-smi`, and that PyTorch was built for this card: docs/gpu.md.",
+            )
+        free, _ = torch.cuda.mem_get_info(self._device)
+        ours = torch.cuda.memory_reserved(self._device)  # what is loaded makes room for what comes
+        pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return plan_for(
+            assignment.spec,
+            assignment.width,
+            assignment.height,
+            free_gib=(free + ours) / GIB,
+            host_gib=pages / GIB,
+            named=os.environ.get(PLAN_VARIABLE, ""),
+        )
+
+
+def load(spec: ModelSpec, folder: Path, device: torch.device, plan: Plan) -> Animate1 | Animate2:
+    """The model of that spec, out of a folder in the hub's layout."""
+    newer = spec.name == WAN_ANIMATE_2.name
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    parts: dict[str, Any] = {"scheduler": _scheduler(folder)}
+    for name, (kind, typed) in (NETWORKS_2 if newer else NETWORKS_1).items():
+        network = kind.from_pretrained(folder / name, local_files_only=True, **{typed: dtype})
+        parts[name] = network.eval().requires_grad_(False)
+    for name, kind in (READ_2 if newer else READ_1).items():
+        parts[name] = kind.from_pretrained(folder / name, local_files_only=True)
+    lora = None if newer else lora_path()
+    if lora is not None:
+        diffusers.WanAnimatePipeline(**parts).load_lora_weights(lora.parent, weight_name=lora.name)
+        parts["transformer"].fuse_lora()
+        parts["transformer"].unload_lora()
+    place(parts, device, plan, dtype)
+    if newer:
+        return Animate2(parts, device, plan, spec=spec)
+    return Animate1(parts, device, plan, distilled=lora is not None, spec=spec)
+
+
+def _scheduler(folder: Path) -> Any:
+    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    return getattr(diffusers, config["_class_name"]).from_config(config)
+
+
+def place(parts: dict[str, Any], device: torch.device, plan: Plan, dtype: torch.dtype) -> None:
+    """Put a model's parts where the plan wants them, and into the types that it wants."""
+    if plan.small_weights:
+        parts["transformer"].enable_layerwise_casting(storage_dtype=SMALL, compute_dtype=dtype)
+    if plan.streamed:
+        parts["vae"].enable_tiling()
+        parts["transformer"].enable_group_offload(
+            onload_device=device,
+            offload_device=torch.device("cpu"),
+            offload_type="block_level",
+            num_blocks_per_group=1,
+            use_stream=True,
+        )
+    for name in ON_DEVICE + (ENCODERS if plan.encoders_stay else ()):
+        if not (plan.streamed and name == "transformer"):
+            parts[name].to(device)

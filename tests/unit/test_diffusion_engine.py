@@ -1,0 +1,167 @@
+"""The wan-animate engine over a fake source of segments: length, rate, size, sound, what is told, what is refused."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_clips import beep, first_sound_s, make_clip
+from made_motion import performance
+from numpy.typing import NDArray
+from PIL import Image
+
+from understudy.animate import fulfil
+from understudy.engines.diffusion.assignment import Assignment, mapped
+from understudy.engines.diffusion.engine import WanAnimateEngine
+from understudy.engines.diffusion.source import STAGE, FakeSegments
+from understudy.errors import EngineError, RequestError
+from understudy.media.clip import frame_times, probe, read_frames
+from understudy.progress import Progress
+from understudy.request import Matting, Mode, MotionRequest, Orientation, Result, Scene
+
+SECONDS = 4
+LOW, HIGH = 60, 180  # the clip grows from one grey to the other
+
+
+class Watched(FakeSegments):
+    """Keeps what it was asked to make, and whether its folder is still there."""
+
+    def place(self) -> AbstractContextManager[Path]:
+        place = super().place()
+        self.place_of = place
+        return place
+
+    def segments(
+        self, folder: Path, assignment: Assignment, progress: Progress
+    ) -> Generator[NDArray[np.uint8]]:
+        self.folder, self.assignment = folder, assignment
+        self.driving = np.array(mapped(folder, assignment, assignment.spec.arrays[0][0])[:, ::16, ::16])
+        self.reference = np.array(mapped(folder, assignment, "reference"))
+        yield from super().segments(folder, assignment, progress)
+
+
+def grey_clip(path: Path, fps: Fraction, *, width: int = 210, height: int = 320, sound: bool = True) -> Path:
+    count = round(SECONDS * fps)
+    levels = np.linspace(LOW, HIGH, count)
+    frames = (np.full((height, width, 3), round(level), np.uint8) for level in levels)
+    return make_clip(path, frames, fps=fps, sound=beep(SECONDS, (1.0, 2.5)) if sound else None)
+
+
+def asked(folder: Path, fps: Fraction = Fraction(30), **more: object) -> MotionRequest:
+    """A request whose motion is given, so that no network is loaded."""
+    picture, motion = folder / "picture.png", folder / "motion.npz"
+    Image.new("RGB", (300, 400), (200, 30, 30)).save(picture)
+    clip = grey_clip(folder / "clip.mp4", fps)
+    whole = performance(round(SECONDS * fps), float(fps))
+    times = np.asarray(frame_times(probe(clip)), np.float32)
+    replace(whole, width=210, height=320, times_s=times).save(motion)
+    request = MotionRequest(
+        picture, folder / "made.mp4", video=clip, motion=motion, engine="wan-animate", limits=False
+    )
+    return replace(request, **more)  # type: ignore[arg-type]
+
+
+def made(folder: Path, fps: Fraction = Fraction(30), **more: object) -> tuple[Result, Watched]:
+    source = Watched()
+    return fulfil(asked(folder, fps, **more), engine=WanAnimateEngine(source)), source
+
+
+@pytest.mark.parametrize("fps", [Fraction(n) for n in (12, 24, 25, 30, 60)] + [Fraction(30000, 1001)])
+def test_the_video_has_the_clips_rate_length_moments_and_sound(tmp_path: Path, fps: Fraction) -> None:
+    result, source = made(tmp_path, fps)
+    found = probe(result.path)
+    assert result.frames == found.frame_count == round(SECONDS * fps)
+    assert abs(found.duration_s - SECONDS) < 0.05
+    assert abs(float(found.fps) - float(fps)) < 0.01
+    assert source.assignment.spec.fps == 24
+    assert abs(source.assignment.frames - SECONDS * 24) <= 1
+    beep_s = first_sound_s(result.path)
+    assert beep_s is not None
+    assert abs(beep_s - 1.0) < 0.05
+    for time_s, frame in itertools.islice(read_frames(found), None, None, 7):
+        wanted = LOW + (HIGH - LOW) * time_s / (SECONDS - 1 / float(fps))
+        assert (
+            abs(float(np.median(frame[:, -120:-80])) - wanted) < 4
+        )  # the fake's right half is the driving video
+        assert abs(frame[:, :40].mean(axis=(0, 1)) - (200, 30, 30)).max() < 12  # and its left the reference
+
+
+def test_the_model_draws_at_its_own_size_and_the_mode_gets_what_it_promises(tmp_path: Path) -> None:
+    result, source = made(tmp_path, mode=Mode.PRO)
+    assert (result.width, result.height) == (1080, 1440)
+    assert (source.assignment.width, source.assignment.height) == (816, 1104)
+    told = {part.what: part.detail for part in result.left_out}
+    assert "1080 x 1440" in told["size"]
+    assert "816 x" in told["size"]
+    assert "24 frames a second" in told["rate"]
+
+
+def test_progress_is_the_sources(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    fulfil(asked(tmp_path), lambda *now: told.append(now), WanAnimateEngine(FakeSegments()))
+    assert (STAGE, 2, 2) in told
+    assert not [now for now in told if now[0] == "drawing"]
+
+
+def test_what_the_model_is_told_and_given(tmp_path: Path) -> None:
+    _, source = made(tmp_path, prompt="a knight in silver", seed=41)
+    assert source.assignment.seed == 41
+    assert "a knight in silver" in source.assignment.caption
+    assert source.assignment.caption.startswith("人物外观描述：")
+    assert source.reference.reshape(-1, 3).max(axis=0).tolist() == [200, 30, 30]
+    middle = source.driving[:, source.driving.shape[1] // 2, source.driving.shape[2] // 2, 0].astype(int)
+    assert (np.diff(middle) >= -1).all()
+    assert middle[-1] - middle[0] > 110
+
+
+def test_what_is_not_used_is_told(tmp_path: Path) -> None:
+    joints, view = tmp_path / "joints.json", tmp_path / "view.png"
+    joints.write_text("{}")
+    Image.new("RGB", (300, 400)).save(view)
+    result, _ = made(
+        tmp_path,
+        orientation=Orientation.IMAGE,
+        views=(view,),
+        joints=joints,
+        matting=Matting.LEARNED,
+    )
+    assert {part.what for part in result.left_out} >= {"orientation", "views", "joints", "matting"}
+
+
+def test_in_the_videos_scene_the_output_has_the_videos_shape(tmp_path: Path) -> None:
+    result, source = made(tmp_path, scene=Scene.VIDEO)
+    assert source.assignment.model == "wan-animate-1"
+    assert abs(source.assignment.frames - SECONDS * 30) <= 1
+    assert (result.width, result.height) == (720, 1098)
+    assert "rate" not in {part.what for part in result.left_out}
+
+
+def test_a_motion_alone_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(RequestError) as caught:
+        made(tmp_path, video=None)
+    assert caught.value.code == "video_missing"
+
+
+def test_the_folder_is_gone_afterwards_also_after_an_error(tmp_path: Path) -> None:
+    _, source = made(tmp_path)
+    assert not source.folder.exists()
+
+    class Broken(Watched):
+        def segments(
+            self, folder: Path, assignment: Assignment, progress: Progress
+        ) -> Generator[NDArray[np.uint8]]:
+            self.folder = folder
+            yield from itertools.islice(super().segments(folder, assignment, progress), 1)
+            raise EngineError("gpu_memory", "Too little memory.", fix="Take a smaller mode.")
+
+    broken = Broken()
+    with pytest.raises(EngineError, match="Too little memory"):
+        fulfil(asked(tmp_path), engine=WanAnimateEngine(broken))
+    assert not broken.folder.exists()
+    assert not (tmp_path / "made2.mp4").exists()
