@@ -1,4 +1,4 @@
-"""The base needs none of the extra ``gpu``'s packages: every module but the GPU's own is imported where they are refused."""
+"""The base needs nothing of the extra ``gpu``: every module but the GPU's own is imported where it is refused."""
 
 from __future__ import annotations
 
