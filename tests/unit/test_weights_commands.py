@@ -15,7 +15,7 @@ import pytest
 from small_weights import COMMIT, lay, manifest_of, small_files
 
 from understudy import cli
-from understudy.engines.diffusion import brought
+from understudy.engines.diffusion import brought, hub
 from understudy.engines.diffusion.hub import pulling
 from understudy.engines.diffusion.weights import WAN_ANIMATE_2
 
@@ -256,6 +256,20 @@ def test_an_unknown_set_is_named(run: Callable[..., Said], command: str) -> None
     assert said.code == 2
     assert "[models_unknown]" in said.err
     assert "wan-animate-2" in said.err
+
+
+def test_breaking_off_says_that_what_has_come_stays(
+    run: Callable[..., Said], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    lay(home, {MANIFEST: manifest_of(small_files())})  # so that nobody is asked
+    monkeypatch.setattr(hub, "wrong_files", broken_off)
+    said = run("pull", "wan-animate-2")
+    assert said.code == 130
+    assert "What has come stays" in said.err
+    assert "0.0 GB to download" in said.out
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from understudy.commands.model_sets import Row
 from understudy.engines.diffusion.presence import State, look, named
 from understudy.engines.diffusion.weights import GB, WeightSet, weights_folder
@@ -41,7 +43,7 @@ class GpuSet:
         from understudy.engines.diffusion.hub import pulling
         from understudy.terminal import say
 
-        say(f"{self.name}: for {self._weights.purpose}")
+        say(f"{self.name}, for {self._weights.purpose}")
         for licence in self._weights.licences:
             say(f"  licence  {licence}")
         with pulling(self._weights):
@@ -49,7 +51,7 @@ class GpuSet:
                 self._bring(source)
             else:
                 self._download(revision)
-        say(f"  use it   understudy animate --engine wan-animate; {self._weights.folder}")
+        say(f"  use it   understudy animate {self._weights.options}")
 
     def _download(self, revision: str | None) -> None:
         from understudy.engines.diffusion.hub import download, plan, room
@@ -60,17 +62,18 @@ class GpuSet:
             say(f"  from     huggingface.co/{taken.repo}, commit {taken.commit[:MANY_DIGITS]}")
         if made.moved:
             say(f"  note     {made.moved}")
-        here = look(self._weights)
-        facts = made.manifest.facts
-        missing = {path: facts[path] for path in (*here.lacking, *here.damaged) if path in facts}
-        still, free = room(self._weights, facts if made.resolved and not here.here_bytes else missing)
+        still, free = room(made)
         say(
-            f"  size     {made.size_bytes / GB:.1f} GB in {len(facts)} files; {still / GB:.1f} GB to download, "
-            f"{free / GB:.1f} GB free"
+            f"  size     {made.size_bytes / GB:.1f} GB in {len(made.manifest.facts)} files; "
+            f"{still / GB:.1f} GB to download, {free / GB:.1f} GB free"
         )
         say(f"  to       {self._weights.folder}")
-        with progress_bar() as progress:
-            download(made, progress)
+        try:
+            with progress_bar() as progress:
+                download(made, progress)
+        except KeyboardInterrupt:
+            typer.echo("Broken off. What has come stays: the same command goes on there.", err=True)
+            raise
         say("  ready    every file has the checksum that the hub states")
 
     def _bring(self, source: Path) -> None:

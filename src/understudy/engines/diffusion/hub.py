@@ -129,14 +129,21 @@ def download(plan: Plan, progress: Progress = silent) -> Path:
     return folder
 
 
-def room(weights: WeightSet, facts: Mapping[str, Fact]) -> tuple[int, int]:
-    """Bytes that are still to come of these files, and bytes that are free where they go."""
-    still = sum(max(0, fact.size_bytes - _size(_half(weights, path, fact))) for path, fact in facts.items())
-    return still, shutil.disk_usage(weights.folder).free
+def room(plan: Plan) -> tuple[int, int]:
+    """Bytes that are still to come, and bytes that are free where they go."""
+    weights = plan.weights
+    lacking = {
+        path: fact for path, fact in plan.manifest.facts.items() if not fact.may_be(weights.folder / path)
+    }
+    return _still(weights, lacking), shutil.disk_usage(weights.folder).free
+
+
+def _still(weights: WeightSet, lacking: Mapping[str, Fact]) -> int:
+    return sum(max(0, fact.size_bytes - _size(_half(weights, path, fact))) for path, fact in lacking.items())
 
 
 def _make_sure_of_room(weights: WeightSet, lacking: Mapping[str, Fact]) -> None:
-    still, free = room(weights, lacking)
+    still, free = _still(weights, lacking), shutil.disk_usage(weights.folder).free
     if lacking and still + SPARE_BYTES > free:
         raise no_room(weights, still, free)
 

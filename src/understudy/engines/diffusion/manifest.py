@@ -49,9 +49,13 @@ class Fact:
     def sum(self) -> str:
         return self.sha256 or self.blob
 
+    def may_be(self, path: Path) -> bool:
+        """Whether the file is there in the right size."""
+        return path.is_file() and path.stat().st_size == self.size_bytes
+
     def fits(self, path: Path, count: Callable[[int], None], stop: Event) -> bool:
-        """Whether the file has this very content. Raises OSError."""
-        if path.stat().st_size != self.size_bytes:
+        """Whether the file is there with this very content. Raises OSError."""
+        if not self.may_be(path):
             return False
         found = hashlib.sha256() if self.sha256 else hashlib.sha1(usedforsecurity=False)
         if not self.sha256:
@@ -129,13 +133,10 @@ def wrong_files(folder: Path, facts: Mapping[str, Fact], progress: Progress) -> 
     """Those of the files that are not there, or have another content; all are read. Raises OSError."""
     read = Tally()
     stop = Event()
-    total = sum(fact.size_bytes for fact in facts.values()) // MB
+    total = sum(fact.size_bytes for path, fact in facts.items() if fact.may_be(folder / path)) // MB
 
     def wrong(path: str) -> str:
-        try:
-            return "" if facts[path].fits(folder / path, read.add, stop) else path
-        except FileNotFoundError:
-            return path
+        return "" if facts[path].fits(folder / path, read.add, stop) else path
 
     def look() -> None:
         if total:

@@ -81,10 +81,12 @@ class Source:
 
 @dataclass(frozen=True)
 class WeightSet:
-    """``size_bytes`` is what its publishers' pages say, before the hub states it file by file."""
+    """``options`` are those of `understudy animate` that use it; ``size_bytes`` is what is known of its size before the
+    hub states it file by file."""
 
     name: str
     purpose: str
+    options: str
     size_bytes: int
     sources: tuple[Source, ...]
 
@@ -115,7 +117,8 @@ LORA = "wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors"
 # repository; one of them counts 45,920,934,868 bytes of weights in it (transformer 30.5 GiB, text encoder 10.6).
 WAN_ANIMATE_2 = WeightSet(
     name="wan-animate-2",
-    purpose="the engine wan-animate: a picture, a driving video and words",
+    purpose="the engine wan-animate",
+    options="--engine wan-animate",
     size_bytes=45_920_934_868,
     sources=(
         Source(
@@ -133,7 +136,8 @@ WAN_ANIMATE_2 = WeightSet(
 # repository shows the commit's first digits and 739 MB.
 WAN_ANIMATE_1 = WeightSet(
     name="wan-animate-1",
-    purpose="the engine wan-animate with scene=video: the character in the driving video's place",
+    purpose="the engine wan-animate with --scene video",
+    options="--engine wan-animate --scene video",
     size_bytes=82_300_000_000 + 739_472_104,
     sources=(
         Source(
