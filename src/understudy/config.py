@@ -106,6 +106,9 @@ class Settings:
     dialects: tuple[str, ...] = ()  # spoken besides the native one; empty: all
     maintenance: str = "off"  # or on: no new tasks, while those accepted go on and can be asked for
     engine: str = "puppet"
+    engines: tuple[
+        str, ...
+    ] = ()  # that tasks are taken for besides it; empty: those that work on this machine
     matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
     concurrency: int = 0  # renders at once; 0: one for every two cores
     threads: int = 0  # of one render; 0: as the command line has it

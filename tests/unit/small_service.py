@@ -14,6 +14,7 @@ from understudy.config import Settings
 from understudy.errors import AuthError
 from understudy.server.app import create_app
 from understudy.server.links import Links
+from understudy.server.offered import offered_by
 from understudy.server.service import Service
 from understudy.storage import FakeStorage
 from understudy.tasks.accounts import Account
@@ -82,6 +83,7 @@ class SmallService:
             "links": self.links,
             "storage": self.storage,
             "elements": self.elements,
+            "offered": offered_by(self.settings),
         }
         app = create_app(Service(**cast("Any", {part.name: mine.get(part.name) for part in fields(Service)})))
         given = {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kie_examples import LEAST, LEAST_INPUT, PICTURE, VIDEO
 
 from understudy.errors import FormError
-from understudy.request import Mode, Orientation
+from understudy.request import Mode, Orientation, Scene
 from understudy.server.dialects.call import Call
 from understudy.server.dialects.kie_form import FIELDS, INPUT_FIELDS, asked_task, decode_create
 from understudy.server.dialects.notes import Note
@@ -154,7 +154,18 @@ def test_the_scene_of_the_video_is_refused_with_the_reason(model: str) -> None:
     code, message = refusal({"model": model, "input": LEAST_INPUT | {"background_source": "input_video"}})
     assert code == 422
     assert "input.background_source" in message
-    assert "no engine of this server" in message
+    assert "this server's engine, puppet, cannot" in message
+
+
+def test_the_scene_of_the_video_is_taken_where_the_engine_can_make_it() -> None:
+    body = LEAST | {"input": LEAST_INPUT | {"background_source": "input_video"}}
+    made = decode_create(body, engine="wan-animate", scenes=tuple(Scene)).submission
+    assert (made.scene, made.extra["background_source"]) == (Scene.VIDEO, "input_video")
+    with pytest.raises(FormError):
+        decode_create(body, engine="wan-animate", scenes=(Scene.IMAGE,))
+    for word in (None, "input_image"):
+        body = LEAST | {"input": LEAST_INPUT | {"background_source": word}}
+        assert decode_create(body, engine="wan-animate", scenes=tuple(Scene)).submission.scene is Scene.IMAGE
 
 
 def test_what_nobody_knows_is_told_by_its_place() -> None:

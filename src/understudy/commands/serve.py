@@ -22,6 +22,12 @@ NetworksOption = Annotated[
     typer.Option("--allow-networks", help="Networks to fetch from besides the public ones: 10.0.0.0/8,..."),
 ]
 EngineOption = Annotated[str | None, typer.Option("--engine", help="How videos are made.")]
+EnginesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engines", help="Which a task may name: puppet,wan-animate,...; else those that work here."
+    ),
+]
 MattingOption = Annotated[
     str | None, typer.Option("--matting", help="How characters are cut out: own, or learned by a network.")
 ]
@@ -61,6 +67,7 @@ def serve(
         str | None, typer.Option("--maintenance", help="on: no new tasks are taken; those accepted go on.")
     ] = None,
     engine: EngineOption = None,
+    engines: EnginesOption = None,
     matting: MattingOption = None,
     concurrency: ConcurrencyOption = None,
     threads: ThreadsOption = None,

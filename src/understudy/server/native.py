@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from understudy.engines.registry import engine_capabilities
 from understudy.server import native_form
 from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, queue_position
 from understudy.server.native_answers import (
@@ -169,11 +168,12 @@ async def cancel_task(service: The, account: Caller, name: TaskName) -> TaskAnsw
     status_code=201,
     tags=["tasks"],
     summary="Try a task again",
-    responses=errors(402, 404, 410, 429, *ALWAYS),
+    responses=errors(402, 404, 410, 422, 429, *ALWAYS),
 )
 async def retry_task(service: The, account: Caller, name: TaskName, response: Response) -> TaskAnswer:
     """Hands the same request in again, as a new task without an external id."""
     task = await service.tasks.find(account.id, name)
+    native_form.check_engine(service.offered, task.engine, task.scene)
     again = await service.tasks.retry(account, task.id)
     response.headers["Location"] = f"{service.settings.base_url}{PREFIX}/tasks/{again.id}"
     return task_answer(again, service.links)
@@ -191,9 +191,9 @@ async def delete_task(service: The, account: Caller, name: TaskName) -> Response
 
 @router.get("/engines", tags=["service"], summary="List engines", responses=errors(*ALWAYS))
 async def list_engines(service: The, _account: Caller) -> EnginesAnswer:
-    """The engines that a task may name, and what each can do."""
-    default = service.settings.engine
-    return EnginesAnswer(engines=[engine_answer(engine, default) for engine in engine_capabilities()])
+    """The engines: what each can do, and whether this service takes tasks for it."""
+    offered = service.offered
+    return EnginesAnswer(engines=[engine_answer(offer, offered.default) for offer in offered.offers])
 
 
 @router.get("/account", tags=["service"], summary="Show the account", responses=errors(*ALWAYS))
@@ -238,7 +238,6 @@ def _submission(
     return native_form.decode(
         read(given),
         files,
-        engines=[engine.name for engine in engine_capabilities()],
-        default_engine=service.settings.engine,
+        offered=service.offered,
         idempotency=native_form.idempotency_of(key, body_sha256),
     )

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from understudy.engines.capabilities import Capabilities
-from understudy.engines.registry import engine_capabilities
-from understudy.request import Mode, Orientation
+from understudy.engines.registry import capabilities_of
+from understudy.request import Mode, Orientation, Scene
 from understudy.server.links import Links
+from understudy.server.offered import Offer
 from understudy.tasks.prices import units_text
 from understudy.tasks.task import Output, Status, StatusChange, Task
 
@@ -83,6 +83,10 @@ class TaskAnswer(_Answer):
     sound: bool
     watermark: bool
     prompt: str
+    scene: Scene
+    """What is around the character: the picture's background, or the driving video."""
+    seed: int | None
+    """The one that is used: that of the request, else the task's own. Null of an engine without any."""
     element_id: str | None
     """The element whose pictures it was given."""
     callback_url: str | None
@@ -127,8 +131,18 @@ class EngineAnswer(_Answer):
     """Whether it is taken for a task that names none."""
     device: str
     """What draws: cpu or gpu."""
+    available: bool
+    """Whether this service takes tasks for it."""
+    reason: str | None
+    """Why not."""
+    fix: str | None
+    """What the operator can do about that."""
     follows_motion: bool
     reads_prompt: bool
+    scenes: list[Scene]
+    """Those that a task may ask for."""
+    seeded: bool
+    """Whether its videos differ by the seed."""
 
 
 class EnginesAnswer(_Answer):
@@ -178,8 +192,9 @@ class ErrorAnswer(_Answer):
 
 
 def task_answer(task: Task, links: Links, *, queue_position: int | None = None) -> TaskAnswer:
+    engine = capabilities_of(task.engine)
     notes = []
-    if task.prompt and not _reads_prompt(task.engine):
+    if task.prompt and not (engine and engine.reads_prompt):
         notes.append(Remark(what="prompt", detail=f"The engine {task.engine} does not act on a prompt."))
     return TaskAnswer(
         id=str(task.id),
@@ -196,6 +211,8 @@ def task_answer(task: Task, links: Links, *, queue_position: int | None = None) 
         sound=task.sound,
         watermark=task.watermark,
         prompt=task.prompt,
+        scene=task.scene,
+        seed=task.noise_seed if engine and engine.seeded else None,
         element_id=None if task.element_id is None else str(task.element_id),
         callback_url=task.callback_url,
         result=None if task.output is None else _result(task, task.output, links),
@@ -220,14 +237,20 @@ def progress_answer(task: Task, queue_position: int | None) -> ProgressAnswer:
     )
 
 
-def engine_answer(engine: Capabilities, default_engine: str) -> EngineAnswer:
+def engine_answer(offer: Offer, default_engine: str) -> EngineAnswer:
+    engine = offer.engine
     return EngineAnswer(
         name=engine.name,
         description=engine.description,
         default=engine.name == default_engine,
         device=engine.device,
+        available=offer.taken,
+        reason=offer.missing.reason if offer.missing else None,
+        fix=offer.missing.fix if offer.missing else None,
         follows_motion=engine.follows_motion,
         reads_prompt=engine.reads_prompt,
+        scenes=list(offer.scenes),
+        seeded=engine.seeded,
     )
 
 
@@ -267,7 +290,3 @@ def callback_body(task: Task, change: StatusChange, links: Links) -> bytes:
             as_told, output=None, deduction=None, ended_at=None, stage=None, progress=0.0, time_left_s=None
         )
     return task_answer(as_told, links).model_dump_json().encode()
-
-
-def _reads_prompt(engine: str) -> bool:
-    return any(known.reads_prompt for known in engine_capabilities() if known.name == engine)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,16 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, Va
 
 from understudy.errors import FormError
 from understudy.media.limits import CLIP_BYTES, PICTURE_BYTES
-from understudy.request import Mode, Orientation
+from understudy.request import MOST_SEED, Mode, Orientation, Scene
 from understudy.server.dialects.body import json_object
 from understudy.server.dialects.element_id import element_id
 from understudy.server.dialects.fields import URL_CHARACTERS, http_url, invalid, missing, shown, storable
 from understudy.server.dialects.inline_picture import inline_picture
+from understudy.server.offered import Offered
 from understudy.tasks.submission import Idempotency, Inline, Link, Source, Submission, Upload
 
 NAME = "native"
 FILE_BYTES = {"image": PICTURE_BYTES, "video": CLIP_BYTES}
 KEY_CHARACTERS = 256
+DIGITS = re.compile("[0-9]{1,20}")
 WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 _Url = Annotated[str, StringConstraints(max_length=URL_CHARACTERS)]
@@ -51,6 +54,12 @@ class NewTask(BaseModel):
     """What else should be seen. What the engine cannot act on is told in the task's `notes`."""
     engine: str | None = Field(default=None, max_length=64)
     """What makes the video: one of `GET /understudy/v1/engines`. Left out: the service's default."""
+    scene: Scene = Scene.IMAGE
+    """What is around the character: `image`, the picture's own background; `video`, the driving video, where it takes
+    the performer's place. Which an engine can make `GET /understudy/v1/engines` tells."""
+    seed: Annotated[int, Strict(), Field(ge=0, le=MOST_SEED)] | None = None
+    """Of an engine whose videos differ by it: the same inputs and seed give the same video. Left out: one that no
+    other task has; the answer tells it."""
     element_id: int | str | None = None
     """An element of the account, whose pictures show the same character from other sides; only with the orientation
     `video`. The picture stays the reference."""
@@ -76,6 +85,8 @@ def from_form(texts: Mapping[str, str]) -> NewTask:
     for name in ("sound", "watermark"):
         if name in values:
             values[name] = WORDS.get(values[name].lower(), values[name])
+    if DIGITS.fullmatch(values.get("seed", "")):
+        values["seed"] = int(values["seed"])
     return checked(values)
 
 
@@ -83,8 +94,7 @@ def decode(
     new: NewTask,
     files: Mapping[str, Path],
     *,
-    engines: Collection[str],
-    default_engine: str,
+    offered: Offered,
     idempotency: Idempotency | None = None,
 ) -> Submission:
     """The submission that fields and files ask for. Raises FormError, its message naming the field."""
@@ -93,9 +103,8 @@ def decode(
             raise invalid(
                 name, shown(getattr(new, name)), "a text without zero bytes and halves of surrogate pairs"
             )
-    engine = new.engine or default_engine
-    if engine not in engines:
-        raise invalid("engine", shown(engine), ", ".join(engines))
+    engine = new.engine or offered.default
+    check_engine(offered, engine, new.scene)
     return Submission(
         dialect=NAME,
         model=new.model,
@@ -110,8 +119,33 @@ def decode(
         callback_url=http_url("callback_url", new.callback_url) if new.callback_url else None,
         external_task_id=new.external_task_id or None,
         element_id=_element(new),
+        scene=new.scene,
+        seed=new.seed,
         idempotency=idempotency,
     )
+
+
+def check_engine(offered: Offered, engine: str, scene: Scene) -> None:
+    """Raise FormError where this service takes no tasks for that engine, or none of it with that scene."""
+    offer, names = offered.of(engine), ", ".join(offered.names)
+    if offer is None:
+        raise invalid("engine", shown(engine), names)
+    if offer.missing is not None:
+        raise FormError(
+            "field_invalid",
+            f"engine is {engine!r}, for which this service takes no tasks. {offer.missing.reason} Allowed: {names}.",
+            value=engine,
+            limit=names,
+            fix="Name another, or ask the operator of this server.",
+        )
+    if scene not in offer.scenes:
+        able = [other.engine.name for other in offered.offers if scene in other.scenes]
+        raise invalid(
+            "scene",
+            repr(scene.value),
+            f"{', '.join(map(repr, map(str, offer.scenes)))} with the engine {engine} of this service",
+            fix=f"Name the engine {' or '.join(able)}." if able else "Leave it out.",
+        )
 
 
 def idempotency_of(key: str | None, body_sha256: str) -> Idempotency | None:
@@ -169,6 +203,8 @@ def checked(values: Mapping[str, Any]) -> NewTask:
             raise invalid(name, f"{len(first['input'])} characters long", limit, fix="Shorten it.")
         case "bool_type":
             raise invalid(name, shown(first["input"]), "true, false")
+        case "int_type" | "greater_than_equal" | "less_than_equal":
+            raise invalid(name, shown(first["input"]), f"a whole number from 0 to {MOST_SEED}")
         case "string_type":
             raise invalid(name, shown(first["input"]), "a text")
     raise invalid(name, shown(first["input"]), str(context.get("expected", first["msg"])).replace("'", ""))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from understudy.config import Settings
 from understudy.server.auth import Authenticator
 from understudy.server.links import Links
+from understudy.server.offered import Offered
 from understudy.storage import Storage
 from understudy.tasks.database import Database
 from understudy.tasks.elements import Elements
@@ -22,3 +23,4 @@ class Service:
     links: Links
     storage: Storage
     elements: Elements
+    offered: Offered

@@ -21,6 +21,7 @@ from understudy.errors import RequestError, SettingError, UnavailableError
 from understudy.request import Matting
 from understudy.server.first_start import FirstKeys, first_start
 from understudy.server.listening import listening, reachable
+from understudy.server.offered import offered_by
 from understudy.server.parent import start_child
 from understudy.server.signals import Signals, Stop
 from understudy.server.supervised import Supervised, log
@@ -115,6 +116,7 @@ def serve(settings: Settings, signals: Signals) -> None:
     """Run the whole service, until SIGTERM or SIGINT, which may have come already: while modules are loaded an
     exception in their place could get lost. Raises SettingError, UnavailableError."""
     _check(settings)
+    offered_by(settings)
     with ExitStack() as stack:
         listener = stack.enter_context(listening(settings.host, settings.port))
         settings = replace(settings, port=listener.getsockname()[1])

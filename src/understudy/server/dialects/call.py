@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from understudy.request import Scene
 from understudy.server.dialects.body import json_object
 from understudy.server.links import Links
 
@@ -15,13 +16,14 @@ from understudy.server.links import Links
 class Call:
     """A request as a dialect reads it. ``path`` has the parameters of the endpoint's path, decoded; ``query`` what
     stands behind it, in order; names of ``headers`` are lower case. ``endpoint`` is that path itself, as the dialect
-    has written it."""
+    has written it. ``scenes`` are those that the service's engine can make."""
 
     endpoint: str = ""
     path: Mapping[str, str] = field(default_factory=dict)
     query: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes = b""
+    scenes: tuple[Scene, ...] = (Scene.IMAGE,)
 
     @cached_property
     def body(self) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Kie(Dialect):
 
 
 def _decode(call: Call, engine: str) -> Decoded:
-    return decode_create(call.body, engine=engine)
+    return decode_create(call.body, engine=engine, scenes=call.scenes)
 
 
 def _created(task: Task, _view: View) -> object:

@@ -197,8 +197,9 @@ def _input() -> dict[str, Schema]:
             default="720p",
         ),
         "background_source": _choice(
-            "The picture's scene is kept; `input_video` is refused by engines that cannot replace it.",
-            BACKGROUNDS,
+            "`input_video` puts the character into the video's scene, and is refused where the server's engine cannot.",
+            tuple(BACKGROUNDS),
+            default="input_image",
         ),
     }
 

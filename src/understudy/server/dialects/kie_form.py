@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from understudy.request import Mode, Orientation
+from understudy.request import Mode, Orientation, Scene
 from understudy.server.dialects.call import Call
 from understudy.server.dialects.dialect import Decoded
 from understudy.server.dialects.fields import (
@@ -30,12 +30,15 @@ FIELDS = ("model", "callBackUrl", "input")
 INPUT_FIELDS = ("input_urls", "video_urls", "prompt", "character_orientation", "mode", "background_source")
 PROMPT_CHARACTERS = 2500
 MODES = {"720p": Mode.STD, "1080p": Mode.PRO, "std": Mode.STD, "pro": Mode.PRO}
-BACKGROUNDS = ("input_image", "input_video")
+BACKGROUNDS = {"input_image": Scene.IMAGE, "input_video": Scene.VIDEO}
 
 
-def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
+def decode_create(
+    body: Mapping[str, Any], *, engine: str, scenes: Collection[Scene] = (Scene.IMAGE,)
+) -> Decoded:
     """The body of ``POST /api/v1/jobs/createTask``. Raises FormError (``field_missing``, ``field_invalid``,
-    ``model_unknown``), for the first fault in the order of the fields above."""
+    ``model_unknown``), for the first fault in the order of the fields above. ``scenes`` are those that the engine can
+    make."""
     notes = unknown_keys(body, FIELDS, kind=UNKNOWN_KEY, what="The body")
     model = model_word(body, "model", MODELS)
     callback = optional_url(body, "callBackUrl")
@@ -47,7 +50,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
     prompt = text(with_names, "input.prompt", most=PROMPT_CHARACTERS)
     orientation = choice(with_names, "input.character_orientation", tuple(Orientation), default="video")
     mode = choice(with_names, "input.mode", tuple(MODES), default="720p")
-    background = _background(with_names)
+    background = _background(with_names, engine, scenes)
     submission = Submission(
         dialect=DIALECT,
         model=MODELS[model],
@@ -61,6 +64,7 @@ def decode_create(body: Mapping[str, Any], *, engine: str) -> Decoded:
         callback_at_end=True,
         matroska=True,
         extra=_kept(image, video, mode, background),
+        scene=Scene.IMAGE if background is None else BACKGROUNDS[background],
     )
     return Decoded(submission, notes)
 
@@ -102,17 +106,17 @@ def _one_url(given: Mapping[str, Any], name: str) -> str:
     return http_url(f"input.{name}[0]", value[0])
 
 
-def _background(given: Mapping[str, Any]) -> str | None:
-    """Where the scene comes from: no engine here can put a character into the driving video's."""
+def _background(given: Mapping[str, Any], engine: str, scenes: Collection[Scene]) -> str | None:
+    """Where the scene comes from. Not every engine can put a character into the driving video's."""
     name = "input.background_source"
     if given.get(name) is None:
         return None
-    value = choice(given, name, BACKGROUNDS)
-    if value == "input_video":
+    value = choice(given, name, tuple(BACKGROUNDS))
+    if BACKGROUNDS[value] not in scenes:
         raise invalid(
             name,
             "'input_video'",
-            "'input_image': no engine of this server can put the character into the driving video's scene",
+            f"'input_image': this server's engine, {engine}, cannot put the character into the driving video's scene",
             fix="Leave it out, or write 'input_image'.",
         )
     return value

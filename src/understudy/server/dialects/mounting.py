@@ -105,6 +105,7 @@ def _asked_by_an_account(
             query=request.query_params.multi_items(),
             headers=request.headers,
             content=await request.body() if dialect.key_in_body else b"",
+            scenes=service.offered.scenes,
         )
         if len(call.content) < LARGE_BYTES:
             who = dialect.authorization(call)
