@@ -234,6 +234,7 @@ def test_it_serves_on_where_nobody_reads_what_it_says(own_folder: Path) -> None:
 def test_what_cannot_be_used_is_refused_in_one_line(own_folder: Path) -> None:
     for flags, word in (
         (("--engine", "none-such"), "none-such"),
+        (("--engines", "puppet,dreams"), "dreams"),
         (("--matting", "magic"), "magic"),
         (("--port", "70000"), "70000"),
         (("--host", "no.such.host.invalid"), "no.such.host.invalid"),
