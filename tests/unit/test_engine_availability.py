@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from understudy import cli
+from understudy import cli, doctor
 from understudy.engines.capabilities import FAKE, PUPPET, WAN_ANIMATE
 from understudy.engines.diffusion import availability as state
 from understudy.engines.diffusion import devices
@@ -28,6 +27,7 @@ CARD = Device("NVIDIA H200", 143771)
 @pytest.fixture(autouse=True)
 def _no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("UNDERSTUDY_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("UNDERSTUDY_WEIGHTS_DIR", str(tmp_path / "weights"))
     for name in ("UNDERSTUDY_GPU_DEVICE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
 
@@ -39,12 +39,12 @@ def installed(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
 def weights(monkeypatch: pytest.MonkeyPatch, *here: str) -> None:
     def folder(name: str) -> Path:
         if name not in here:
-            raise ModelError("model_missing", f"No {name}.", fix=f"Run `understudy models pull {name}`.")
+            raise ModelError(
+                "weights_missing", f"Not in /there/{name}.", fix=f"Run `understudy models pull {name}`."
+            )
         return Path(name)
 
-    monkeypatch.setitem(
-        sys.modules, "understudy.engines.diffusion.weights", SimpleNamespace(weights_folder=folder)
-    )
+    monkeypatch.setattr(state, "weights_folder", folder)
 
 
 def card(monkeypatch: pytest.MonkeyPatch, *cards: Device) -> None:
@@ -75,6 +75,7 @@ def test_the_first_thing_that_is_missing_is_told_with_its_cure(monkeypatch: pyte
     card(monkeypatch, CARD)
     error = refused()
     assert "wan-animate-2" in error.message
+    assert "/there" not in error.message  # strangers are told it, too
     assert error.fix == "Run `understudy models pull wan-animate-2`."
 
 
@@ -111,6 +112,15 @@ def test_engines_of_the_processor_lack_the_trackers_files_at_most(
     assert lacks is not None
     assert "pull tracker" in lacks.fix
     assert availability(FAKE).scenes == (Scene.IMAGE,)
+
+
+def test_weights_that_are_not_pulled_are_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the weights' own module, on an empty data folder."""
+    installed(monkeypatch)
+    card(monkeypatch, CARD)
+    error = refused()
+    assert error.message.endswith("The weights wan-animate-2 are not here.")
+    assert "`understudy models pull wan-animate-2`" in error.fix
 
 
 def test_without_its_packages_the_engine_is_refused_by_name() -> None:
@@ -220,7 +230,8 @@ def test_engines_are_listed_for_programs(
         True,
         True,
     )
-    assert (wan["reason"], wan["fix"]) == ("No wan-animate-1.", "Run `understudy models pull wan-animate-1`.")
+    assert wan["reason"] == "The weights wan-animate-1 are not here."
+    assert wan["fix"] == "Run `understudy models pull wan-animate-1`."
     assert wan["needs"]["weights"] == {"wan-animate-2": True, "wan-animate-1": False}
     assert set(wan["needs"]["packages"]) == set(FOUND)
     assert wan["devices"] == [{"name": "NVIDIA H200", "memory_mb": 143771}]
@@ -240,8 +251,19 @@ def test_engines_are_listed_for_people(
     lines = listed(capsys).splitlines()
     line = next(line for line in lines if line.startswith("wan-animate "))
     assert " ".join(line.split()) == "wan-animate in part NVIDIA H200 (140 GB) image, video yes yes"
-    assert "  no scene video here: No wan-animate-1." in lines
+    assert "  no scene video here: The weights wan-animate-1 are not here." in lines
     card(monkeypatch)
     out = listed(capsys)
     assert "not here: No NVIDIA or AMD GPU" in out
     assert "do: Use a machine with a GPU" in out
+
+
+def test_the_doctor_tells_of_the_gpu_and_calls_none_of_it_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    weights(monkeypatch, "wan-animate-2")
+    card(monkeypatch)
+    check = doctor.gpu()
+    assert check.good
+    assert "No NVIDIA or AMD GPU is seen." in check.found
+    card(monkeypatch, CARD)
+    assert doctor.gpu().found == "NVIDIA H200; wan-animate makes the scenes: image"

@@ -8,7 +8,7 @@ from understudy.doctor.folders import data_folder, home, models, temporary_folde
 from understudy.doctor.libraries import PACKAGES, engine, packages
 from understudy.doctor.machine import memory, processor, python, system, terminal
 from understudy.doctor.service import server
-from understudy.doctor.works import codecs, matting, provenance, video
+from understudy.doctor.works import codecs, gpu, matting, provenance, video
 
 __all__ = [
     "PACKAGES",
@@ -17,6 +17,7 @@ __all__ = [
     "data_folder",
     "engine",
     "examine",
+    "gpu",
     "home",
     "matting",
     "memory",
@@ -39,4 +40,10 @@ def examine() -> tuple[Check, ...]:
     What loads libraries does so in processes of its own: one that crashes is told, and the others go on.
     """
     here = (python(), system(), processor(), memory(), terminal(), home(), data_folder(), temporary_folder())
-    return (*here, packages(), *map(apart, (models, engine, codecs, video, provenance, matting)), server())
+    return (
+        *here,
+        packages(),
+        *map(apart, (models, engine, codecs, video, provenance, matting)),
+        gpu(),
+        server(),
+    )

@@ -86,6 +86,19 @@ def matting() -> Check:
         return Check("matting", f"{type(error).__name__}: {error}", SET_UP)
 
 
+def gpu() -> Check:
+    """Whether the engine ``wan-animate`` can work. An installation without it is a good one."""
+    from understudy.engines.capabilities import WAN_ANIMATE
+    from understudy.engines.diffusion.availability import availability
+
+    found = availability(WAN_ANIMATE)
+    cards = ", ".join(device.name for device in found.devices) or "none"
+    lacks = found.first
+    if found.available or lacks is None:
+        return Check("gpu", f"{cards}; {WAN_ANIMATE.name} makes the scenes: {', '.join(found.scenes)}")
+    return Check("gpu", f"{cards}; {WAN_ANIMATE.name} cannot work here: {lacks.reason} For it: {lacks.fix}")
+
+
 def _grey_clip(path: Path) -> None:
     import numpy as np
 

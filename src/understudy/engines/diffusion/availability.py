@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from collections.abc import Mapping
@@ -13,12 +12,18 @@ from importlib.util import find_spec
 from understudy.config import PREFIX
 from understudy.engines.capabilities import Capabilities
 from understudy.engines.diffusion.devices import Device, gpus
+from understudy.engines.diffusion.weights import weights_folder
 from understudy.errors import EngineError, ModelError
 from understudy.request import Scene
 
 PACKAGES = {"torch": (), "diffusers": (0, 42), "transformers": ()}  # name: the oldest version that will do
 EXTRA = "Run `pip install 'understudy[gpu]'`."
 DEVICE = f"{PREFIX}GPU_DEVICE"  # "cpu": the processor stands in for a GPU, for tests and for the very patient
+WEIGHTS_STATES = {
+    "weights_missing": "not here",
+    "weights_partial": "not whole",
+    "weights_corrupt": "damaged",
+}  # in words that name no folder: the service's API tells them
 
 
 @dataclass(frozen=True)
@@ -122,11 +127,9 @@ def _tracker_lacking(engine: Capabilities) -> Missing | None:
 
 def _weights_lacking(name: str) -> Missing | None:
     try:
-        importlib.import_module("understudy.engines.diffusion.weights").weights_folder(name)
-    except ModuleNotFoundError:
-        return Missing(f"The weights {name} are not here.", f"Run `understudy models pull {name}`.")
+        weights_folder(name)
     except ModelError as error:
-        return Missing(error.message, error.fix)
+        return Missing(f"The weights {name} are {WEIGHTS_STATES[error.code]}.", error.fix)
     return None
 
 
