@@ -22,7 +22,7 @@ from understudy.media.picture_kinds import READABLE as READABLE_PICTURES
 from understudy.progress import Progress, silent
 from understudy.recording import marked_path, record
 from understudy.request import LeftOut, Matting, Mode, MotionRequest, Orientation, Result, Scene
-from understudy.request_check import check_engine, check_output, checked_seed, choice, unused
+from understudy.request_check import check_engine, check_output, checked_seed, choice
 from understudy.tracking.motion import Motion, Shot, untracked
 from understudy.tracking.performance import LeftOut as Unused
 from understudy.tracking.performance import choose_performance
@@ -141,7 +141,6 @@ def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[A
     left_out += [LeftOut(part.reason, _seconds(whole, part.start, part.stop)) for part in dropped]
     if written.sound_unreadable:
         left_out.append(LeftOut("sound", "The driving video's sound cannot be decoded: the output has none."))
-    left_out += unused(request, engine.capabilities)
     return Result(
         path=request.output,
         width=performance.width,

@@ -9,7 +9,7 @@ from understudy.engines.registry import engine_capabilities
 from understudy.errors import RequestError
 from understudy.media.whole_file import check_places
 from understudy.recording import marked_path
-from understudy.request import MOST_SEED, LeftOut, Matting, Mode, MotionRequest, Orientation, Scene
+from understudy.request import MOST_SEED, Matting, Mode, MotionRequest, Orientation, Scene
 
 E = TypeVar("E", Orientation, Mode, Matting, Scene)
 
@@ -82,15 +82,3 @@ def check_engine(request: MotionRequest, engine: Capabilities) -> None:
             f"The engine {engine.name} looks at the driving video itself, but none is given.",
             fix="Give --video, beside --motion if there is one.",
         )
-
-
-def unused(request: MotionRequest, engine: Capabilities) -> list[LeftOut]:
-    """What was given for a cut-out, to an engine that makes none."""
-    told = []
-    if request.joints is not None and not engine.cuts_out:
-        told.append(
-            LeftOut("joints", f"The engine {engine.name} finds no joints in the picture: none are needed.")
-        )
-    if request.matting is not Matting.OWN and not engine.cuts_out:
-        told.append(LeftOut("matting", f"The engine {engine.name} does not cut the character out."))
-    return told

@@ -575,12 +575,3 @@ def test_an_engine_is_handed_scene_and_seed_and_the_seed_is_told(
     assert (result.seed, result.engine) == (7, "wan-animate")
     assert made(inputs, out, engine="wan-animate").seed == 0
     assert made(inputs, out, seed=7).seed is None  # the fake makes one video of its inputs
-
-
-def test_what_only_a_cut_out_has_a_use_for_is_told(
-    inputs: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(ENGINES, "wan-animate", lambda *_: Seeing())
-    joints = inputs / "joints.json"
-    result = made(inputs, out, engine="wan-animate", joints=joints, matting="learned")
-    assert [part.what for part in result.left_out] == ["joints", "matting"]

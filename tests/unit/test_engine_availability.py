@@ -267,3 +267,16 @@ def test_the_doctor_tells_of_the_gpu_and_calls_none_of_it_a_fault(monkeypatch: p
     assert "No NVIDIA or AMD GPU is seen." in check.found
     card(monkeypatch, CARD)
     assert doctor.gpu().found == "NVIDIA H200; wan-animate makes the scenes: image"
+
+
+def test_an_engine_that_can_work_is_made_for_its_scene(monkeypatch: pytest.MonkeyPatch) -> None:
+    from understudy.engines.diffusion import in_process
+
+    installed(monkeypatch)
+    card(monkeypatch, CARD)
+    weights(monkeypatch, "wan-animate-1")
+    asked: list[str] = []
+    monkeypatch.setattr(in_process, "weights_folder", asked.append)
+    monkeypatch.setattr(in_process, "_generator", lambda: None)
+    assert engine_named("wan-animate", scene=Scene.VIDEO).capabilities == WAN_ANIMATE
+    assert asked == ["wan-animate-1"]

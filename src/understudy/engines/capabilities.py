@@ -13,7 +13,7 @@ class Capabilities:
     the driving video, and gets its times alone. One that ``sees_video`` cannot work from a motion file alone.
     ``scenes`` are those that it can put around the character; ``weights`` the sets of model files that it needs, one
     for each of them, if any. ``seeded``: its videos differ by the seed. ``cuts_out``: it cuts the character out of the
-    picture, so that joints and mattes mean something to it."""
+    picture, so that a matte means something to it."""
 
     name: str
     description: str

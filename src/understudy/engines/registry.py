@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from understudy.engines.capabilities import FAKE, PUPPET, SLOW_FAKE, WAN_ANIMATE, Capabilities
@@ -27,10 +26,11 @@ def _puppet(threads: int, matting: Matting, scene: Scene) -> Engine[Any]:
 def _wan_animate(threads: int, matting: Matting, scene: Scene) -> Engine[Any]:
     from understudy.engines.diffusion.availability import check_available
 
-    del threads, matting
+    del matting
     check_available(WAN_ANIMATE, scene)
-    engine: Engine[Any] = import_module("understudy.engines.diffusion.in_process").wan_animate()
-    return engine
+    from understudy.engines.diffusion.in_process import wan_animate
+
+    return wan_animate(threads, scene)
 
 
 def _fake(threads: int, matting: Matting, scene: Scene) -> Engine[Any]:

@@ -19,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy import config
+from understudy.engines.capabilities import WAN_ANIMATE
 from understudy.engines.diffusion.assignment import Assignment, segment
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.weights import weights_folder
 from understudy.errors import EngineError
 from understudy.progress import Progress
+from understudy.request import Scene
 
 FOLDER_NAME, LOCK = "segments", "lock"  # within the data folder; of each assignment's
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
@@ -113,9 +115,9 @@ def _unwritable(folder: Path, error: OSError) -> EngineError:
     )
 
 
-def wan_animate(threads: int = 2) -> WanAnimateEngine:
-    """The engine with its model in this process. Raises ModelError where its weights are not here."""
-    weights_folder("wan-animate-2")
+def wan_animate(threads: int = 2, scene: Scene = Scene.IMAGE) -> WanAnimateEngine:
+    """The engine with its model in this process. Raises ModelError where that scene's weights are not here."""
+    weights_folder(dict(zip(WAN_ANIMATE.scenes, WAN_ANIMATE.weights, strict=True))[scene])
     return WanAnimateEngine(InProcess(_generator(), config.data_dir() / FOLDER_NAME), threads=threads)
 
 
