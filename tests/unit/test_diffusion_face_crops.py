@@ -144,3 +144,5 @@ def test_without_a_mesh_the_heads_landmarks_tell_the_face() -> None:
     assert 250 < right < 260
     assert 90 < top < 115
     assert 190 < bottom < 205
+    motion.body[:, :, 0] = WIDTH - motion.body[:, :, 0]  # seen from behind, left and right change places
+    assert not FaceCrops(motion).picture(ramps(), 10).any()

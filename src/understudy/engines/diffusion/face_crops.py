@@ -33,7 +33,7 @@ ABOVE = 0.75  # of what the height gains
 FACE_SEEN = 0.3
 # Without a mesh, from BlazePose's head: how far the brows lie above the eyes and the chin below the mouth, in distances
 # from the eyes to the mouth.
-NOSE, EYES, EARS, MOUTH = 0, (2, 5), (7, 8), (9, 10)
+NOSE, EYES, EARS, MOUTH = 0, (2, 5), (7, 8), (9, 10)  # own left first
 BROWS_OVER, CHIN_UNDER = 0.4, 0.65
 HEAD_SEEN = 0.6
 CALM_PLACE_S, CALM_SIZE_S = 0.05, 0.2  # deviations of the averages
@@ -114,6 +114,11 @@ def _points(motion: Motion, t: int) -> Floats | None:
     head = motion.body[t, :, :2]
     eyes, mouth = head[list(EYES)], head[list(MOUTH)]
     down = mouth.mean(axis=0) - eyes.mean(axis=0)
+    across = eyes[0] - eyes[1]
+    if (
+        across[0] * down[1] - across[1] * down[0] < 0
+    ):  # the own left eye lies on the wrong side: seen from behind
+        return None
     seen = [ear for ear in EARS if motion.visibility[t, ear] >= HEAD_SEEN]
     return np.concatenate([head[[NOSE, *seen]], eyes - BROWS_OVER * down, mouth + CHIN_UNDER * down])
 

@@ -106,11 +106,7 @@ class PerformerMasks:
         joints, size = self._near(frame, motion.body[known]), float(self._size[known])
         hands = [self._near(frame, hand) for hand in motion.hands[known] if np.isfinite(hand[:, :2]).all()]
         everything = np.ones(len(joints), np.bool_)
-        region = region_about_joints(joints).scaled(WIDER)
-        looked = self._body.look(frame, region, mask=True)
-        seen = self._segmented(frame, region) > SURE_ANY
-        if looked.mask is not None and looked.presence >= PRESENT:
-            seen |= looked.mask > SURE_OWN
+        seen = self._seen(frame, region_about_joints(joints).scaled(WIDER))
         if known != t:
             # The tracker is blind: whoever is about the place where the performer is next or was last.
             near = hull(shape, joints, everything, hands, STRAYED * size, reach=True)
@@ -128,12 +124,17 @@ class PerformerMasks:
         side = max(frame.shape[:2])
         return np.clip(moved(points[:, :2], self._affine), -FAR * side, FAR * side)
 
-    def _segmented(self, frame: Frame, region: Region) -> Floats:
-        """(H, W) 0..1, the people in a region of the frame, seen at the network's whole resolution."""
-        crop = cv2.warpAffine(
+    def _seen(self, frame: Frame, region: Region) -> NDArray[np.bool_]:
+        """(H, W) where either network sees somebody in a region of the frame."""
+        cut = cv2.warpAffine(
             frame, region.matrix(CROP), (CROP, CROP), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         )
-        return paste(self._segmentation.segment(np.asarray(crop, np.uint8)), region, frame)
+        crop = np.asarray(cut, np.uint8)
+        looked = self._body.look(crop, Region(CROP / 2, CROP / 2, CROP, 0.0), mask=True)
+        seen = self._segmentation.segment(crop) - SURE_ANY
+        if looked.mask is not None and looked.presence >= PRESENT:
+            seen = np.maximum(seen, looked.mask - SURE_OWN)
+        return np.asarray(paste(seen, region, frame) > 0)
 
 
 def cell_px(height: int, width: int) -> int:
