@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ LEAST = {
     "render_memory_mb": 1024,
 }  # of settings that are numbers; else 0
 MOST = 1_000_000
+GPU_NAME = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{1,80}")  # as CUDA_VISIBLE_DEVICES has it
 SECRET = ("secret_key", "database_url")  # never shown: the one is, the other may hold, a password
 
 Network = IPv4Network | IPv6Network
@@ -110,6 +112,8 @@ class Settings:
         str, ...
     ] = ()  # that tasks are taken for besides it; empty: those that work on this machine
     matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
+    work: str = "all"  # of a worker: what this machine can do; or cpu: no GPU's tasks; or gpu: those alone
+    gpus: tuple[str, ...] = ()  # numbers or names, one task at once on each; empty: all that are there
     concurrency: int = 0  # renders at once; 0: one for every two cores
     threads: int = 0  # of one render; 0: as the command line has it
     render_timeout_s: int = 3600
@@ -203,6 +207,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
     if kind.startswith("tuple"):
         words = value.split(",") if isinstance(value, str) else list(value)
         words = [str(word).strip() for word in words if str(word).strip()]
+        if name == "gpus" and not all(GPU_NAME.fullmatch(word) for word in words):
+            raise ValueError("a GPU is a number such as 0, or a name such as GPU-8f6a...")
         return tuple(ip_network(word) for word in words) if name == "allow_networks" else tuple(words)
     if kind == "Path":
         return Path(value)
@@ -211,6 +217,8 @@ def _typed(name: str, kind: str, value: Any) -> Any:
         raise ValueError("it is neither 'signed' nor 'data'")
     if name == "maintenance" and text not in ("on", "off"):
         raise ValueError("it is neither 'on' nor 'off'")
+    if name == "work" and text not in ("all", "cpu", "gpu"):
+        raise ValueError("it is neither 'all' nor 'cpu' nor 'gpu'")
     if name == "matting" and text not in ("own", "learned"):
         raise ValueError("it is neither 'own' nor 'learned'")
     if name == "database_url" and text and not text.startswith(("postgresql://", "postgres://")):

@@ -45,6 +45,17 @@ class UnderstudyError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.fix} [{self.code}]"
 
+    def fields(self) -> dict[str, str | None]:
+        """What one process tells another of it."""
+        return {
+            "kind": type(self).__name__,
+            "code": self.code,
+            "message": self.message,
+            "value": self.value,
+            "limit": self.limit,
+            "fix": self.fix,
+        }
+
 
 class InputError(UnderstudyError):
     """What the user gave cannot be used."""

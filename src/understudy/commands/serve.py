@@ -31,6 +31,13 @@ EnginesOption = Annotated[
 MattingOption = Annotated[
     str | None, typer.Option("--matting", help="How characters are cut out: own, or learned by a network.")
 ]
+WorkOption = Annotated[
+    str | None,
+    typer.Option("--work", help="all that this machine can do; cpu: no GPU's tasks; gpu: those alone."),
+]
+GpusOption = Annotated[
+    str | None, typer.Option("--gpus", help="Which GPUs: 0,1,...; else all that are there.")
+]
 ConcurrencyOption = Annotated[
     int | None, typer.Option("--concurrency", help="Videos made at once; 0: one for every two cores.")
 ]
@@ -69,6 +76,8 @@ def serve(
     engine: EngineOption = None,
     engines: EnginesOption = None,
     matting: MattingOption = None,
+    work: WorkOption = None,
+    gpus: GpusOption = None,
     concurrency: ConcurrencyOption = None,
     threads: ThreadsOption = None,
     render_timeout_s: TimeoutOption = None,
@@ -95,6 +104,8 @@ def worker(
     result_days: DaysOption = None,
     engine: EngineOption = None,
     matting: MattingOption = None,
+    work: WorkOption = None,
+    gpus: GpusOption = None,
     concurrency: ConcurrencyOption = None,
     threads: ThreadsOption = None,
     render_timeout_s: TimeoutOption = None,
@@ -103,9 +114,9 @@ def worker(
     """Run one more worker, here or on another machine, for a service that `understudy serve` runs."""
     settings = _settings(locals())
     with Signals().heeded() as signals:
-        from understudy.server.supervisor import work
+        from understudy.server.supervisor import work as run
 
-        work(settings, signals)
+        run(settings, signals)
 
 
 def _settings(flags: dict[str, int | str | Path | None]) -> Settings:

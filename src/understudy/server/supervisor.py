@@ -27,6 +27,8 @@ from understudy.server.signals import Signals, Stop
 from understudy.server.supervised import Supervised, log
 from understudy.storage import open_storage
 from understudy.tasks.database import migrate
+from understudy.tasks.device import needs_gpu
+from understudy.tasks.gpus import gpus_of
 from understudy.tasks.postgres import EmbeddedPostgres
 from understudy.tasks.seal import FILE_NAME as SECRET_FILE
 from understudy.tasks.seal import Secrets
@@ -153,13 +155,20 @@ def work(settings: Settings, signals: Signals) -> None:
     Raises SettingError, UnavailableError.
     """
     _check(settings)
-    if not settings.public_url:
+    gpus = gpus_of(settings)  # where it has none to work with, it says so at once
+    alone = settings.work == "gpu"
+    if not alone and not settings.public_url:
         raise SettingError(
             "setting_missing",
             "A worker that runs alone needs the service's public URL: callbacks bring links to results.",
             fix="Give --public-url, the same as the service has.",
         )
-    if settings.database_url and not settings.secret_key and not (settings.data_dir / SECRET_FILE).exists():
+    if (
+        not alone
+        and settings.database_url
+        and not settings.secret_key
+        and not (settings.data_dir / SECRET_FILE).exists()
+    ):
         raise SettingError(
             "setting_missing",
             "A worker on another machine needs the service's secret.",
@@ -173,16 +182,24 @@ def work(settings: Settings, signals: Signals) -> None:
             with signals.breaking():
                 settings = _with_database(settings, postgres)
             supervisor.come_up(None)
-            _tell(f"The worker runs, {settings.renders_at_once} at once. Ctrl-C stops it.")
+            _tell(f"The worker runs, {_at_once(settings, len(gpus))} at once. Ctrl-C stops it.")
             supervisor.keep_up()
         finally:
             supervisor.stop()
 
 
+def _at_once(settings: Settings, gpus: int) -> str:
+    on_gpus = f"{gpus} on {gpus} GPUs" if gpus != 1 else "1 on 1 GPU"
+    if settings.work == "gpu":
+        return on_gpus
+    return f"{settings.renders_at_once} and {on_gpus}" if gpus else str(settings.renders_at_once)
+
+
 def _check(settings: Settings) -> None:
     """What would only fail later, in a child. Raises SettingError."""
     try:
-        engine_named(settings.engine, matting=Matting(settings.matting))
+        if not needs_gpu(settings.engine):  # what does may be done by a worker on another machine
+            engine_named(settings.engine, matting=Matting(settings.matting))
     except RequestError as error:
         raise SettingError(
             error.code, error.message, value=error.value, limit=error.limit, fix=error.fix
@@ -201,7 +218,8 @@ def _check(settings: Settings) -> None:
 
 def _with_database(settings: Settings, postgres: EmbeddedPostgres | None) -> Settings:
     """The settings with the database's URL filled in, its tables up to date, and the service's secret made."""
-    Secrets.load(settings)
+    if settings.work != "gpu":
+        Secrets.load(settings)
     url = settings.database_url if postgres is None else postgres.start()
     migrate(url)
     return replace(settings, database_url=url)

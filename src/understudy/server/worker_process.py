@@ -18,14 +18,17 @@ from understudy.media.network import NetworkGuard
 from understudy.server.dialects.registry import dialect_named
 from understudy.server.links import Links
 from understudy.server.parent import settings_from_parent
-from understudy.storage import open_storage
+from understudy.storage import Storage, open_storage
 from understudy.tasks.callbacks import Deliverer
 from understudy.tasks.database import Database
 from understudy.tasks.element_intake import ElementIntake
 from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import FOLDER_NAME, WorkFolders
+from understudy.tasks.gpu_host import GpuHosts
+from understudy.tasks.gpus import gpus_of
+from understudy.tasks.handover import Handover
 from understudy.tasks.intake import Intake
-from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER
+from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER, RENDER_GPU
 from understudy.tasks.patience import patiently
 from understudy.tasks.queue import UPKEEP, JobFunction, ProcrastinateJobs, QueueWorker
 from understudy.tasks.recovery import Recovery
@@ -39,6 +42,7 @@ from understudy.tasks.work import Work
 INTAKES_AT_ONCE = 32  # most wait for a source; two checks run at once
 DELIVERIES_AT_ONCE = 64  # most of them wait for their receiver
 ELEMENTS_AT_ONCE = 4  # most wait for a source; one check runs at once
+ONLY_GPU = "gpu"  # of the setting work
 OUR_LOG = "understudy"
 STOP_S = 10.0  # the supervisor kills a little later
 
@@ -52,8 +56,10 @@ async def work(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     with WorkFolders(settings.data_dir / FOLDER_NAME) as folders:
         database = Database(settings.database_url, pool_size=16)
+        hosts = GpuHosts(await asyncio.to_thread(gpus_of, settings))
         try:
-            running = [asyncio.create_task(part) for part in _parts(settings, database, folders)]
+            await hosts.start()
+            running = [asyncio.create_task(part) for part in _parts(settings, database, folders, hosts)]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
             ended = [part for part in running if part.done()]
@@ -63,19 +69,43 @@ async def work(settings: Settings) -> None:
             for part in ended:
                 part.result()  # none ends by itself: its error ends the process, which is then started again
         finally:
+            await hosts.close()
             await database.close()
 
 
 def _parts(
-    settings: Settings, database: Database, folders: WorkFolders
+    settings: Settings, database: Database, folders: WorkFolders, hosts: GpuHosts
 ) -> list[Coroutine[object, object, None]]:
-    secrets = Secrets.load(settings)
-    links = Links(settings.base_url, secrets.link_keys)
     storage = open_storage(settings)
-    guard = NetworkGuard(settings.allow_networks)
     renderer = Renderer(settings)
     jobs = ProcrastinateJobs()
     tasks = Work(database, jobs)
+    functions: list[tuple[str, JobFunction, int]] = []
+    if len(hosts):
+        handover = Handover(hosts, storage, folders)
+        on_gpu = Rendering(tasks, storage, renderer, folders, handover)
+        functions.append((RENDER_GPU, on_gpu.run, len(hosts)))
+    if settings.work != ONLY_GPU:
+        functions += _functions(settings, database, folders, storage, renderer, tasks)
+    queues = [
+        QueueWorker(database.url, queue, function, concurrency=at_once).run()
+        for queue, function, at_once in functions
+    ]
+    return [*queues, Recovery(database, jobs, tasks).run()]
+
+
+def _functions(
+    settings: Settings,
+    database: Database,
+    folders: WorkFolders,
+    storage: Storage,
+    renderer: Renderer,
+    tasks: Work,
+) -> list[tuple[str, JobFunction, int]]:
+    """Of the queues that need no GPU: their names, and how many of their jobs are done at once."""
+    secrets = Secrets.load(settings)
+    links = Links(settings.base_url, secrets.link_keys)
+    guard = NetworkGuard(settings.allow_networks)
 
     def callback_body(task: Task, change: StatusChange) -> bytes:
         return dialect_named(task.dialect).encode_callback(task, change, links)
@@ -90,7 +120,7 @@ def _parts(
     async def deliver(delivery_id: int) -> datetime | None:
         return await patiently(lambda: deliverer.deliver(delivery_id))
 
-    functions: tuple[tuple[str, JobFunction, int], ...] = (
+    return [
         (INTAKE, Intake(tasks, storage, guard, renderer, folders).run, INTAKES_AT_ONCE),
         (RENDER, Rendering(tasks, storage, renderer, folders).run, settings.renders_at_once),
         (DELIVER, deliver, DELIVERIES_AT_ONCE),
@@ -100,12 +130,7 @@ def _parts(
             ELEMENTS_AT_ONCE,
         ),
         (UPKEEP, Retention(database, storage, folders, result_days=settings.result_days).run, 1),
-    )
-    queues = [
-        QueueWorker(database.url, queue, function, concurrency=at_once).run()
-        for queue, function, at_once in functions
     ]
-    return [*queues, Recovery(database, jobs, tasks).run()]
 
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from understudy.tasks.sandbox import MOST_FILE_BYTES
 
 MOST_LINES = 200_000
 MOST_TEXT = 2000
+MOST_SEGMENTS = 1000
 
 
 class ChildDied(Exception):  # noqa: N818 - an end, not a mistake
@@ -79,6 +80,13 @@ def progress_of(content: object) -> tuple[str, int, int]:
         case [str(stage), int(done), int(total)] if 0 <= done <= 10**9 and 0 <= total <= 10**9:
             return stage[:32], done, total
     raise ChildDied("its progress is none")
+
+
+def segments_of(content: object) -> int:
+    match content:
+        case {"segments": int(count), **rest} if not rest and 1 <= count <= MOST_SEGMENTS:
+            return count
+    raise ChildDied("what it wants is none")
 
 
 def error_of(content: object) -> UnderstudyError | ChildDied:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.tasks.sandbox import Confinement, confine, die_with
 
 if TYPE_CHECKING:
+    from understudy.engines.engine import Engine
     from understudy.errors import UnderstudyError
     from understudy.request import MotionRequest
 
@@ -76,6 +77,9 @@ class Answers:
         while line:
             line = line[os.write(self._pipe, line) :]
 
+    def wanted(self, segments: int) -> None:
+        self.say(wanted={"segments": segments})
+
     def progress(self, stage: str, done: int, total: int) -> None:
         """Not every frame: the parent tells others twice a second."""
         now_s = time.monotonic()
@@ -97,19 +101,19 @@ def main() -> None:
         result = _done(job, answers)
     except UnderstudyError as error:
         told = out_of_memory() if _lacked_memory(error) else for_the_sender(error)
-        answers.say(error=_fields(told))
+        answers.say(error=told.fields())
     except Exception as error:  # an engine's own fault: told in words, and in full to the operator
         traceback.print_exc()
         sys.stderr.flush()
         if _lacked_memory(error):
-            answers.say(error=_fields(out_of_memory()))
+            answers.say(error=out_of_memory().fields())
             return
         failed = EngineError(
             "engine_failed",
             f"The engine failed at this picture and video ({type(error).__name__}).",
             fix=f"Try another picture or video. {OPERATOR}",
         )
-        answers.say(error=_fields(failed))
+        answers.say(error=failed.fields())
     else:
         answers.say(result=result)
 
@@ -167,7 +171,7 @@ def _views(job: Job) -> Mapping[str, object]:
 def _render(job: Job, answers: Answers) -> Mapping[str, object]:
     from understudy.animate import fulfil
 
-    result = fulfil(_request(job), answers.progress)
+    result = fulfil(_request(job), answers.progress, _engine(job, answers))
     _keep_cover(job.threads)
     return {
         "width": result.width,
@@ -181,6 +185,18 @@ def _render(job: Job, answers: Answers) -> Mapping[str, object]:
         "left_out": [[part.what, part.detail] for part in result.left_out],
         "timings_s": result.timings_s,
     }
+
+
+def _engine(job: Job, answers: Answers) -> Engine[Any] | None:
+    """A GPU's engine without its model, which no stranger's file comes near; None: the one that the job names."""
+    from understudy.tasks.device import needs_gpu
+
+    if not needs_gpu(job.engine):
+        return None
+    from understudy.engines.diffusion.engine import WanAnimateEngine
+    from understudy.tasks.announcing import Announcing
+
+    return WanAnimateEngine(Announcing(Path(), answers.wanted), threads=job.threads)
 
 
 def _keep_cover(threads: int) -> None:
@@ -234,17 +250,6 @@ def _lacked_memory(error: BaseException) -> bool:
             return True
         seen = seen.__cause__ or seen.__context__
     return False
-
-
-def _fields(error: UnderstudyError) -> dict[str, Any]:
-    return {
-        "kind": type(error).__name__,
-        "code": error.code,
-        "message": error.message,
-        "value": error.value,
-        "limit": error.limit,
-        "fix": error.fix,
-    }
 
 
 def _line(handle: int) -> bytes:

@@ -7,19 +7,28 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-INTAKE, RENDER, DELIVER, ELEMENT = (
+from understudy.tasks.device import needs_gpu
+
+INTAKE, RENDER, RENDER_GPU, DELIVER, ELEMENT = (
     "intake",
     "render",
+    "render-gpu",
     "deliver",
     "element",
 )  # each is also the name of its queue
+
+
+def render_job(engine: str) -> str:
+    """The job that makes a task's video, by the task's engine: those that need a GPU have a queue of their own, which
+    only workers with one look into."""
+    return RENDER_GPU if needs_gpu(engine) else RENDER
 
 
 class Jobs(Protocol):
     """Puts a job into the queue within the caller's transaction.
 
     Jobs of one ``lock`` run one after the other, in the order they were put in, also when an earlier one waits to be
-    tried again. ``argument`` is the id of a task (INTAKE, RENDER), of a delivery (DELIVER) or of an
+    tried again. ``argument`` is the id of a task (INTAKE, RENDER, RENDER_GPU), of a delivery (DELIVER) or of an
     element (ELEMENT).
     """
 

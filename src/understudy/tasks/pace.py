@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from understudy.engines.registry import capabilities_of
+from understudy.tasks.device import GPU
+
 # Seconds of the puppet on two quiet cores: of a stage as such, and of each frame. Only their relations count: what a
 # stage really took tells how much faster or slower this machine is.
 READ, TRACKING, RIG, DRAWING = "read", "tracking", "rig", "drawing"
+CLIP, LOADING, DENOISING = "clip", "loading", "denoising"
 ALL = (READ, TRACKING, RIG, DRAWING)
 UNFOLLOWED = (READ, DRAWING)  # of an engine that follows no motion
-START_S = {READ: 0.5, TRACKING: 2.5, RIG: 0.2, DRAWING: 0.3}  # the rig is made beside the tracking
-FRAME_S = {READ: 0.0, TRACKING: 0.024, RIG: 0.0, DRAWING: 0.016}
-PRO = {READ: 1.0, TRACKING: 1.1, RIG: 1.0, DRAWING: 1.5}  # times as long at 1080 pixels
+ON_GPU = (READ, TRACKING, CLIP, LOADING, DENOISING)
+# The rig is made beside the tracking; a model is loaded for the first task alone.
+START_S = {READ: 0.5, TRACKING: 2.5, RIG: 0.2, DRAWING: 0.3, CLIP: 0.5, LOADING: 30.0, DENOISING: 5.0}
+# Of a frame; of a denoising step where those are counted: at 640 x 800 on an H200, by arithmetic and not measured.
+FRAME_S = {READ: 0.0, TRACKING: 0.024, RIG: 0.0, DRAWING: 0.016, CLIP: 0.01, LOADING: 0.0, DENOISING: 5.0}
+# Times as long at 1080 pixels.
+PRO = {READ: 1.0, TRACKING: 1.1, RIG: 1.0, DRAWING: 1.5, CLIP: 1.0, LOADING: 1.0, DENOISING: 1.0}
 GUESSED_FRAMES = 300  # until the first stage has counted them
+FRAMES_OF_STEP = 10  # of the driving video for each denoising step, until those are counted
 KNOWN_SHARE = 0.05  # of a stage, before its own speed is believed
 MOST_SHARE = 0.99  # the end is told by the result
 SLACK, SLACK_S = 1.25, 2.0  # a time left that grows by less is not told
@@ -27,6 +36,14 @@ class Forecast:
     left_s: float | None
 
 
+def stages_of(engine: str) -> tuple[str, ...]:
+    """Those that will come, of an engine by its name."""
+    known = capabilities_of(engine)
+    if known is not None and known.device == GPU:
+        return ON_GPU
+    return ALL if known is None or known.follows_motion else UNFOLLOWED
+
+
 class Pace:
     """Shares that never fall, and a time left that grows only where the work turns out to be far slower.
 
@@ -37,8 +54,9 @@ class Pace:
         self._stages = stages
         self._pro = pro
         self._frames = GUESSED_FRAMES
+        self._steps: int | None = None
         self._stage = stages[0]
-        self._done = 0.0
+        self._done = self._found = 0.0
         self._begun_s = self._stage_begun_s = now_s
         self._ended_s: dict[str, float] = {}
         self._share = 0.0
@@ -52,7 +70,11 @@ class Pace:
         if stage != self._stage:
             self._ended_s[self._stage] = now_s - self._stage_begun_s
             self._stage, self._stage_begun_s = stage, now_s
-        if FRAME_S[stage] and total:
+            # Denoising may go on where an earlier attempt at the task ended.
+            self._found = min(done / total, 1.0) if total and stage == DENOISING else 0.0
+        if stage == DENOISING and total:
+            self._steps = total
+        elif FRAME_S[stage] and total:
             self._frames = total
         self._done = min(done / total, 1.0) if total else 0.0
 
@@ -76,10 +98,11 @@ class Pace:
         slowness = self._slowness(spent_s)
         expected_s = self._usual_s(self._stage) * slowness
         rest_s = expected_s * (1 - self._done)
+        made = self._done - self._found
         if not FRAME_S[self._stage]:  # its steps are few and uneven
             rest_s = max(expected_s - spent_s, rest_s / 4)
-        elif self._done >= KNOWN_SHARE:
-            rest_s = spent_s * (1 - self._done) / self._done
+        elif made >= KNOWN_SHARE:
+            rest_s = spent_s * (1 - self._done) / made
         later = self._stages[self._stages.index(self._stage) + 1 :]
         return rest_s + slowness * sum(self._usual_s(stage) for stage in later)
 
@@ -87,11 +110,15 @@ class Pace:
         """How many times the usual seconds the work takes here, from what is done; 1 before that."""
         took_s = sum(self._ended_s.values())
         usual_s = sum(self._usual_s(stage) for stage in self._ended_s)
-        if FRAME_S[self._stage] and self._done:
+        made = self._done - self._found
+        if FRAME_S[self._stage] and made > 0:
             took_s += spent_s
-            usual_s += self._usual_s(self._stage) * self._done
+            usual_s += self._usual_s(self._stage) * made
         weight_s = 1.0  # usual seconds that speak for 1
         return (took_s + weight_s) / (usual_s + weight_s)
 
     def _usual_s(self, stage: str) -> float:
-        return (START_S[stage] + FRAME_S[stage] * self._frames) * (PRO[stage] if self._pro else 1.0)
+        units: float = self._frames
+        if stage == DENOISING:
+            units = self._frames / FRAMES_OF_STEP if self._steps is None else self._steps
+        return (START_S[stage] + FRAME_S[stage] * units) * (PRO[stage] if self._pro else 1.0)

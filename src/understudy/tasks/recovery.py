@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.errors import UnavailableError
 from understudy.tasks.database import Database
 from understudy.tasks.intake import CHECKING
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, RENDER_GPU, render_job
 from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, opened, queue_app
 from understudy.tasks.work import Work
 
@@ -33,6 +33,7 @@ SILENT_S = 10.0  # a worker without a heartbeat for as long, whose task nobody s
 FORGOTTEN_S = {
     INTAKE: 30.0,
     RENDER: 30.0,
+    RENDER_GPU: 30.0,
     DELIVER: 180.0,
     UPKEEP: 3600.0,
 }  # its worker lives, but not for this job
@@ -61,7 +62,7 @@ HEARD = text(
                (SELECT max(at) FROM procrastinate_events event WHERE event.job_id = job.id AND type = 'started')
            )) AS silent_s
       FROM procrastinate_jobs job
-      LEFT JOIN tasks ON job.queue_name IN ('intake', 'render') AND tasks.id = (job.args->>'id')::bigint
+      LEFT JOIN tasks ON job.queue_name IN ('intake', 'render', 'render-gpu') AND tasks.id = (job.args->>'id')::bigint
      WHERE job.id IN :jobs AND job.status = 'doing'
     """
 ).bindparams(bindparam("jobs", expanding=True))
@@ -69,12 +70,12 @@ HEARD = text(
 # NOT IN becomes a hash whatever the statistics say; NOT EXISTS took 7 s among 10,000 tasks before the first ANALYZE.
 MISSING_TASKS = text(
     """
-    SELECT id, fetched_at IS NULL AS intake
+    SELECT id, engine, fetched_at IS NULL AS intake
       FROM tasks
      WHERE ended_at IS NULL AND seen_at < clock_timestamp() - make_interval(secs => :silent_s)
        AND id NOT IN (
            SELECT coalesce((args->>'id')::bigint, 0) FROM procrastinate_jobs
-            WHERE status IN ('todo', 'doing') AND queue_name IN ('intake', 'render'))
+            WHERE status IN ('todo', 'doing') AND queue_name IN ('intake', 'render', 'render-gpu'))
      LIMIT 100
     """
 )
@@ -168,7 +169,7 @@ class Recovery:
         for row in await connection.execute(MISSING_TASKS, {"silent_s": MISSING_S}):
             logger.error("recovery: task %d had no job; it gets one again", row.id)
             if not await self._count_crash(row.id):
-                await self._jobs.put(connection, INTAKE if row.intake else RENDER, row.id)
+                await self._jobs.put(connection, INTAKE if row.intake else render_job(row.engine), row.id)
         for row in await connection.execute(MISSING_DELIVERIES, {"silent_s": MISSING_S}):
             logger.error("recovery: callback %d of task %d had no job", row.id, row.task_id)
             # Before the later callbacks of its task, which have jobs of their own.

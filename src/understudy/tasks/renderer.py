@@ -17,8 +17,9 @@ from typing import Any
 
 from understudy import config
 from understudy.config import Settings
-from understudy.engines.registry import capabilities_of, engine_capabilities
+from understudy.engines.registry import capabilities_of
 from understudy.errors import EngineError, UnderstudyError
+from understudy.progress import Progress
 from understudy.request import LeftOut, Matting, Mode, Orientation
 from understudy.tasks import pace
 from understudy.tasks.answers import (
@@ -30,6 +31,7 @@ from understudy.tasks.answers import (
     messages_of,
     number_in,
     progress_of,
+    segments_of,
     text_of,
     timings_of,
 )
@@ -46,6 +48,7 @@ from understudy.tasks.child import (
 )
 from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail, running, time_limit, timed_out
 from understudy.tasks.element_limits import MOST_VIEWS
+from understudy.tasks.handover import Order
 from understudy.tasks.sandbox import Confinement, environment
 from understudy.tasks.task import Task
 from understudy.tasks.wording import OPERATOR
@@ -121,18 +124,17 @@ class Renderer:
             check_file(folder / name)
         return count
 
-    async def render(self, folder: Path, task: Task, report: Report) -> Rendered:
+    async def render(self, folder: Path, task: Task, report: Report, order: Order | None = None) -> Rendered:
         """Make the task's video from ``folder``'s files ``image``, ``video`` and the task's views, and sign it.
 
         ``report(stage, share, left_s)`` is awaited about twice a second with the share of the whole done (0 to 1) and
-        the seconds left; what it raises ends the work. Whatever ends it, the child is dead on return. Raises
-        Cancelled when ``report`` answers False, the UnderstudyError that the child found, EngineError
-        (``render_timeout``, ``provenance_failed``) and ChildDied.
+        the seconds left; what it raises ends the work. ``order`` has made what the child of a GPU's engine wants.
+        Whatever ends it, the child is dead on return. Raises Cancelled when ``report`` answers False, the
+        UnderstudyError that the child or the order found, EngineError (``render_timeout``, ``provenance_failed``) and
+        ChildDied.
         """
-        begun_s = time.monotonic()
-        follows = {each.name: each.follows_motion for each in engine_capabilities()}
-        stages = pace.ALL if follows.get(task.engine, True) else pace.UNFOLLOWED
-        progress = pace.Pace(stages, pro=task.mode is Mode.PRO, now_s=begun_s)
+        progress = pace.Pace(pace.stages_of(task.engine), pro=task.mode is Mode.PRO, now_s=time.monotonic())
+        wanted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def tell(stage: str, done: int, total: int) -> None:
             progress.tell(stage, done, total, time.monotonic())
@@ -140,17 +142,24 @@ class Renderer:
         async with (
             self._child(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
             time_limit(self._settings.render_timeout_s),
-            running(self._answer(process, tell)) as answered,
+            running(self._answer(process, tell, wanted)) as answered,
+            running(_nothing(wanted) if order is None else order.make(folder, wanted, tell)) as making,
         ):
             while not answered.done():
                 told = progress.forecast(time.monotonic())
                 if not await report(told.stage, told.share, told.left_s):
                     raise Cancelled
-                await asyncio.wait((answered,), timeout=REPORT_S)
+                awaited = (answered,) if making.done() else (answered, making)
+                await asyncio.wait(awaited, timeout=REPORT_S, return_when=asyncio.FIRST_COMPLETED)
+                if making.done() and not answered.done():
+                    making.result()
             answer = answered.result()
         if not await report(SIGN, pace.MOST_SHARE, 0.0):
             raise Cancelled
-        return await self._rendered(folder, task, answer)
+        rendered = await self._rendered(folder, task, answer)
+        if order is None:
+            return rendered
+        return replace(rendered, timings_s={**rendered.timings_s, **order.timings_s})
 
     async def _rendered(self, folder: Path, task: Task, answer: Mapping[str, Any]) -> Rendered:
         video, cover = folder / MADE, folder / COVER
@@ -254,14 +263,20 @@ class Renderer:
                 if died and tail:
                     log.warning("%s: its child said %a", whose, tail.decode(errors="replace"))
 
-    async def _answer(self, process: Process, tell: Callable[[str, int, int], None]) -> Mapping[str, Any]:
+    async def _answer(
+        self, process: Process, tell: Progress, wanted: asyncio.Future[int] | None = None
+    ) -> Mapping[str, Any]:
         """The child's result. Raises the error that it tells, EngineError (``render_timeout``) and ChildDied."""
         async for message in messages_of(process):
             kind, content = next(iter(message.items()), ("", None))
-            if len(message) != 1 or kind not in ("missing", "progress", "result", "error"):
+            if len(message) != 1 or kind not in ("missing", "progress", "wanted", "result", "error"):
                 raise ChildDied("it answered what is no answer")
             if kind == "missing":
                 self._tell_missing(content)
+            elif kind == "wanted":
+                if wanted is None or wanted.done():
+                    raise ChildDied("it wants what it has no need of")
+                wanted.set_result(segments_of(content))
             elif kind == "progress":
                 tell(*progress_of(content))
             elif kind == "error":
@@ -282,6 +297,11 @@ class Renderer:
         if missing != self._missing:
             self._missing = missing
             log.warning("Children are confined without: %a", ", ".join(missing) or "nothing")
+
+
+async def _nothing(wanted: asyncio.Future[int]) -> None:
+    await wanted
+    raise ChildDied("it wants what its engine has no need of")
 
 
 def _sign(path: Path, task: Task) -> None:

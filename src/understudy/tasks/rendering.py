@@ -11,11 +11,13 @@ from pathlib import Path
 from understudy.errors import UnavailableError, UnderstudyError
 from understudy.storage import Storage
 from understudy.tasks.child import view_names
+from understudy.tasks.device import needs_gpu
 from understudy.tasks.folders import WorkFolders
+from understudy.tasks.handover import Handover
 from understudy.tasks.intake import get_input
 from understudy.tasks.patience import patiently
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
-from understudy.tasks.rows import input_key, result_key
+from understudy.tasks.rows import input_key, result_key, segments_key
 from understudy.tasks.task import Output, Task
 from understudy.tasks.trials import Trials
 from understudy.tasks.watch import TaskOverError, Watch
@@ -28,13 +30,21 @@ logger = logging.getLogger(__name__)
 
 
 class Rendering:
-    """Makes videos. ``run`` is the function of the queue's render jobs."""
+    """Makes videos. ``run`` is the function of the queues' render jobs. ``handover`` None: this worker has no GPU."""
 
-    def __init__(self, work: Work, storage: Storage, renderer: Renderer, folders: WorkFolders) -> None:
+    def __init__(
+        self,
+        work: Work,
+        storage: Storage,
+        renderer: Renderer,
+        folders: WorkFolders,
+        handover: Handover | None = None,
+    ) -> None:
         self._work = work
         self._storage = storage
         self._renderer = renderer
         self._folders = folders
+        self._handover = handover
 
     async def run(self, task_id: int) -> datetime | None:
         trials = Trials()
@@ -63,6 +73,7 @@ class Rendering:
                 if failure is None:
                     continue
                 await self._fail(task, failure)
+            await self._forget_segments(task)
             return None
 
     async def _make(self, task: Task, folder: Path, watch: Watch) -> Output:
@@ -76,7 +87,8 @@ class Rendering:
             watch.tell(stage, progress, time_left_s)
             return True  # the watch itself ends the render where it is to stop
 
-        rendered = await self._renderer.render(folder, task, report)
+        order = None if self._handover is None else self._handover.order(task.id)
+        rendered = await self._renderer.render(folder, task, report, order)
         watch.tell(STORING, 1.0, 0.0)
         return await self._keep(task, rendered)
 
@@ -133,6 +145,15 @@ class Rendering:
         if not await self._is_ours(task):
             with suppress(UnavailableError):
                 await self._storage.delete(f"results/{task.id}/{task.attempt}")
+
+    async def _forget_segments(self, task: Task) -> None:
+        """Where the task has ended; else another worker goes on after them."""
+        if self._handover is None or not needs_gpu(task.engine):
+            return
+        now = await patiently(lambda: self._work.load(task.id))
+        if now is None or now.status.ended:
+            with suppress(UnavailableError):
+                await self._storage.delete(segments_key(task.id))
 
     async def _fail(self, task: Task, error: UnderstudyError) -> None:
         if await patiently(lambda: self._work.fail(task, error)):

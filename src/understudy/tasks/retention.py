@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from understudy.errors import UnavailableError
 from understudy.storage import Storage
@@ -23,7 +23,7 @@ from understudy.tasks.uploads import Uploads
 
 INPUTS_LIFE = timedelta(hours=1)  # after the end, so that a failed task can be tried again
 STOPPING = timedelta(minutes=10)  # after which no worker puts anything more into a task that ended
-ORPHANS_LIFE_S = 3600.0  # of inputs that no task has; handing a task in takes seconds
+ORPHANS_LIFE_S = 3600.0  # of files that no task has; handing a task in takes seconds
 BATCH = 500
 
 logger = logging.getLogger(__name__)
@@ -48,13 +48,14 @@ class Retention:
         self._clock = clock
         self._uploads = Uploads(database, storage, clock=clock)
         self._elements = ElementRetention(database, storage, clock=clock)
-        self._orphans: dict[int, float] = {}  # when this process saw them first
+        self._orphans: dict[str, dict[int, float]] = {}  # when this process saw them first, by folder
 
     async def run(self, _: int) -> datetime | None:
         """Everything once. What cannot be done now, the next run does."""
         self._folders.clear_leftovers()
         steps: tuple[Callable[[], Awaitable[None]], ...] = (
             self._delete_inputs,
+            self._delete_segments,
             self._delete_results,
             self._delete_idempotency_keys,
             self._uploads.delete_expired,
@@ -70,22 +71,31 @@ class Retention:
 
     async def _delete_inputs(self) -> None:
         """Those of ended tasks, and those that no task has: its process was killed while the task was handed in."""
-        kept = [int(name) for name in await self._storage.names("inputs") if name.isdecimal()]
-        orphans: dict[int, float] = {}
+        await self._delete_below(
+            "inputs", (tasks.c.status == Status.SUCCEED) | (tasks.c.ended_at < func.now() - INPUTS_LIFE)
+        )
+
+    async def _delete_segments(self) -> None:
+        """Those of tasks that ended while their worker could not delete them, and those that no task has."""
+        await self._delete_below("segments", tasks.c.ended_at.is_not(None))
+
+    async def _delete_below(self, folder: str, past: ColumnElement[bool]) -> None:
+        """What ``folder`` holds for tasks that are ``past``, and for none that there is."""
+        kept = [int(name) for name in await self._storage.names(folder) if name.isdecimal()]
+        before, orphans = self._orphans.get(folder, {}), dict[int, float]()
         for ids in (kept[at : at + BATCH] for at in range(0, len(kept), BATCH)):
-            past = (tasks.c.status == Status.SUCCEED) | (tasks.c.ended_at < func.now() - INPUTS_LIFE)
             query = select(tasks.c.id, past.label("past")).where(tasks.c.id.in_(ids))
             async with self._database.begin() as connection:
                 known = {row.id: bool(row.past) for row in await connection.execute(query)}
             for task_id in ids:
                 if task_id not in known:
-                    orphans[task_id] = self._orphans.get(task_id, self._clock())
+                    orphans[task_id] = before.get(task_id, self._clock())
                 elif known[task_id]:
-                    await self._storage.delete(f"inputs/{task_id}")
+                    await self._storage.delete(f"{folder}/{task_id}")
         for task_id, since in orphans.items():
             if self._clock() - since >= ORPHANS_LIFE_S:
-                await self._storage.delete(f"inputs/{task_id}")
-        self._orphans = orphans
+                await self._storage.delete(f"{folder}/{task_id}")
+        self._orphans[folder] = orphans
 
     async def _delete_results(self) -> None:
         query = (

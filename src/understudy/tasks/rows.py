@@ -52,3 +52,8 @@ def input_key(task_id: int, which: str) -> str:
 
 def result_key(task_id: int, attempt: int, name: str) -> str:
     return f"results/{task_id}/{attempt}/{name}"
+
+
+def segments_key(task_id: int) -> str:
+    """Below it lie the segments of a task's video that a GPU has made so far."""
+    return f"segments/{task_id}"

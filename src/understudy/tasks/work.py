@@ -8,7 +8,7 @@ from understudy.errors import EngineError, UnderstudyError
 from understudy.tasks import ledger
 from understudy.tasks.changes import announce, end_badly, end_well
 from understudy.tasks.database import Database
-from understudy.tasks.jobs import RENDER, Jobs
+from understudy.tasks.jobs import Jobs, render_job
 from understudy.tasks.prices import price
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import tasks
@@ -50,7 +50,7 @@ class Work:
                 return False
             if row.reserved > task.reserved:
                 await ledger.reserve(connection, task.account_id, task.id, row.reserved - task.reserved)
-            await self._jobs.put(connection, RENDER, task.id)
+            await self._jobs.put(connection, render_job(task.engine), task.id)
         return True
 
     async def claim(self, task_id: int) -> Task | None:

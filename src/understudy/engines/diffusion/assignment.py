@@ -30,6 +30,7 @@ from understudy.errors import EngineError
 
 NAME, REFERENCE = "assignment.json", "reference"
 MOST_BYTES = 65536  # of assignment.json
+MOST_HEADER, COPY_BYTES = 4096, 2**20  # of an array's file
 MOST_FRAMES = 30 * 60
 MOST_SIDE, SIDE_STEP = 2048, 16
 MOST_CAPTION = 8000
@@ -128,6 +129,27 @@ def load_assignment(folder: Path) -> Assignment:
             return _assignment(json.loads(file.read(MOST_BYTES + 1)[:MOST_BYTES]))
     except (OSError, ValueError) as error:
         raise _invalid(error) from error
+
+
+def take_over(given: Path, folder: Path) -> Assignment:
+    """Copy an assignment out of its writer's reach into ``folder``, checked: an array whose file is cut short while it
+    is mapped kills whoever maps it (SIGBUS). The arrays are gone from ``given`` then. Raises EngineError
+    (``assignment_invalid``)."""
+    assignment = load_assignment(given)
+    names = (REFERENCE, *(name for name, _ in assignment.spec.arrays))
+    for name in names:
+        try:
+            with _old_file(given / f"{name}.npy") as source, _new_file(folder / f"{name}.npy") as target:
+                left = MOST_HEADER + int(np.prod(assignment.shape(name)))
+                while left and (piece := source.read(min(left, COPY_BYTES))):
+                    left -= target.write(piece)
+        except (OSError, ValueError) as error:
+            raise _invalid(error) from error
+        mapped(folder, assignment, name)
+        clear(given, (name,))
+    with _new_file(folder / NAME) as file:
+        file.write(json.dumps(asdict(assignment)).encode())
+    return assignment
 
 
 def mapped(folder: Path, assignment: Assignment, name: str) -> NDArray[np.uint8]:
