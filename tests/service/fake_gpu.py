@@ -62,9 +62,7 @@ class TinyEngine:
         frames = self._frames(len(motion), request, progress)
         return Performance(SIDE, SIDE, frames, "model", tells_progress=True)
 
-    def _frames(
-        self, count: int, request: MotionRequest, progress: Progress
-    ) -> Iterator[NDArray[np.uint8]]:
+    def _frames(self, count: int, request: MotionRequest, progress: Progress) -> Iterator[NDArray[np.uint8]]:
         shown = {index * FRAMES // count for index in range(count)}
         with self._source.place() as folder:
             assignment = written(folder, request.prompt)

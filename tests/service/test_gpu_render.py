@@ -14,7 +14,7 @@ from pathlib import Path
 import fake_gpu
 import psutil
 import pytest
-from fake_gpu import SEGMENTS, begun
+from fake_gpu import begun
 from made_clips import make_clip, pattern
 from PIL import Image
 from test_renderer import TASK
@@ -24,7 +24,7 @@ from understudy.config import Settings
 from understudy.errors import EngineError, UnderstudyError
 from understudy.media.clip import probe
 from understudy.storage import FakeStorage
-from understudy.tasks import gpu_host, handover, kept_segments
+from understudy.tasks import gpu_host
 from understudy.tasks import renderer as module
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.gpu_host import GpuHosts
@@ -165,7 +165,7 @@ def test_finished_segments_are_stored_and_not_made_again(run: Run) -> None:
     """The host is killed in its third segment: two are there for whoever goes on, in another process."""
 
     async def story(its: Setting) -> None:
-        with pytest.raises(ChildDied, match="GPU.*SIGKILL"):
+        with pytest.raises(ChildDied, match=r"GPU.*SIGKILL"):
             await its.render("die")
         assert kept(its) == ["segment-000.npy", "segment-001.npy", "tail-000.npy", "tail-001.npy"]
         await its.render("die")
@@ -255,9 +255,7 @@ def test_lack_of_memory_ends_the_task_with_advice_and_the_host_lives(run: Run) -
     run(story)
 
 
-def test_an_error_that_nobody_foresaw_ends_the_host_too(
-    run: Run, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_that_nobody_foresaw_ends_the_host_too(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def story(its: Setting) -> None:
         with pytest.raises(EngineError) as caught:
             await its.render("broken")
@@ -336,7 +334,10 @@ ROGUES = {
         "written(here); os.truncate('driving.npy', os.path.getsize('driving.npy') - 1)",
         "assignment_invalid",
     ),
-    "another shape": ("written(here); np.save('driving.npy', np.zeros((9, 9), np.uint8))", "assignment_invalid"),
+    "another shape": (
+        "written(here); np.save('driving.npy', np.zeros((9, 9), np.uint8))",
+        "assignment_invalid",
+    ),
     "a pickle": (
         "written(here); np.save('driving.npy', np.array([{}], dtype=object))",
         "assignment_invalid",
@@ -353,9 +354,7 @@ ROGUES = {
 
 
 @pytest.mark.parametrize("name", ROGUES)
-def test_a_rogue_child_harms_its_own_task_alone(
-    run: Run, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_a_rogue_child_harms_its_own_task_alone(run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     does, code = ROGUES[name]
 
     async def story(its: Setting) -> None:
@@ -406,9 +405,7 @@ def test_a_child_that_wants_twice_is_no_child_of_ours(run: Run, monkeypatch: pyt
     run(story)
 
 
-def test_an_array_that_is_cut_short_meanwhile_kills_nobody(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_array_that_is_cut_short_meanwhile_kills_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mapped by the host it would be its death."""
     does = f"written(here, 'slow'); {WANTED.partition(';')[0]}; file = open('driving.npy', 'r+b')\n"
     does += "while os.path.exists('driving.npy'): time.sleep(0.001)\nfile.truncate(0)\ntime.sleep(3)\n"

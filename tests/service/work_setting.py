@@ -16,6 +16,7 @@ from understudy.storage import FakeStorage
 from understudy.tasks.accounts import Account, create_account
 from understudy.tasks.database import Database
 from understudy.tasks.folders import WorkFolders
+from understudy.tasks.handover import Order
 from understudy.tasks.intake import Intake
 from understudy.tasks.jobs import FakeJobs, Jobs
 from understudy.tasks.records import Tasks
@@ -46,7 +47,7 @@ class FakeRenderer:
         await self._do(self.checks, folder, task)
         return 5.0
 
-    async def render(self, folder: Path, task: Task, report: Report) -> Rendered:
+    async def render(self, folder: Path, task: Task, report: Report, order: Order | None = None) -> Rendered:
         self.rendered.append(folder)
         assert await report("drawing", 0.5, 3.0)
         await self._do(self.renders, folder, task)
