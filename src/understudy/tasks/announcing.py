@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class Announcing:
 
     def segments(
         self, folder: Path, assignment: Assignment, progress: Progress
-    ) -> Iterator[NDArray[np.uint8]]:
+    ) -> Generator[NDArray[np.uint8]]:
         del progress
         self._wanted(assignment.segments)
         for number in range(assignment.segments):
