@@ -23,7 +23,7 @@ from understudy.engines.diffusion.assignment import (
 )
 from understudy.engines.diffusion.generator import Generator, StoppedError
 from understudy.engines.diffusion.plan import Plan
-from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2
+from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.progress import silent
 
 WIDTH, HEIGHT, FRAMES, STEPS, SEED = 48, 64, 17, 3, 7  # two segments of nine
@@ -52,6 +52,12 @@ def assigned(folder: Path, model: str, frames: int = FRAMES) -> Assignment:
     return writer.finish()
 
 
+def loaded(spec: ModelSpec, weights: Path, plan: Plan = HERE) -> Any:
+    model: Any = loading.load(spec, weights, CPU, plan)
+    model._distilled = True  # the first model's LoRA is for the real one; without it there are 20 steps
+    return model
+
+
 def made(folder: Path, assignment: Assignment) -> NDArray[np.uint8]:
     parts = [segment(folder, assignment, number) for number in range(assignment.segments)]
     return np.concatenate(parts)[: assignment.frames]
@@ -77,7 +83,7 @@ def assert_same(found: NDArray[np.uint8], wanted: NDArray[np.float32]) -> None:
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_wan_animate_2_is_diffusers_pipeline(tiny_animate2: Path, tmp_path: Path) -> None:
     assignment = assigned(tmp_path, SPEC_2.name)
-    model = loading.load(SPEC_2, tiny_animate2, CPU, HERE)
+    model = loaded(SPEC_2, tiny_animate2)
     Generator(lambda _: model).make(tmp_path, silent)
     pipeline = ModularPipeline.from_pretrained(str(tiny_animate2))
     pipeline.load_components(pretrained_model_name_or_path=str(tiny_animate2))
@@ -97,8 +103,7 @@ def test_wan_animate_2_is_diffusers_pipeline(tiny_animate2: Path, tmp_path: Path
 
 def test_wan_animate_1_is_diffusers_pipeline(tiny_animate1: Path, tmp_path: Path) -> None:
     assignment = assigned(tmp_path, SPEC_1.name)
-    model = loading.load(SPEC_1, tiny_animate1, CPU, HERE)
-    model._distilled = True  # the LoRA is for the real one
+    model = loaded(SPEC_1, tiny_animate1)
     Generator(lambda _: model).make(tmp_path, silent)
     pipeline = WanAnimatePipeline.from_pretrained(tiny_animate1)
     scene = {f"{name}_video": pictures(tmp_path, assignment, name) for name in ("pose", "background", "mask")}
@@ -126,7 +131,7 @@ def test_a_killed_run_goes_on_to_the_same_video(
 ) -> None:
     spec, weights = (SPEC_2, tiny_animate2) if which == 2 else (SPEC_1, tiny_animate1)
     assignment = assigned(tmp_path / "whole", spec.name)
-    model: Any = loading.load(spec, weights, CPU, HERE)
+    model = loaded(spec, weights)
     generator = Generator(lambda _: model)
     generator.make(tmp_path / "whole", silent)
     assigned(tmp_path / "killed", spec.name)
@@ -135,13 +140,13 @@ def test_a_killed_run_goes_on_to_the_same_video(
         generator.make(tmp_path / "killed", silent, lambda: next(asked) > STEPS + 1)
     assert (tmp_path / "killed" / segment_name(0)).exists()
     assert not (tmp_path / "killed" / segment_name(1)).exists()
-    again: Any = loading.load(spec, weights, CPU, HERE)
+    again = loaded(spec, weights)
     Generator(lambda _: again).make(tmp_path / "killed", silent)
     assert (made(tmp_path / "killed", assignment) == made(tmp_path / "whole", assignment)).all()
 
 
 def test_seeds_and_captions_matter(tiny_animate2: Path, tmp_path: Path) -> None:
-    model: Any = loading.load(SPEC_2, tiny_animate2, CPU, HERE)
+    model = loaded(SPEC_2, tiny_animate2)
     one = assigned(tmp_path / "one", SPEC_2.name, 5)
     Generator(lambda _: model).make(tmp_path / "one", silent)
     for changes in ({"seed": 8}, {"caption": "人物外观描述：一只狗。背景描述：黑色。"}):
@@ -156,7 +161,7 @@ def test_plans_of_less_memory_make_nearly_the_same(trait: str, tiny_animate2: Pa
     plans = (HERE, replace(HERE, **{trait: True}))
     frames = []
     for plan in plans:
-        model: Any = loading.load(SPEC_2, tiny_animate2, CPU, plan)
+        model = loaded(SPEC_2, tiny_animate2, plan)
         frames.append(model.make(model.begin(tmp_path, assignment), 0, None, lambda *_: None)[0])
     off = np.abs(frames[0].astype(float) - frames[1])
     assert 0 < off.mean() < 8

@@ -102,6 +102,14 @@ def test_the_model_draws_at_its_own_size_and_the_mode_gets_what_it_promises(tmp_
     assert "24 frames a second" in told["rate"]
 
 
+def test_fewer_pixels_and_other_steps_can_be_had(tmp_path: Path) -> None:
+    source = Watched()
+    engine = WanAnimateEngine(source, most_pixels=64 * 80, steps=3)
+    result = fulfil(asked(tmp_path, Fraction(24)), engine=engine)
+    assert (source.assignment.width, source.assignment.height, source.assignment.steps) == (48, 80, 3)
+    assert (result.width, result.height) == (720, 960)
+
+
 def test_progress_is_the_sources(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     fulfil(asked(tmp_path), lambda *now: told.append(now), WanAnimateEngine(FakeSegments()))

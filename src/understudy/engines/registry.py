@@ -30,7 +30,7 @@ def _wan_animate(threads: int, matting: Matting, scene: Scene) -> Engine[Any]:
     check_available(WAN_ANIMATE, scene)
     from understudy.engines.diffusion.in_process import wan_animate
 
-    return wan_animate(threads, scene)
+    return wan_animate(threads)
 
 
 def _fake(threads: int, matting: Matting, scene: Scene) -> Engine[Any]:

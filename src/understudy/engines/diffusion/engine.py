@@ -50,13 +50,21 @@ class _Plan:
 
 
 class WanAnimateEngine:
-    """Has a diffusion model make the video. ``source`` is who has the model; ``threads`` decode the clip."""
+    """Has a diffusion model make the video. ``source`` is who has the model; ``threads`` decode the clip.
+
+    ``most_pixels`` a frame that the model draws, where that is less than the mode's, and denoising ``steps`` other than
+    the model's own: 0 leaves each as it is.
+    """
 
     capabilities = WAN_ANIMATE
 
-    def __init__(self, source: SegmentSource, *, threads: int = 2) -> None:
+    def __init__(
+        self, source: SegmentSource, *, threads: int = 2, most_pixels: int = 0, steps: int = 0
+    ) -> None:
         self._source = source
         self._threads = threads
+        self._most_pixels = most_pixels
+        self._steps = steps
 
     def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Ready:
         """Raises RequestError (``video_missing``): the model looks at the video itself."""
@@ -72,7 +80,7 @@ class WanAnimateEngine:
     def perform(
         self, ready: Ready, motion: Motion, request: MotionRequest, progress: Progress = silent
     ) -> Performance:
-        plan = _plan(ready, request)
+        plan = _plan(ready, request, self._most_pixels)
         frames = self._frames(plan, ready, motion, request, progress)
         left_out = _left_out(plan, motion, request)
         return Performance(plan.width, plan.height, frames, "model", left_out, tells_progress=True)
@@ -106,7 +114,7 @@ class WanAnimateEngine:
             frames=len(times),
             caption=caption(request.prompt, request.orientation, request.scene),
             seed=SEED if request.seed is None else request.seed,
-            steps=plan.spec.steps,
+            steps=self._steps or plan.spec.steps,
             digest="",
         )
         picture = ready.picture
@@ -141,11 +149,11 @@ class WanAnimateEngine:
             yield from replacement_entries(numbered, motion, affine, threads=self._threads)
 
 
-def _plan(ready: Ready, request: MotionRequest) -> _Plan:
+def _plan(ready: Ready, request: MotionRequest, most_pixels: int) -> _Plan:
     replaced = request.scene is Scene.VIDEO
     around: Picture | Clip = ready.clip if replaced else ready.picture
     spec = SPECS[(WAN_ANIMATE_1 if replaced else WAN_ANIMATE_2).name]
-    frame = native_size(around.width, around.height, request.mode)
+    frame = native_size(around.width, around.height, request.mode, most_pixels)
     shown = fit(around.width, around.height, *frame)
     return _Plan(spec, shown, *output_sides(around.width, around.height, request.mode))
 

@@ -19,18 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy import config
-from understudy.engines.capabilities import WAN_ANIMATE
 from understudy.engines.diffusion.assignment import Assignment, segment
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.generator import Generator
-from understudy.engines.diffusion.weights import weights_folder
-from understudy.errors import EngineError
+from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
-from understudy.request import Scene
 
 FOLDER_NAME, LOCK = "segments", "lock"  # within the data folder; of each assignment's
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
 LOOK_S = 0.1
+PIXELS_VARIABLE, STEPS_VARIABLE = f"{config.PREFIX}GPU_PIXELS", f"{config.PREFIX}GPU_STEPS"
 
 
 class InProcess:
@@ -115,10 +113,26 @@ def _unwritable(folder: Path, error: OSError) -> EngineError:
     )
 
 
-def wan_animate(threads: int = 2, scene: Scene = Scene.IMAGE) -> WanAnimateEngine:
-    """The engine with its model in this process. Raises ModelError where that scene's weights are not here."""
-    weights_folder(dict(zip(WAN_ANIMATE.scenes, WAN_ANIMATE.weights, strict=True))[scene])
-    return WanAnimateEngine(InProcess(_generator(), config.data_dir() / FOLDER_NAME), threads=threads)
+def wan_animate(threads: int = 2) -> WanAnimateEngine:
+    """The engine with its model in this process, as the variables UNDERSTUDY_GPU_PIXELS and _STEPS want it."""
+    return WanAnimateEngine(
+        InProcess(_generator(), config.data_dir() / FOLDER_NAME),
+        threads=threads,
+        most_pixels=_number(PIXELS_VARIABLE),
+        steps=_number(STEPS_VARIABLE),
+    )
+
+
+def _number(variable: str) -> int:
+    told = os.environ.get(variable) or "0"
+    if not (told.isascii() and told.isdigit() and len(told) < 9):
+        raise SettingError(
+            "setting_invalid",
+            f"The variable {variable} is {told!r}, which is no whole number.",
+            value=told,
+            fix="Give a whole number, or unset it.",
+        )
+    return int(told)
 
 
 @cache

@@ -47,9 +47,10 @@ class Fit:
         return np.array([[x, 0, self.left], [0, y, self.top]], np.float32)
 
 
-def native_size(width: int, height: int, mode: Mode) -> tuple[int, int]:
-    """Width and height of the model's frames for a picture of that shape: the mode's area, multiples of 16."""
-    area, aspect = AREAS[mode], height / width
+def native_size(width: int, height: int, mode: Mode, most_pixels: int = 0) -> tuple[int, int]:
+    """Width and height of the model's frames for a picture of that shape: the mode's area, or that of ``most_pixels``
+    where that is less and not 0; multiples of 16."""
+    area, aspect = min(AREAS[mode], most_pixels or AREAS[mode]), height / width
     wide = int(math.sqrt(area / aspect)) // SIDE_STEP * SIDE_STEP
     high = int(math.sqrt(area * aspect)) // SIDE_STEP * SIDE_STEP
     return max(wide, SIDE_STEP), max(high, SIDE_STEP)
