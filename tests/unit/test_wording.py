@@ -19,6 +19,14 @@ OUT_OF_REACH = {
     "sheet_without_video",
     "model_pull_failed",
     "matting_pull_failed",
+    # Of pulling weights.
+    "weights_busy",
+    "weights_disk",
+    "weights_folder",
+    "weights_network",
+    "weights_source",
+    "weights_unknown",
+    "video_missing",  # a request without a video ends in the form
     "provenance_failed",  # the parent's, as what follows
     "unavailable",
 }
@@ -83,9 +91,8 @@ def test_other_errors_stay_as_they_are() -> None:
 
 
 def test_the_operators_paths_stay_here() -> None:
-    error = ModelError(
-        "model_corrupt", "The model at /home/me is bad.", value="/home/me", limit="/x", fix="/y"
-    )
-    said: UnderstudyError = for_the_sender(error)
-    assert "/" not in f"{said.message}{said.value}{said.limit}{said.fix}"
-    assert "understudy models pull tracker" in said.fix
+    for code, command in (("model_corrupt", "models pull tracker"), ("weights_partial", "engines")):
+        error = ModelError(code, "The model at /home/me is bad.", value="/home/me", limit="/x", fix="/y")
+        said: UnderstudyError = for_the_sender(error)
+        assert "/" not in f"{said.message}{said.value}{said.limit}{said.fix}"
+        assert f"`understudy {command}`" in said.fix

@@ -6,11 +6,14 @@ from understudy.errors import ClipError, PictureError, UnderstudyError
 
 OPERATOR = "If it happens again, tell whoever runs this service."
 MATTING_FIX = "Tell whoever runs this service to run `understudy models pull matting`, or to matte without."
+GPU_FIX = "Tell whoever runs this service to ask `understudy engines` on it what is missing."
 MODELS_FIX = "Tell whoever runs this service to run `understudy models pull tracker`."
 CANNOT_WRITE = (
     "The video could not be written.",
     f"Try again later. {OPERATOR} The disk may be full.",
 )
+WEIGHTS = ("The weights of the GPU's model are not whole on this server.", GPU_FIX)
+NO_GPU = ("The GPU of this server cannot be used.", GPU_FIX)
 MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix; None: as it was
     "picture_unreadable": ("The reference image cannot be opened.", f"Send it again. {OPERATOR}"),
     "clip_unreadable": ("The driving video cannot be opened.", f"Send it again. {OPERATOR}"),
@@ -28,6 +31,19 @@ MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix;
     "encode_failed": CANNOT_WRITE,
     "output_folder": CANNOT_WRITE,
     "output_unwritable": CANNOT_WRITE,
+    "segments_unwritable": CANNOT_WRITE,
+    "assignment_invalid": ("What the GPU was to make got lost on its way.", f"Try again later. {OPERATOR}"),
+    "engine_unavailable": ("The engine cannot work on this server.", GPU_FIX),
+    "weights_missing": WEIGHTS,
+    "weights_partial": WEIGHTS,
+    "weights_corrupt": WEIGHTS,
+    "gpu_missing": NO_GPU,
+    "gpu_packages_missing": NO_GPU,
+    "gpu_plan": NO_GPU,
+    "gpu_memory": (
+        "The memory of this server's GPU does not suffice for a video of this size.",
+        "Take the mode std, or a picture that is less wide or less high.",
+    ),
 }
 SUBJECTS = {
     PictureError: ("The picture", "The reference image"),

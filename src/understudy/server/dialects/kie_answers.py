@@ -29,7 +29,10 @@ STATES = ("waiting", "queuing", "generating", "success", "fail")
 MODES = {Mode.STD: "720p", Mode.PRO: "1080p"}
 OURS, THEIRS = "500", "400"  # failCode: whose fault it was that the task failed
 OUR_FAULTS = (
+    "assignment_",
     "engine_",
+    "frames_missing",
+    "gpu_",
     "internal",
     "matting_",
     "model_",
@@ -38,7 +41,9 @@ OUR_FAULTS = (
     "output_",
     "provenance_",
     "render_",
+    "segments_",
     "unavailable",
+    "weights_",
     "worker_",
 )  # how codes of errors begin that the sender has no part in
 
