@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from made_motion import performance
 from numpy.typing import NDArray
 
 from understudy.engines.diffusion.face_crops import FaceCrops
@@ -22,7 +23,7 @@ from understudy.media.clip import probe, read_frames
 from understudy.tracking.clip_tracking import track_clip
 from understudy.tracking.mediapipe_tracker import MediaPipeTracker
 from understudy.tracking.models import model_path
-from understudy.tracking.motion import Motion
+from understudy.tracking.motion import LARGEST_PX, Motion
 from understudy.tracking.tracker import Frame
 
 SHORT_SIDE, FRAMES = 432, 48
@@ -200,6 +201,31 @@ def test_a_frame_that_is_shown_twice_has_one_entry(dance: Made) -> None:
     for t, entry in enumerate(entries):
         for name, array in entry.items():
             np.testing.assert_array_equal(array, dance.entries[t // 2][name])
+
+
+def test_a_cut_leaves_nothing_of_the_mask_before(dance: Made) -> None:
+    cut = replace(dance.motion, cuts=(20,))
+    after = list(replacement_entries(shown(dance.frames[:21]), cut, SAME))[-1]
+    alone = next(replacement_entries([(20, dance.frames[20], dance.frames[20])], cut, SAME))
+    np.testing.assert_array_equal(after["mask"], alone["mask"])
+    assert (
+        dance.entries[20]["mask"] > after["mask"]
+    ).any()  # without the cut it holds what was left just now
+
+
+def test_no_numbers_of_a_motion_file_break_it(dance: Made) -> None:
+    """A stranger's file may hold any place up to the limits, and unknown ones anywhere."""
+    chance = np.random.default_rng(0)
+    frame = np.asarray(dance.frames[0][:128, :96])
+    for round_ in range(8):
+        motion = performance(4, 24.0, 96, 128)
+        for points in (motion.body, motion.hands, motion.face):
+            points[:] = chance.uniform(-1, 1, points.shape) * (100 * LARGEST_PX if round_ % 2 else 150)
+            points[chance.random(points.shape) < 0.03 * (round_ % 3)] = np.nan
+        for score in (motion.visibility, motion.hand_score, motion.face_score):
+            score[:] = chance.uniform(-3, 3, score.shape)
+        for entry in replacement_entries(((t, frame, frame) for t in range(4)), motion, SAME):
+            assert entry["mask"].shape == (128, 96)
 
 
 def test_landmarks_follow_the_affine_into_a_letterbox(dance: Made) -> None:
