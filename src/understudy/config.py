@@ -108,9 +108,7 @@ class Settings:
     dialects: tuple[str, ...] = ()  # spoken besides the native one; empty: all
     maintenance: str = "off"  # or on: no new tasks, while those accepted go on and can be asked for
     engine: str = "puppet"
-    engines: tuple[
-        str, ...
-    ] = ()  # that tasks are taken for besides it; empty: those that work on this machine
+    engines: tuple[str, ...] = ()  # a task may name them besides; empty: those that work on this machine
     matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
     work: str = "all"  # of a worker: what this machine can do; or cpu: no GPU's tasks; or gpu: those alone
     gpus: tuple[str, ...] = ()  # numbers or names, one task at once on each; empty: all that are there

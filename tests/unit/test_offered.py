@@ -66,6 +66,15 @@ def test_what_works_on_this_machine_is_offered(monkeypatch: pytest.MonkeyPatch) 
     assert made.scenes == (Scene.IMAGE,)  # the weights of the other scene are not here
 
 
+def test_a_machine_whose_worker_does_no_gpu_tasks_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gpu(monkeypatch, Scene.IMAGE)
+    wan = offered_by(settings(work="cpu")).of("wan-animate")
+    assert wan is not None
+    assert wan.missing is not None
+    assert "leaves" in wan.missing.reason
+    assert "wan-animate" in offered_by(settings(work="cpu", engines=("wan-animate",))).names
+
+
 def test_the_operator_names_engines_whose_workers_are_elsewhere() -> None:
     made = offered_by(settings(engines=("wan-animate",)))
     assert made.names == ("puppet", "wan-animate")

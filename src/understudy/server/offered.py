@@ -16,6 +16,9 @@ from understudy.request import Scene
 LEFT_OUT = Missing(
     "This service takes no tasks for it.", "Ask its operator, who can add it to the setting engines."
 )
+LEFT_TO_OTHERS = Missing(
+    "The worker of this machine leaves a GPU's tasks to others.", "Set work to all, where there is a GPU."
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,9 @@ def _offer(engine: Capabilities, settings: Settings) -> Offer:
         return Offer(engine, (), LEFT_OUT)
     if engine.device == "cpu":
         return Offer(engine, engine.scenes)
-    here = availability(engine)
-    if here.available:
+    here = availability(engine) if settings.work != "cpu" else None
+    if here is not None and here.available:
         return Offer(engine, here.scenes)
-    return Offer(engine, engine.scenes) if named else Offer(engine, (), here.first)
+    if named:  # on what its workers elsewhere have, nothing is known here
+        return Offer(engine, engine.scenes)
+    return Offer(engine, (), LEFT_TO_OTHERS if here is None else here.first)
