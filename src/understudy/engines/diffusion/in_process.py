@@ -40,6 +40,7 @@ class InProcess:
     def __init__(self, generator: Generator, folder: Path) -> None:
         self._generator = generator
         self._folder = folder
+        self._kept_of: dict[Path, Path] = {}
 
     @contextmanager
     def place(self) -> Iterator[Path]:
@@ -51,6 +52,8 @@ class InProcess:
             raise _unwritable(self._folder, error) from error
         with place as name:
             yield Path(name)
+            # Not after an error, and not where nobody wanted the rest: the next run goes on there.
+            shutil.rmtree(self._kept_of.pop(Path(name), name), ignore_errors=True)
 
     def segments(self, folder: Path, assignment: Assignment, progress: Progress) -> Frames[NDArray[np.uint8]]:
         with self._kept(folder, assignment) as kept, ThreadPoolExecutor(1) as beside:
@@ -80,8 +83,8 @@ class InProcess:
                 return
             for path in folder.iterdir():
                 path.replace(kept / path.name)
+            self._kept_of[folder] = kept
             yield kept
-            shutil.rmtree(kept, ignore_errors=True)  # not after an error
 
 
 def _made(folder: Path, assignment: Assignment, number: int) -> bool:

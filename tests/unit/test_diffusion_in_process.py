@@ -1,0 +1,137 @@
+"""Segments made in this process: they come as they are made, stay after an error, go with the finished video."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_diffusion_assignment import BLANK, written
+from test_diffusion_generator import LONG
+
+from understudy.engines.diffusion.assignment import Assignment
+from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.in_process import KEPT_S, InProcess
+from understudy.engines.diffusion.model import FakeModel
+from understudy.engines.diffusion.spec import WAN_ANIMATE_2
+from understudy.errors import EngineError
+from understudy.progress import silent
+
+
+class Slow(FakeModel):
+    """Waits before segment ``at`` until it is let go."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__(WAN_ANIMATE_2)
+        self.at, self.let_go = at, threading.Event()
+
+    def make(self, begun: object, number: int, *rest: object) -> object:  # type: ignore[override]
+        if number == self.at:
+            assert self.let_go.wait(30)
+        return super().make(begun, number, *rest)  # type: ignore[arg-type]
+
+
+def source_of(folder: Path, model: FakeModel) -> InProcess:
+    return InProcess(Generator(lambda _: model), folder / "kept")
+
+
+def all_made(source: InProcess, blank: Assignment = LONG, stop_after: int = 99) -> list[int]:
+    """How many frames each segment had, up to ``stop_after`` segments."""
+    counts: list[int] = []
+    with source.place() as place:
+        assignment, driving = written(place, blank)
+        segments = source.segments(place, assignment, silent)
+        at = 0
+        for made in segments:
+            counts.append(len(made))
+            inside = driving[at : at + len(made)]
+            assert (made[: len(inside), 1:] == 255 - inside[:, 1:]).all()
+            at += len(made)
+            if len(counts) == stop_after:
+                segments.close()
+                raise KeyboardInterrupt
+        segments.close()
+    return counts
+
+
+def test_the_first_segment_comes_before_the_last_is_made(tmp_path: Path) -> None:
+    model = Slow(2)
+    source = source_of(tmp_path, model)
+    with source.place() as place:
+        assignment, _ = written(place, LONG)
+        segments = source.segments(place, assignment, silent)
+        assert len(next(segments)) == 81
+        assert len(next(segments)) == 80
+        assert model.made == [0, 1]
+        model.let_go.set()
+        assert len(next(segments)) == 80
+        segments.close()
+
+
+def test_nothing_is_left_of_a_finished_video(tmp_path: Path) -> None:
+    assert all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2))) == [81, 80, 80]
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_what_was_made_before_an_interruption_is_there_the_next_time(tmp_path: Path) -> None:
+    first = Slow(1)
+    threading.Timer(0.5, first.let_go.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        all_made(source_of(tmp_path, first), stop_after=1)
+    assert first.made[0] == 0
+    again = FakeModel(WAN_ANIMATE_2)
+    assert all_made(source_of(tmp_path, again)) == [81, 80, 80]
+    assert again.made == [number for number in range(3) if number not in first.made]
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_another_seed_does_not_go_on_with_it(tmp_path: Path) -> None:
+    first = Slow(1)
+    threading.Timer(0.5, first.let_go.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        all_made(source_of(tmp_path, first), stop_after=1)
+    again = FakeModel(WAN_ANIMATE_2)
+    all_made(source_of(tmp_path, again), Assignment(**{**LONG.__dict__, "seed": 6}))
+    assert again.made == [0, 1, 2]
+
+
+def test_the_makers_error_comes_out(tmp_path: Path) -> None:
+    failure = EngineError("gpu_memory", "Too little.", fix="Take less.")
+    with pytest.raises(EngineError, match="Too little"):
+        all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2, fail_at=1, error=failure)))
+
+
+def test_two_processes_at_the_same_work_do_not_meet(tmp_path: Path) -> None:
+    slow, quick = Slow(1), FakeModel(WAN_ANIMATE_2)
+    source = source_of(tmp_path, slow)
+    with source.place() as place:
+        assignment, _ = written(place, LONG)
+        segments = source.segments(place, assignment, silent)
+        next(segments)  # and holds its lock now
+        assert all_made(source_of(tmp_path, quick)) == [81, 80, 80]
+        slow.let_go.set()
+        assert len(list(segments)) == 2
+    assert quick.made == [0, 1, 2]
+    assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_what_was_left_long_ago_goes(tmp_path: Path) -> None:
+    old, young = tmp_path / "kept" / "old", tmp_path / "kept" / "young"
+    for place in (old, young):
+        place.mkdir(parents=True)
+        np.save(place / "segment-000.npy", np.zeros(3))
+    then = time.time() - KEPT_S - 60
+    os.utime(old, (then, then))
+    all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)), BLANK)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("a file")
+    with pytest.raises(EngineError) as caught:
+        all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)))
+    assert caught.value.code == "segments_unwritable"
