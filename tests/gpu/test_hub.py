@@ -22,6 +22,7 @@ from small_weights import COMMIT, lay, safetensors, small_files
 from understudy.engines.diffusion import hub, weights
 from understudy.engines.diffusion.manifest import Fact
 from understudy.engines.diffusion.presence import State, look
+from understudy.engines.diffusion.pulling import pulling
 from understudy.engines.diffusion.verdict import verify
 from understudy.engines.diffusion.weights import WAN_ANIMATE_1, WAN_ANIMATE_2, WeightSet, weights_folder
 from understudy.errors import ModelError
@@ -60,7 +61,7 @@ def pull(
     chosen: WeightSet = WAN_ANIMATE_2, revision: str | None = None
 ) -> tuple[hub.Plan, list[tuple[str, int, int]]]:
     told: list[tuple[str, int, int]] = []
-    with hub.pulling(chosen):
+    with pulling(chosen):
         made = hub.plan(chosen, revision)
         hub.download(made, lambda *step: told.append(step))
     return made, told
@@ -267,12 +268,13 @@ def test_a_disk_that_fills_up_is_said(server: SmallHub, home: Path, monkeypatch:
     ],
 )
 def test_a_hub_that_refuses_is_explained(
-    server: SmallHub, status: int, headers: dict[str, str], code: str, word: str
+    server: SmallHub, home: Path, status: int, headers: dict[str, str], code: str, word: str
 ) -> None:
     server.refuse, server.refusal = status, headers
     error = refused()
     assert error.code == code
     assert word in error.fix
+    assert not home.exists()
 
 
 def test_no_network_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,7 +364,7 @@ def test_breaking_off_by_hand_leaves_what_has_come(server: SmallHub, home: Path)
             server.gate.set()
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), hub.pulling(WAN_ANIMATE_2):
+    with pytest.raises(KeyboardInterrupt), pulling(WAN_ANIMATE_2):
         hub.download(hub.plan(WAN_ANIMATE_2), watch)
     assert not (home / SHARD).exists()
     half = halves(home)

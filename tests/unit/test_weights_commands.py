@@ -16,7 +16,7 @@ from small_weights import COMMIT, lay, manifest_of, small_files
 
 from understudy import cli
 from understudy.engines.diffusion import brought, hub
-from understudy.engines.diffusion.hub import pulling
+from understudy.engines.diffusion.pulling import pulling
 from understudy.engines.diffusion.weights import WAN_ANIMATE_2
 
 MANIFEST = "understudy-weights.json"

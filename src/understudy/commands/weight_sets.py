@@ -40,7 +40,7 @@ class GpuSet:
         )
 
     def pull(self, revision: str | None, source: Path | None) -> None:
-        from understudy.engines.diffusion.hub import pulling
+        from understudy.engines.diffusion.pulling import pulling
         from understudy.terminal import say
 
         say(f"{self.name}, for {self._weights.purpose}")

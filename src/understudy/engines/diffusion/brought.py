@@ -21,7 +21,7 @@ CHUNK = 2**24
 
 
 def bring(weights: WeightSet, folder: Path, progress: Progress = silent) -> Verdict:
-    """Put the set that lies in ``folder`` into its own, within `hub.pulling`; what else lies there stays there.
+    """Put the set that lies in ``folder`` into its own, within `pulling.pulling`; what else lies there stays there.
 
     Its manifest comes along, if it has one. On one disk the files are linked and take no room.
 

@@ -9,11 +9,9 @@ The token comes from ``HF_TOKEN`` alone, ``HF_ENDPOINT`` names another hub.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -41,7 +39,6 @@ TRIES = 5  # connections in a row that bring nothing of a file; the others go on
 WAIT_S = 2.0
 TIMEOUT_S = 15.0
 CHUNK = 2**20
-LOCK = ".pull"
 
 
 @dataclass(frozen=True)
@@ -57,28 +54,6 @@ class Plan:
     @property
     def size_bytes(self) -> int:
         return sum(fact.size_bytes for fact in self.manifest.facts.values())
-
-
-@contextmanager
-def pulling(weights: WeightSet) -> Iterator[None]:
-    """The set's folder for this process alone. Raises ModelError ``weights_busy`` or ``weights_folder``."""
-    try:
-        weights.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(weights.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise unwritable(weights, error) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise ModelError(
-            "weights_busy",
-            f"Another process is pulling {weights.name} into {weights.folder} now.",
-            value=str(weights.folder),
-            fix="Wait until it has ended, then look with `understudy models list`.",
-        ) from error
-    finally:
-        os.close(handle)
 
 
 def plan(weights: WeightSet, revision: str | None = None) -> Plan:
@@ -107,7 +82,7 @@ def plan(weights: WeightSet, revision: str | None = None) -> Plan:
 
 
 def download(plan: Plan, progress: Progress = silent) -> Path:
-    """Bring what is lacking or wrong, within `pulling`; what is right stays and needs no network. Returns the folder.
+    """Bring what is lacking or wrong, within `pulling`; what is right stays, without a network. Returns the folder.
 
     Raises ModelError: ``weights_disk``, ``weights_network``, ``weights_unknown``, ``weights_access``,
     ``weights_corrupt``, ``weights_folder`` or ``hub_missing``.
