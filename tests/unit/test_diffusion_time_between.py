@@ -95,6 +95,17 @@ def test_what_is_not_found_again_is_the_nearer_frames_own() -> None:
     assert np.abs(between.at(0.6)[inside].astype(int) - gone[inside]).mean() < 6
 
 
+def test_nothing_is_shown_from_beyond_the_edge() -> None:
+    """Where a moving camera meets something that is not found again: what is at the edge stays there."""
+    wide = textured(3, HEIGHT, WIDTH + 20)
+    there, other = wide[:, 20:].copy(), wide[:, :WIDTH].copy()
+    there[:, :16], other[:, :36] = textured(8, HEIGHT, 16) // 8, textured(9, HEIGHT, 36) // 8 + 220
+    there[:, :4] = 120
+    made = Between(there, other).at(0.45)
+    assert np.abs(made[20:-20, :2].astype(int) - 120).mean() < 15
+    assert made[20:-20, 8:12].max() < 60
+
+
 @pytest.mark.parametrize("size", [(16, 16), (17, 401), (401, 17), (33, 47)])
 def test_small_and_narrow_frames_work(size: tuple[int, int]) -> None:
     height, width = size

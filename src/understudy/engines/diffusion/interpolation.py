@@ -96,7 +96,9 @@ class Between:
         around = _around(movement, 1 - np.maximum(lost[0], lost[1]))
         failed = self._failed(around, part)
         share += (nearer - share) * failed
-        movement += (around - movement) * failed[..., None]
+        # The nearer frame goes at most half the way: so it shows nothing from beyond its edge.
+        room = _room(*failed.shape)
+        movement += (np.clip(around, -room, room) - movement) * failed[..., None]
         return movement, cv2.GaussianBlur(share, (0, 0), SEAM_PX)
 
     def _movement(self, part: float) -> Field:
@@ -142,6 +144,13 @@ def _drawn(picture: NDArray[Any], movement: Field, part: float) -> NDArray[Any]:
 def _places(height: int, width: int) -> Field:
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.dstack([columns, rows])
+
+
+@lru_cache(maxsize=4)
+def _room(height: int, width: int) -> Field:
+    """How far (height, width, 2) each pixel is from the nearer edge, across and down."""
+    places = _places(height, width)
+    return np.minimum(places, np.array([width - 1, height - 1], np.float32) - places)
 
 
 def _lost(flow: Field, other: Field, frame: Frame, target: Frame) -> Frame:
