@@ -150,7 +150,7 @@ def _places(height: int, width: int) -> Field:
 def _room(height: int, width: int) -> Field:
     """How far (height, width, 2) each pixel is from the nearer edge, across and down."""
     places = _places(height, width)
-    return np.minimum(places, np.array([width - 1, height - 1], np.float32) - places)
+    return np.asarray(np.minimum(places, np.array([width - 1, height - 1], np.float32) - places))
 
 
 def _lost(flow: Field, other: Field, frame: Frame, target: Frame) -> Frame:
