@@ -23,10 +23,10 @@ from PIL import Image
 
 from understudy import config
 from understudy.config import Settings
-from understudy.errors import EngineError, UnderstudyError
+from understudy.errors import EngineError, RequestError, UnderstudyError
 from understudy.media import provenance
 from understudy.media.clip import probe, read_frames
-from understudy.request import Mode, Orientation
+from understudy.request import Mode, Orientation, Scene
 from understudy.sample import character_path, clip_path
 from understudy.tasks import answers
 from understudy.tasks import renderer as module
@@ -557,6 +557,23 @@ def test_an_engines_own_fault_is_told_in_words(
     assert "secret" not in str(caught.value)
     assert "Traceback" in caplog.text  # the operator's
     assert "secret" in caplog.text
+
+
+def test_an_engine_is_told_the_tasks_scene_and_seed(
+    settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    does = (
+        "from understudy.errors import EngineError; asked = arguments[2];"
+        "raise EngineError('told', f'{asked.scene} {asked.seed}', fix='.')"
+    )
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, "-P", "-c", ODD_ENGINE.format(does=does)))
+    for seed, used in ((77, 77), (None, TASK.noise_seed)):
+        with pytest.raises(EngineError) as caught:
+            render(settings, folder, replace(TASK, seed=seed))
+        assert caught.value.message == f"image {used}"
+    with pytest.raises(RequestError) as refused:  # by the engine, which has the task's wish
+        render(settings, folder, replace(TASK, scene=Scene.VIDEO))
+    assert refused.value.code == "scene_unknown"
 
 
 @pytest.mark.parametrize(

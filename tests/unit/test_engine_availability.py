@@ -275,8 +275,8 @@ def test_an_engine_that_can_work_is_made_for_its_scene(monkeypatch: pytest.Monke
     installed(monkeypatch)
     card(monkeypatch, CARD)
     weights(monkeypatch, "wan-animate-1")
-    asked: list[str] = []
-    monkeypatch.setattr(in_process, "weights_folder", asked.append)
     monkeypatch.setattr(in_process, "_generator", lambda: None)
     assert engine_named("wan-animate", scene=Scene.VIDEO).capabilities == WAN_ANIMATE
-    assert asked == ["wan-animate-1"]
+    with pytest.raises(EngineError) as caught:
+        engine_named("wan-animate")
+    assert "wan-animate-2" in caught.value.fix
