@@ -77,6 +77,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for named in asked.plans:
         parts = random_parts("tiny" if asked.tiny else "full", device, dtype)
+        if asked.compile:
+            parts["transformer"].compile_repeated_blocks(fullgraph=False)
         place(parts, device, Plan(named, 0, 0, **TRAITS.get(named, {})), dtype)
         for name, (width, height) in sizes.items():
             rows += ours(asked, device, parts, named, name, width, height)
@@ -258,6 +260,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=WAN_ANIMATE_2.steps)
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
     parser.add_argument("--plans", nargs="+", default=["resident", "small-cache", "small-weights"])
+    parser.add_argument("--compile", action="store_true", help="ours with blocks compiled")
     parser.add_argument("--diffusers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--tiny", action="store_true", help="try the script: tiny weights, any machine")
     parser.add_argument("--out", type=Path, help="folder for measure.json")

@@ -21,7 +21,8 @@ from understudy.engines.diffusion.assignment import (
     segment,
     segment_name,
 )
-from understudy.engines.diffusion.generator import Generator, StoppedError
+from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import Plan
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.progress import silent

@@ -10,7 +10,8 @@ import pytest
 from test_diffusion_assignment import BLANK, written
 
 from understudy.engines.diffusion.assignment import Assignment, finished, segment, segment_name
-from understudy.engines.diffusion.generator import Generator, StoppedError
+from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import FakeModel, segment_frames
 from understudy.engines.diffusion.source import STAGE
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2

@@ -275,7 +275,7 @@ def test_an_engine_that_can_work_is_made_for_its_scene(monkeypatch: pytest.Monke
     installed(monkeypatch)
     card(monkeypatch, CARD)
     weights(monkeypatch, "wan-animate-1")
-    monkeypatch.setattr(in_process, "_generator", lambda: None)
+    monkeypatch.setattr(in_process, "_maker", lambda: None)
     assert engine_named("wan-animate", scene=Scene.VIDEO).capabilities == WAN_ANIMATE
     with pytest.raises(EngineError) as caught:
         engine_named("wan-animate")

@@ -63,6 +63,7 @@ class Animate2:
         self._pipeline = WanAnimate2DistilledModularPipeline(blocks=WanAnimate2DistilledBlocks())
         self._pipeline.update_components(**parts)
         self._captions: dict[str, Tensor] = {}
+        self._nothing_known: dict[tuple[int, int], Tensor] = {}
         transformer = self._pipeline.transformer
         config = transformer.config
         kernel = best_kernel(device, transformer.dtype, config.num_heads, config.dim // config.num_heads)
@@ -153,8 +154,15 @@ class Animate2:
         frames = torch.zeros(1, 3, self.spec.segment_frames, height, width, device=self._device)
         if before is not None:
             frames[0, :, : self.spec.overlap] = torch.from_numpy(np.array(before)).to(self._device)
+            return self._conditioned(frames, self.spec.overlap)
+        key = (height, width)
+        if key not in self._nothing_known:  # the same for each first segment of a size
+            self._nothing_known = {key: self._conditioned(frames, 0)}
+        return self._nothing_known[key]
+
+    def _conditioned(self, frames: Tensor, known: int) -> Tensor:
         latents = encode_vae(self._pipeline.vae, frames)[0]
-        return torch.cat([self._mask(latents, 0 if before is None else self.spec.overlap), latents])
+        return torch.cat([self._mask(latents, known), latents])
 
     def _mask(self, latents: Tensor, frames: int) -> Tensor:
         return get_i2v_mask(*latents.shape[1:], frames, device=self._device).to(latents.dtype)

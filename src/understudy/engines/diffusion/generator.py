@@ -14,6 +14,7 @@ from understudy.engines.diffusion.assignment import (
     load_assignment,
     tail,
 )
+from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import Model
 from understudy.engines.diffusion.source import STAGE
 from understudy.errors import EngineError
@@ -25,12 +26,8 @@ Loader = Callable[[Assignment], Model]
 LOADING = "loading"  # the stage of the first task
 
 
-class StoppedError(Exception):
-    """The work was to end."""
-
-
 class Generator:
-    """``load`` gives the model; one that fits stays for the next assignment. Not for two threads at once."""
+    """A `Maker`. ``load`` gives the model; one that fits stays for the next assignment. Not for two threads at once."""
 
     def __init__(self, load: Loader) -> None:
         self._load = load

@@ -25,8 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from understudy.engines.diffusion.assignment import finished, load_assignment, segment_name
-from understudy.engines.diffusion.maker import Maker
-from understudy.errors import EngineError, ModelError, UnderstudyError
+from understudy.engines.diffusion.maker import Maker, real_maker
+from understudy.errors import EngineError, UnderstudyError
 
 LOOK_S = 0.05  # between two looks for a segment that was made
 PROGRESS_S = 0.1
@@ -149,21 +149,6 @@ def end(code: int) -> None:
         with suppress(OSError):
             os.killpg(0, signal.SIGKILL)
     os._exit(code)
-
-
-def real_maker() -> Maker:
-    """The model itself. Raises ModelError where what runs it is not installed."""
-    try:
-        from understudy.engines.diffusion.generator import Generator
-        from understudy.engines.diffusion.loading import Loading
-    except ImportError as error:
-        raise ModelError(
-            "gpu_packages_missing",
-            f"What runs the GPU engine is not installed: there is no {error.name}.",
-            value=error.name,
-            fix="Install it: pip install 'understudy[gpu]'.",
-        ) from None
-    return Generator(Loading())
 
 
 if __name__ == "__main__":

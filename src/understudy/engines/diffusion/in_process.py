@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from understudy import config
 from understudy.engines.diffusion.assignment import Assignment, segment
 from understudy.engines.diffusion.engine import WanAnimateEngine
-from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.maker import Maker, real_maker
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
 
@@ -32,13 +32,13 @@ PIXELS_VARIABLE, STEPS_VARIABLE = f"{config.PREFIX}GPU_PIXELS", f"{config.PREFIX
 
 
 class InProcess:
-    """A `SegmentSource` by a generator of this process.
+    """A `SegmentSource` by a maker of this process.
 
     What is made lies in ``folder``/<digest> until its video is whole: the same inputs, settings and seed find it there.
     """
 
-    def __init__(self, generator: Generator, folder: Path) -> None:
-        self._generator = generator
+    def __init__(self, maker: Maker, folder: Path) -> None:
+        self._maker = maker
         self._folder = folder
         self._kept_of: dict[Path, Path] = {}
 
@@ -58,7 +58,7 @@ class InProcess:
     def segments(self, folder: Path, assignment: Assignment, progress: Progress) -> Frames[NDArray[np.uint8]]:
         with self._kept(folder, assignment) as kept, ThreadPoolExecutor(1) as beside:
             stop = threading.Event()
-            making = beside.submit(self._generator.make, kept, progress, stop.is_set)
+            making = beside.submit(self._maker.make, kept, progress, stop.is_set)
             try:
                 for number in range(assignment.segments):
                     while not (made := _made(kept, assignment, number)) and not making.done():
@@ -119,7 +119,7 @@ def _unwritable(folder: Path, error: OSError) -> EngineError:
 def wan_animate(threads: int = 2) -> WanAnimateEngine:
     """The engine with its model in this process, as the variables UNDERSTUDY_GPU_PIXELS and _STEPS want it."""
     return WanAnimateEngine(
-        InProcess(_generator(), config.data_dir() / FOLDER_NAME),
+        InProcess(_maker(), config.data_dir() / FOLDER_NAME),
         threads=threads,
         most_pixels=_number(PIXELS_VARIABLE),
         steps=_number(STEPS_VARIABLE),
@@ -139,8 +139,6 @@ def _number(variable: str) -> int:
 
 
 @cache
-def _generator() -> Generator:
+def _maker() -> Maker:
     """One for the process, so that the next video finds the model loaded."""
-    from understudy.engines.diffusion.loading import Loading
-
-    return Generator(Loading())
+    return real_maker()

@@ -36,9 +36,6 @@ READ_1 = {**READ_2, "image_processor": transformers.CLIPImageProcessorPil}  # th
 ON_DEVICE, ENCODERS = ("transformer", "vae"), ("text_encoder", "image_encoder")
 
 log = logging.getLogger(__name__)
-for library in (diffusers, transformers):  # they draw bars of their own, and tell of what is as it should be
-    library.utils.logging.set_verbosity_error()
-    library.utils.logging.disable_progress_bar()
 
 
 class Loading:

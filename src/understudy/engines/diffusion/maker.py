@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 
 from understudy.engines.diffusion.assignment import finished, keep_segment, load_assignment, tail
 from understudy.engines.diffusion.source import STAGE, FakeSegments
+from understudy.errors import ModelError
 from understudy.progress import Progress, silent
+
+# No download by surprise, and no word of what is as it should be: read when the libraries are imported.
+LIBRARIES = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "DIFFUSERS_VERBOSITY": "error",
+}
 
 
 class Maker(Protocol):
@@ -57,6 +67,23 @@ class FakeMaker:
                 progress(STAGE, number * assignment.steps + done + 1, total)
             keep_segment(folder, number, frames, _end(frames, assignment.spec.overlap))
         return {STAGE: round(time.monotonic() - begun_s, 3)}
+
+
+def real_maker() -> Maker:
+    """The model itself, loaded with its first assignment. Raises ModelError where what runs it is not installed."""
+    for variable, value in LIBRARIES.items():
+        os.environ.setdefault(variable, value)
+    try:
+        from understudy.engines.diffusion.generator import Generator
+        from understudy.engines.diffusion.loading import Loading
+    except ImportError as error:
+        raise ModelError(
+            "gpu_packages_missing",
+            f"What runs the GPU engine is not installed: there is no {error.name}.",
+            value=error.name,
+            fix="Install it: pip install 'understudy[gpu]'.",
+        ) from None
+    return Generator(Loading())
 
 
 def _end(frames: NDArray[np.uint8], overlap: int) -> NDArray[np.float32]:
