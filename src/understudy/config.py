@@ -112,6 +112,8 @@ class Settings:
     matting: str = "own"  # or learned: a network cuts the character out; `understudy models pull matting`
     work: str = "all"  # of a worker: what this machine can do; or cpu: no GPU's tasks; or gpu: those alone
     gpus: tuple[str, ...] = ()  # numbers or names, one task at once on each; empty: all that are there
+    gpu_pixels: int = 0  # of a frame that the GPU engine draws, at most; 0: as many as the mode has
+    gpu_steps: int = 0  # of its denoising; 0: the model's own
     concurrency: int = 0  # renders at once; 0: one for every two cores
     threads: int = 0  # of one render; 0: as the command line has it
     render_timeout_s: int = 3600

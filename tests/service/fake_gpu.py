@@ -50,7 +50,7 @@ class TinyEngine:
 
     capabilities = replace(WAN_ANIMATE, follows_motion=False)
 
-    def __init__(self, source: SegmentSource, *, threads: int) -> None:
+    def __init__(self, source: SegmentSource, **options: int) -> None:
         self._source = source
 
     def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Picture:

@@ -53,6 +53,8 @@ class Job:
     matroska: bool = False
     scene: str = "image"
     seed: int = 0
+    gpu_pixels: int = 0
+    gpu_steps: int = 0
 
     def to_line(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -196,7 +198,12 @@ def _engine(job: Job, answers: Answers) -> Engine[Any] | None:
     from understudy.engines.diffusion.engine import WanAnimateEngine
     from understudy.tasks.announcing import Announcing
 
-    return WanAnimateEngine(Announcing(Path(), answers.wanted), threads=job.threads)
+    return WanAnimateEngine(
+        Announcing(Path(), answers.wanted),
+        threads=job.threads,
+        most_pixels=job.gpu_pixels,
+        steps=job.gpu_steps,
+    )
 
 
 def _keep_cover(threads: int) -> None:

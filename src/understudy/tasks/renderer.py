@@ -225,6 +225,8 @@ class Renderer:
             matting=self._settings.matting,
             threads=self._threads,
             views=views,
+            gpu_pixels=self._settings.gpu_pixels,
+            gpu_steps=self._settings.gpu_steps,
         )
 
     @asynccontextmanager
