@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,8 @@ from test_renderer import TASK
 from understudy import config
 from understudy.config import Settings
 from understudy.errors import EngineError, UnderstudyError
-from understudy.media.clip import probe
+from understudy.media.clip import probe, read_frames
+from understudy.sample import character_path, clip_path
 from understudy.storage import FakeStorage
 from understudy.tasks import gpu_host
 from understudy.tasks import renderer as module
@@ -33,6 +35,7 @@ from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
 from understudy.tasks.task import Task
 
 GPU_TASK = replace(TASK, engine="wan-animate", sound=False)
+CHILD = module.COMMAND
 Told = list[tuple[str, float, float | None]]
 
 
@@ -453,3 +456,27 @@ def test_the_host_is_told_its_gpu_and_no_secret(monkeypatch: pytest.MonkeyPatch)
     assert told["CUDA_VISIBLE_DEVICES"] == "3"
     assert "hidden" not in told.values()
     assert told["HF_HUB_OFFLINE"] == "1"
+
+
+def test_the_engine_itself_in_its_confined_child(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the model alone replaced: its frames are the driving video beside the reference image."""
+    monkeypatch.setattr(module, "COMMAND", CHILD)
+
+    async def story(its: Setting) -> None:
+        async def report(stage: str, share: float, left_s: float | None) -> bool:
+            its.told.append((stage, share, left_s))
+            return True
+
+        order = Handover(its.hosts, its.storage, its.folders).order(1)
+        async with its.folders.new(1) as folder:
+            shutil.copy(character_path(), folder / "image")
+            shutil.copy(clip_path(), folder / "video")
+            made = await Renderer(its.settings).render(folder, GPU_TASK, report, order)
+            _, first = next(read_frames(probe(made.video)))
+        assert (made.frames, min(made.width, made.height)) == (180, 720)
+        stages = list(dict.fromkeys(stage for stage, _, _ in its.told))
+        assert stages[-3:] == ["clip", "denoising", "sign"]
+        assert {"loading", "denoising"} & set(made.timings_s)
+        assert first.std() > 5
+
+    run(story)
