@@ -16,7 +16,7 @@ from work_setting import Setting, run, running, until
 
 from understudy.tasks import recovery as module
 from understudy.tasks.intake import CHECKING, FETCHING
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, RENDER_GPU
 from understudy.tasks.queue import ProcrastinateJobs, QueueWorker, queue_app
 from understudy.tasks.recovery import Recovery
 from understudy.tasks.task import Status, Task
@@ -288,6 +288,32 @@ def test_a_task_without_a_job_gets_one_again(
         assert await job_statuses(its, INTAKE) == [JobStatus.TODO.value]
         assert await job_statuses(its, RENDER) == [JobStatus.TODO.value] * 2
         assert [(await its.now(task)).crashes for task in (submitted, fetched, waiting)] == [1, 1, 0]
+
+    run(database_url, tmp_path, story, queue=JOBS)
+
+
+def test_a_gpus_task_is_recovered_in_its_own_queue(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(its: Setting) -> None:
+        task = await its.taken_in(await its.account(), engine="wan-animate")
+        assert await job_statuses(its, RENDER) == []
+        assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
+        await begin(its, RENDER_GPU, heartbeat_s=60, begun_s=60)
+        await seen(its, task, 61)
+        await look(its, monkeypatch)
+        assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
+        assert (await its.now(task)).crashes == 1
+        await seen(its, task, 61)
+        await look(its, monkeypatch)  # it waits, and is not missing
+        assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
+        async with its.database.begin() as connection:
+            await connection.execute(text("DELETE FROM procrastinate_jobs"))
+        await seen(its, task, 61)
+        await look(its, monkeypatch)
+        assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
+        assert await job_statuses(its, RENDER) == []
+        assert (await its.now(task)).crashes == 2
 
     run(database_url, tmp_path, story, queue=JOBS)
 

@@ -77,6 +77,25 @@ def test_results_go_after_their_days_and_the_record_stays(database_url: str, tmp
     run(database_url, tmp_path, story)
 
 
+def test_segments_go_with_the_end_of_their_task_and_after_an_hour_without_one(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def story(its: Setting) -> None:
+        account, clock = await its.account(), Clock()
+        over, working = await its.taken_in(account), await its.taken_in(account)
+        await ended(its, over, "1 second")
+        for task_id in (over.id, working.id, 1234):
+            await its.storage.put_bytes(f"segments/{task_id}/{'0' * 32}/segment-000.npy", b"frames")
+        retention = retention_of(its, clock)
+        await retention.run(0)
+        assert await its.storage.names("segments") == sorted([str(working.id), "1234"])
+        clock.now = 3601.0
+        await retention.run(0)
+        assert await its.storage.names("segments") == [str(working.id)]
+
+    run(database_url, tmp_path, story)
+
+
 def test_inputs_that_no_task_has_go_after_an_hour(database_url: str, tmp_path: Path) -> None:
     async def story(its: Setting) -> None:
         task = await its.task(await its.account())

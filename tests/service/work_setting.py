@@ -114,21 +114,28 @@ class Setting:
         async with self.database.begin() as connection:
             return await create_account(connection, name)
 
-    async def task(self, account: Account, *, video: Source | None = None, watermark: bool = False) -> Task:
+    async def task(
+        self,
+        account: Account,
+        *,
+        video: Source | None = None,
+        watermark: bool = False,
+        engine: str = "fake",
+    ) -> Task:
         return await self.tasks.submit(
             account,
             Submission(
                 dialect="kling",
                 model="kling-v2-6",
-                engine="fake",
+                engine=engine,
                 image=Inline(b"a picture"),
                 video=video or Inline(b"a clip"),
                 watermark=watermark,
             ),
         )
 
-    async def taken_in(self, account: Account, *, watermark: bool = False) -> Task:
-        task = await self.task(account, watermark=watermark)
+    async def taken_in(self, account: Account, *, watermark: bool = False, engine: str = "fake") -> Task:
+        task = await self.task(account, watermark=watermark, engine=engine)
         await self.intake.run(task.id)
         return await self.now(task)
 

@@ -77,3 +77,29 @@ def test_stages_that_are_not_known_and_totals_of_none_are_passed_over() -> None:
     assert seen.stage == "drawing"
     assert seen.share == 0.99
     assert seen.left_s == 0
+
+
+def test_a_gpus_denoising_counts_by_its_own_steps() -> None:
+    told = Pace(pace.stages_of("wan-animate"), pro=False, now_s=0.0)
+    told.tell("tracking", 180, 180, 4.0)
+    told.tell("clip", 144, 144, 5.0)
+    told.tell("denoising", 0, 20, 5.0)
+    for step in range(1, 11):
+        told.tell("denoising", step, 20, 5.0 + step * 3)
+    seen = told.forecast(35.0)
+    assert seen.left_s == pytest.approx(30.0)
+    assert seen.share == pytest.approx(35 / 65, abs=0.01)
+
+
+def test_denoising_that_goes_on_in_its_middle_is_not_thought_fast() -> None:
+    told = Pace(pace.stages_of("wan-animate"), pro=False, now_s=0.0)
+    told.tell("denoising", 20, 40, 2.0)
+    told.tell("denoising", 25, 40, 2.0 + 5 * 3)
+    assert told.forecast(17.0).left_s == pytest.approx(45.0)
+
+
+def test_stages_are_those_of_the_engine() -> None:
+    assert pace.stages_of("puppet") == pace.ALL
+    assert pace.stages_of("fake") == pace.UNFOLLOWED
+    assert pace.stages_of("not known") == pace.ALL
+    assert "denoising" in pace.stages_of("wan-animate")

@@ -35,6 +35,14 @@ def test_matting_is_our_own_unless_another_is_asked_for(tmp_path: Path) -> None:
     assert Settings.load({}, {**environ, "UNDERSTUDY_MATTING": "learned"}).matting == "learned"
 
 
+def test_a_worker_takes_all_that_it_can_unless_it_is_told(tmp_path: Path) -> None:
+    environ = {"UNDERSTUDY_DATA_DIR": str(tmp_path)}
+    settings = Settings.load({}, environ)
+    assert (settings.work, settings.gpus) == ("all", ())
+    told = Settings.load({"work": "gpu"}, {**environ, "UNDERSTUDY_GPUS": "0, 3,GPU-8f6a0e1c-1b"})
+    assert (told.work, told.gpus) == ("gpu", ("0", "3", "GPU-8f6a0e1c-1b"))
+
+
 def test_an_empty_variable_counts_as_absent(tmp_path: Path) -> None:
     settings = Settings.load({}, {"UNDERSTUDY_DATA_DIR": str(tmp_path), "UNDERSTUDY_PORT": ""})
     assert settings.port == 8000
@@ -74,6 +82,9 @@ def test_links_are_built_on_the_public_url(tmp_path: Path, host: str, public_url
         ("allow_networks", "everything"),
         ("result_links", "short"),
         ("matting", "magic"),
+        ("work", "some"),
+        ("gpus", "first"),
+        ("gpus", "0;1"),
         ("maintenance", "perhaps"),
         ("public_url", "motion.example.com"),
         ("render_timeout_s", "1e3"),

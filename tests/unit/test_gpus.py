@@ -1,0 +1,59 @@
+"""Which GPUs a worker takes tasks for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from understudy.config import Settings
+from understudy.engines.diffusion.availability import Availability, Missing
+from understudy.engines.diffusion.devices import Device
+from understudy.errors import SettingError
+from understudy.request import Scene
+from understudy.tasks import gpus
+from understudy.tasks.gpus import gpus_of
+
+TWO = Availability((Device("a card", 81920), Device("a card", 81920)), {}, (Scene.IMAGE,))
+NONE = Availability((), {Scene.IMAGE: Missing("Not installed: torch.", "Run `pip install`.")}, ())
+SETTINGS = Settings(data_dir=Path("/nowhere"))
+
+
+@pytest.fixture(autouse=True)
+def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UNDERSTUDY_GPU_DEVICE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def there(monkeypatch: pytest.MonkeyPatch, found: Availability) -> None:
+    monkeypatch.setattr(gpus, "availability", lambda engine: found)
+
+
+def test_all_that_are_there_or_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    there(monkeypatch, TWO)
+    assert gpus_of(SETTINGS) == gpus_of(replace(SETTINGS, work="gpu")) == ("0", "1")
+    assert gpus_of(replace(SETTINGS, gpus=("1",))) == ("1",)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8f6a, 3")
+    assert gpus_of(SETTINGS) == ("2", "GPU-8f6a", "3")
+
+
+def test_none_where_the_worker_is_for_other_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    there(monkeypatch, TWO)
+    assert gpus_of(replace(SETTINGS, work="cpu")) == ()
+
+
+def test_the_processor_stands_in_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    there(monkeypatch, Availability((Device("cpu", None),), {}, (Scene.IMAGE,)))
+    monkeypatch.setenv("UNDERSTUDY_GPU_DEVICE", "cpu")
+    assert gpus_of(SETTINGS) == ("",)
+
+
+def test_where_the_engine_is_not_available_it_is_said_only_to_who_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there(monkeypatch, NONE)
+    assert gpus_of(SETTINGS) == ()
+    with pytest.raises(SettingError, match="torch") as caught:
+        gpus_of(replace(SETTINGS, work="gpu"))
+    assert caught.value.fix == "Run `pip install`."
