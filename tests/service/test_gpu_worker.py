@@ -101,7 +101,7 @@ def test_each_worker_takes_the_tasks_of_its_kind(database_url: str, tmp_path: Pa
         account, sender = await its.account(), Sender(its, tmp_path)
         async with working(its, tmp_path, "cpu"):
             on_gpu, on_cpu = await send(its, sender, account), await sender.send(account, "fake")
-            assert (await made(its, on_cpu)).status == Status.SUCCEED
+            assert (await made(its, on_cpu, within_s=60)).status == Status.SUCCEED
 
             async def waits() -> bool:
                 return int(await its.scalar(WAITING.format(RENDER_GPU))) == 1
@@ -110,7 +110,7 @@ def test_each_worker_takes_the_tasks_of_its_kind(database_url: str, tmp_path: Pa
             await asyncio.sleep(1.5)  # one more look of every queue
             assert (await its.now(on_gpu)).status == Status.SUBMITTED
         async with working(its, tmp_path, "gpu") as (worker,):
-            ended = await made(its, on_gpu)
+            ended = await made(its, on_gpu, within_s=60)
             assert ended.status == Status.SUCCEED
             assert numbers(log) == [0, 1, 2, 3]
             assert await asyncio.to_thread(worker.end, signal.SIGTERM) == 0
@@ -129,7 +129,7 @@ def test_a_killed_host_costs_the_task_one_segment(database_url: str, tmp_path: P
     async def story(its: Setting) -> None:
         account, sender = await its.account(), Sender(its, tmp_path)
         async with working(its, tmp_path, "all"):
-            now = await made(its, await send(its, sender, account, "die"))
+            now = await made(its, await send(its, sender, account, "die"), within_s=60)
         assert (now.status, now.attempt, now.crashes) == (Status.SUCCEED, 2, 1)
         assert numbers(log) == [0, 1, 2, 2, 3]
 
@@ -150,7 +150,7 @@ def test_a_killed_workers_task_goes_on_at_the_next_segment_elsewhere(
         _, alive = psutil.wait_procs(hosts, timeout=3)
         assert not alive
         async with working(its, tmp_path, "all"):
-            now = await made(its, task)
+            now = await made(its, task, within_s=60)
         assert (now.status, now.attempt, now.crashes) == (Status.SUCCEED, 2, 1)
         assert numbers(log) == [0, 1, 2, 2, 3]
         assert len(dict(begun(log))) == 2
@@ -169,11 +169,11 @@ def test_cancelled_or_failed_a_task_leaves_the_host_to_the_next(
             task = await send(its, sender, account, "slow")
             await stored(tmp_path, task, 0)
             await its.tasks.cancel(account.id, task.id)
-            failed = await made(its, await send(its, sender, account, "memory"))
+            failed = await made(its, await send(its, sender, account, "memory"), within_s=60)
             assert (failed.status, failed.error_code) == (Status.FAILED, "gpu_memory")
             assert failed.fix is not None
             assert failed.fix.startswith("Take mode std")
-            after = await made(its, await send(its, sender, account))
+            after = await made(its, await send(its, sender, account), within_s=60)
             assert after.status == Status.SUCCEED
             assert [each.pid for each in worker.hosts()] == list(dict(begun(log)))
             assert await storage.names("segments") == []
