@@ -271,14 +271,17 @@ def test_an_error_that_nobody_foresaw_ends_the_host_too(run: Run, caplog: pytest
     run(story)
 
 
-def test_a_host_without_its_packages_names_the_command(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_without_its_packages_names_the_command(
+    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv(fake_gpu.NO_MODEL, "1")
 
     async def story(its: Setting) -> None:
         with pytest.raises(UnderstudyError) as caught:
             await its.render()
         assert caught.value.code == "gpu_packages_missing"
-        assert "pip install 'understudy[gpu]'" in caught.value.fix
+        assert "understudy engines" in caught.value.fix
+        assert "pip install 'understudy[gpu]'" in caplog.text  # the operator's
 
     run(story)
 
@@ -410,7 +413,7 @@ def test_a_child_that_wants_twice_is_no_child_of_ours(run: Run, monkeypatch: pyt
 
 def test_an_array_that_is_cut_short_meanwhile_kills_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mapped by the host it would be its death."""
-    does = f"written(here, 'slow'); {WANTED.partition(';')[0]}; file = open('driving.npy', 'r+b')\n"
+    does = f"written(here, 'slow'); file = open('driving.npy', 'r+b'); {WANTED.partition(';')[0]}\n"
     does += "while os.path.exists('driving.npy'): time.sleep(0.001)\nfile.truncate(0)\ntime.sleep(3)\n"
 
     async def story(its: Setting) -> None:

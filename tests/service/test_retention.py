@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import insert, text
@@ -185,6 +188,27 @@ def test_the_purge_reads_its_index(database_url: str, tmp_path: Path) -> None:
         assert "tasks_purge" in " ".join(plan)
 
     run(database_url, tmp_path, story)
+
+
+def test_nobody_writes_into_a_folder_that_goes(tmp_path: Path) -> None:
+    """A GPU's process may be about to, when its task is cancelled."""
+
+    def write(folder: Path, begun: threading.Event) -> None:
+        with suppress(OSError):
+            for number in range(10**6):
+                (folder / f"{number}").touch()
+                begun.set()
+
+    async def story() -> None:
+        with WorkFolders(tmp_path / "work") as folders:
+            begun = threading.Event()
+            async with folders.new(1) as folder:
+                writing = asyncio.create_task(asyncio.to_thread(write, folder, begun))
+                await asyncio.to_thread(begun.wait, 10)
+            await writing
+            assert [path for own in folders.root.iterdir() for path in own.iterdir()] == []
+
+    asyncio.run(story())
 
 
 def test_a_killed_workers_folders_go_and_a_living_ones_stay(tmp_path: Path) -> None:

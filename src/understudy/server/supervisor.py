@@ -155,7 +155,6 @@ def work(settings: Settings, signals: Signals) -> None:
     Raises SettingError, UnavailableError.
     """
     _check(settings)
-    gpus = gpus_of(settings)  # where it has none to work with, it says so at once
     alone = settings.work == "gpu"
     if not alone and not settings.public_url:
         raise SettingError(
@@ -182,13 +181,14 @@ def work(settings: Settings, signals: Signals) -> None:
             with signals.breaking():
                 settings = _with_database(settings, postgres)
             supervisor.come_up(None)
-            _tell(f"The worker runs, {_at_once(settings, len(gpus))} at once. Ctrl-C stops it.")
+            _tell(f"The worker runs, {_at_once(settings)} at once. Ctrl-C stops it.")
             supervisor.keep_up()
         finally:
             supervisor.stop()
 
 
-def _at_once(settings: Settings, gpus: int) -> str:
+def _at_once(settings: Settings) -> str:
+    gpus = len(gpus_of(settings))
     on_gpus = f"{gpus} on {gpus} GPUs" if gpus != 1 else "1 on 1 GPU"
     if settings.work == "gpu":
         return on_gpus
@@ -214,6 +214,8 @@ def _check(settings: Settings) -> None:
             fix="Choose another with --data-dir or UNDERSTUDY_DATA_DIR.",
         ) from error
     open_storage(settings)
+    if settings.work == "gpu":
+        gpus_of(settings)
 
 
 def _with_database(settings: Settings, postgres: EmbeddedPostgres | None) -> Settings:

@@ -54,7 +54,7 @@ class WorkFolders:
         try:
             yield folder
         finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            await asyncio.shield(asyncio.to_thread(_delete, folder))
 
     def clear_leftovers(self) -> None:
         """Delete the folders of workers that live no more."""
@@ -62,6 +62,13 @@ class WorkFolders:
             if folder != self._own and folder.is_dir() and not folder.is_symlink():
                 with suppress(OSError):
                     _delete_unlocked(folder)
+
+
+def _delete(folder: Path) -> None:
+    """Whoever still writes into it by its name, finds it no more."""
+    with suppress(OSError):
+        folder = folder.rename(folder.with_name(f".{folder.name}"))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _delete_unlocked(folder: Path) -> None:

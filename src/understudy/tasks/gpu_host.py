@@ -26,7 +26,6 @@ from understudy.tasks.answers import (
 )
 from understudy.tasks.child import LINE_BYTES
 from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail
-from understudy.tasks.wording import for_the_sender
 
 COMMAND = (sys.executable, "-P", "-m", "understudy.engines.diffusion.host")
 STOP_S = 60.0  # a denoising step of a large video may take as long
@@ -115,7 +114,7 @@ class GpuHost:
                     raise told
                 if told.code == FAILED:
                     await self._end(process)
-                raise for_the_sender(told)
+                raise told
             else:
                 raise ChildDied("the GPU's process answered what is no answer")
         with suppress(TimeoutError):

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from understudy.engines.diffusion.assignment import segment_name, take_over
-from understudy.errors import EngineError
+from understudy.errors import EngineError, UnderstudyError
 from understudy.progress import Progress
 from understudy.storage import Storage
 from understudy.tasks.answers import ChildDied
@@ -21,6 +21,7 @@ from understudy.tasks.child_process import running
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.gpu_host import GpuHosts
 from understudy.tasks.kept_segments import KeptSegments
+from understudy.tasks.wording import for_the_sender
 
 KEEP_S = 60.0  # what is made before a process dies is stored all the same, if that does not take longer
 
@@ -53,6 +54,13 @@ class Order:
         """Wait until so many segments are wanted of the assignment in ``given``, the child's folder, and put each
         there. Those of an earlier attempt are not made again. Raises EngineError, ModelError and ChildDied."""
         segments = await wanted
+        try:
+            await self._make(given, segments, progress)
+        except UnderstudyError as error:
+            log.warning("task %d: the GPU's part failed [%s]: %a", self._task_id, error.code, str(error))
+            raise for_the_sender(error) from None
+
+    async def _make(self, given: Path, segments: int, progress: Progress) -> None:
         async with self._folders.new(self._task_id) as folder:
             assignment = await asyncio.to_thread(take_over, given, folder)
             if assignment.segments != segments:

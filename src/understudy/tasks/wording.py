@@ -8,11 +8,6 @@ OPERATOR = "If it happens again, tell whoever runs this service."
 MATTING_FIX = "Tell whoever runs this service to run `understudy models pull matting`, or to matte without."
 GPU_FIX = "Tell whoever runs this service to ask `understudy engines` on it what is missing."
 MODELS_FIX = "Tell whoever runs this service to run `understudy models pull tracker`."
-GPU_FIX = "Tell whoever runs this service to look at `understudy engines` on the machine with the GPU."
-WEIGHTS = (
-    "The GPU engine's weights on this server are missing or not whole.",
-    "Tell whoever runs this service to run `understudy models list`, and `understudy models pull` for what is missing.",
-)
 CANNOT_WRITE = (
     "The video could not be written.",
     f"Try again later. {OPERATOR} The disk may be full.",
@@ -33,16 +28,6 @@ MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix;
     "matting_missing": ("The network that cuts characters out is missing on this server.", MATTING_FIX),
     "matting_corrupt": ("The network that cuts characters out is not the published one.", MATTING_FIX),
     "matting_failed": ("The network that cuts characters out does not run on this server.", MATTING_FIX),
-    "weights_missing": WEIGHTS,
-    "weights_partial": WEIGHTS,
-    "weights_corrupt": WEIGHTS,
-    "gpu_packages_missing": (None, "Tell whoever runs this service to run `pip install 'understudy[gpu]'`."),
-    "gpu_missing": ("The GPU of this server cannot be used.", GPU_FIX),
-    "gpu_plan": ("The GPU engine of this server is set up for a plan that it cannot follow.", GPU_FIX),
-    "gpu_memory": (
-        None,
-        "Take mode std, or tell whoever runs this service that the GPU needs more free memory.",
-    ),
     "encode_failed": CANNOT_WRITE,
     "output_folder": CANNOT_WRITE,
     "output_unwritable": CANNOT_WRITE,
