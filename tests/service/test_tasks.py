@@ -499,6 +499,17 @@ def test_what_a_dialect_keeps_comes_back_and_callbacks_of_the_end_alone(database
     run(database_url, story)
 
 
+def test_only_tasks_of_the_same_queue_are_ahead(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        standing = Standing(its.database)
+        on_gpu = replace(SUBMISSION, engine="wan-animate")
+        sent = [await its.tasks.submit(account, each) for each in (SUBMISSION, on_gpu, SUBMISSION, on_gpu)]
+        assert [await standing.ahead(task) for task in sent] == [0, 0, 1, 1]
+
+    run(database_url, story)
+
+
 def test_how_long_a_task_will_take_is_told_by_the_last_ones(database_url: str) -> None:
     async def story(its: Setting) -> None:
         account = await its.account()

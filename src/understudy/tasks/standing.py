@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, text
 
 from understudy.tasks.database import Database
+from understudy.tasks.device import gpu_engines, needs_gpu
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Status, Task
@@ -27,13 +28,16 @@ class Standing:
             return (await connection.execute(query)).scalar_one()
 
     async def ahead(self, task: Task) -> int:
-        """How many tasks were handed in earlier and still wait, of all accounts; at most ``MOST_COUNTED``."""
+        """How many tasks of the same queue were handed in earlier and still wait, of all accounts; at most
+        ``MOST_COUNTED``."""
+        on_gpu = tasks.c.engine.in_(gpu_engines())
         earlier = (
             select(tasks.c.id)
             .where(
                 tasks.c.ended_at.is_(None),
                 tasks.c.status == Status.SUBMITTED,
                 tasks.c.created_at < task.created_at,
+                on_gpu if needs_gpu(task.engine) else ~on_gpu,
             )
             .limit(MOST_COUNTED)
             .subquery()
