@@ -83,10 +83,22 @@ class Loading:
         )
 
 
-def load(spec: ModelSpec, folder: Path, device: torch.device, plan: Plan) -> Animate1 | Animate2:
-    """The model of that spec, out of a folder in the hub's layout."""
-    newer = spec.name == WAN_ANIMATE_2.name
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+def load(
+    spec: ModelSpec, folder: Path, device: torch.device, plan: Plan, dtype: torch.dtype | None = None
+) -> Animate1 | Animate2:
+    """The model of that spec, out of a folder in the hub's layout. ``dtype`` is what it computes in: 16 bits on a GPU,
+    where nothing else is said."""
+    dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
+    parts, distilled = read(spec, folder, dtype)
+    place(parts, device, plan, dtype)
+    if _newer(spec):
+        return Animate2(parts, device, plan, spec=spec)
+    return Animate1(parts, device, plan, distilled=distilled, spec=spec)
+
+
+def read(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:
+    """A model's parts in the machine's memory, and whether the LoRA for few steps is in them."""
+    newer = _newer(spec)
     parts: dict[str, Any] = {"scheduler": _scheduler(folder)}
     for name, (kind, typed) in (NETWORKS_2 if newer else NETWORKS_1).items():
         network = kind.from_pretrained(folder / name, local_files_only=True, **{typed: dtype})
@@ -98,10 +110,11 @@ def load(spec: ModelSpec, folder: Path, device: torch.device, plan: Plan) -> Ani
         diffusers.WanAnimatePipeline(**parts).load_lora_weights(lora.parent, weight_name=lora.name)
         parts["transformer"].fuse_lora()
         parts["transformer"].unload_lora()
-    place(parts, device, plan, dtype)
-    if newer:
-        return Animate2(parts, device, plan, spec=spec)
-    return Animate1(parts, device, plan, distilled=lora is not None, spec=spec)
+    return parts, lora is not None
+
+
+def _newer(spec: ModelSpec) -> bool:
+    return spec.name == WAN_ANIMATE_2.name
 
 
 def _scheduler(folder: Path) -> Any:

@@ -1,0 +1,157 @@
+"""Both models in 16 bits, with their parts on a card in name: nothing is left on the processor, no type is mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from named_card import CARD, MisplacedError, NamedCard
+from numpy.typing import NDArray
+
+from understudy.engines.diffusion import animate2, loading
+from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
+from understudy.engines.diffusion.plan import Plan
+from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
+
+WIDTH, HEIGHT, SEGMENT, STEPS = 48, 64, 5, 2
+FRAMES = 2 * SEGMENT - 1  # two segments
+CPU = torch.device("cpu")
+SPEC = {
+    2: replace(WAN_ANIMATE_2, segment_frames=SEGMENT, steps=STEPS),
+    1: replace(WAN_ANIMATE_1, segment_frames=SEGMENT, steps=STEPS),
+}
+PLANS = {
+    plan.name: plan
+    for plan in (
+        Plan("resident", 0, 0, encoders_stay=True),
+        Plan("encoders-aside", 0, 0),
+        Plan("small-cache", 0, 0, small_cache=True),
+        Plan("small-weights", 0, 0, small_cache=True, small_weights=True),
+        Plan("streamed", 0, 0, streamed=True),
+    )
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """For tensors this small, more wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    for spec in SPEC.values():
+        monkeypatch.setitem(SPECS, spec.name, spec)
+
+
+@pytest.fixture
+def weights(tiny_animate2: Path, tiny_animate1: Path) -> dict[int, Path]:
+    return {2: tiny_animate2, 1: tiny_animate1}
+
+
+def assigned(folder: Path, spec: ModelSpec) -> Assignment:
+    rng = np.random.default_rng(0)
+    blank = Assignment(spec.name, WIDTH, HEIGHT, FRAMES, "人物外观描述：一只猫。", 7, STEPS, "")
+    folder.mkdir(exist_ok=True)
+    writer = AssignmentWriter(folder, blank, rng.integers(0, 255, blank.shape("reference"), np.uint8))
+    for name, _ in spec.arrays:
+        for entry in rng.integers(0, 255, blank.shape(name), np.uint8):
+            writer.add(name, entry)
+    return writer.finish()
+
+
+def model_of(spec: ModelSpec, parts: dict[str, Any], device: torch.device, plan: Plan) -> Any:
+    loading.place(parts, device, plan, torch.bfloat16)
+    if spec is SPEC[2]:
+        return animate2.Animate2(parts, device, plan, spec=spec)
+    return loading.Animate1(parts, device, plan, spec=spec)
+
+
+def both_segments(model: Any, folder: Path, assignment: Assignment) -> NDArray[np.float64]:
+    begun = model.begin(folder, assignment)
+    first, end = model.make(begun, 0, None, lambda *_: None)
+    second, _ = model.make(begun, 1, end, lambda *_: None)
+    return np.concatenate([first, second]).astype(float)
+
+
+def streamed(transformer: Any, *, onload_device: torch.device, **_: Any) -> None:
+    """In the place of diffusers' offloading by groups, whose streams want a card: the blocks are on it while each
+    computes, all else while the whole does."""
+    for block in transformer.blocks:
+        block.register_forward_pre_hook(lambda module, _: module.to(onload_device) and None)
+        block.register_forward_hook(lambda module, *_: module.to(CPU) and None)
+    rest = [module for name, module in transformer.named_children() if name != "blocks"]
+    owned = dict(transformer.named_parameters(recurse=False))
+
+    def there(device: torch.device) -> None:
+        for module in rest:
+            module.to(device)
+        for name, parameter in owned.items():
+            transformer._parameters[name] = parameter.to(device)
+
+    transformer.register_forward_pre_hook(lambda *_: there(onload_device))
+    transformer.register_forward_hook(lambda *_: there(CPU))
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize("which", SPEC)
+def test_nothing_is_left_on_the_processor(
+    which: int, plan: Plan, weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SPEC[which]
+    assignment = assigned(tmp_path, spec)
+    exact, _ = loading.read(spec, weights[which], torch.float32)
+    parts, _ = loading.read(spec, weights[which], torch.bfloat16)
+    monkeypatch.setattr(type(parts["transformer"]), "enable_group_offload", streamed)
+    wanted = both_segments(model_of(spec, exact, CPU, PLANS["resident"]), tmp_path, assignment)
+    with NamedCard() as card:
+        model = model_of(spec, parts, CARD, plan)
+        found = both_segments(model, tmp_path, assignment)
+        encoder = next(parts["text_encoder"].parameters())
+    assert (encoder.device == CARD) == plan.encoders_stay
+    assert (card.pinned > 0) == (plan.streamed and which == 2)  # the cache is kept aside
+    assert wanted.std() > 3
+    assert np.abs(found - wanted).mean() < 3
+
+
+@pytest.mark.parametrize("which", SPEC)
+def test_sixteen_bits_come_from_the_folder(which: int, weights: dict[int, Path]) -> None:
+    """And what the model's authors keep in 32 stays so."""
+    model = loading.load(SPEC[which], weights[which], CPU, PLANS["resident"], torch.bfloat16)
+    parts = model._pipeline
+    for part in (parts.vae, parts.text_encoder, parts.image_encoder, parts.transformer):
+        assert part.dtype == torch.bfloat16
+    wide = {name for name, one in parts.transformer.named_parameters() if one.dtype == torch.float32}
+    assert any("time_embed" in name for name in wide)
+    assert not any("attn" in name and "norm" not in name for name in wide)
+
+
+def deviceless(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments, **options: function(*arguments, **{**options, "device": CPU})
+
+
+@pytest.mark.parametrize("forgotten", ["get_i2v_mask", "randn_tensor", "pixels", "_here"])
+def test_what_is_left_on_the_processor_would_show(
+    forgotten: str, weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card in name answers as a real one."""
+    spec = SPEC[2]
+    assignment = assigned(tmp_path, spec)
+    parts, _ = loading.read(spec, weights[2], torch.bfloat16)
+    real = getattr(animate2, forgotten, None)
+    if forgotten == "_here":
+        monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)
+    elif forgotten == "pixels":
+        monkeypatch.setattr(animate2, "pixels", lambda frames, device: real(frames, CPU))
+    else:
+        monkeypatch.setattr(animate2, forgotten, deviceless(real))
+    with NamedCard(), pytest.raises(MisplacedError):
+        both_segments(model_of(spec, parts, CARD, PLANS["resident"]), tmp_path, assignment)
