@@ -26,7 +26,6 @@ from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import FOLDER_NAME, WorkFolders
 from understudy.tasks.gpu_host import GpuHosts
 from understudy.tasks.gpus import gpus_of
-from understudy.tasks.handover import Handover
 from understudy.tasks.intake import Intake
 from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER, RENDER_GPU
 from understudy.tasks.patience import patiently
@@ -82,6 +81,8 @@ def _parts(
     tasks = Work(database, jobs)
     functions: list[tuple[str, JobFunction, int]] = []
     if len(hosts):
+        from understudy.tasks.handover import Handover  # its arrays are of no use to other workers
+
         handover = Handover(hosts, storage, folders)
         on_gpu = Rendering(tasks, storage, renderer, folders, handover)
         functions.append((RENDER_GPU, on_gpu.run, len(hosts)))

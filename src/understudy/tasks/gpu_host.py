@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.config import PREFIX, SECRET
-from understudy.engines.diffusion.host import FAILED
+from understudy.engines.diffusion.spec import FAILED
 from understudy.progress import Progress
 from understudy.tasks.answers import (
     ChildDied,

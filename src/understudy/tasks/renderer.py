@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy import config
 from understudy.config import Settings
@@ -48,10 +48,12 @@ from understudy.tasks.child import (
 )
 from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail, running, time_limit, timed_out
 from understudy.tasks.element_limits import MOST_VIEWS
-from understudy.tasks.handover import Order
 from understudy.tasks.sandbox import Confinement, environment
 from understudy.tasks.task import Task
 from understudy.tasks.wording import OPERATOR
+
+if TYPE_CHECKING:
+    from understudy.tasks.handover import Order
 
 __all__ = ["Cancelled", "ChildDied", "Rendered", "Renderer"]
 

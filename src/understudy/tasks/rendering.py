@@ -7,13 +7,13 @@ import time
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from understudy.errors import UnavailableError, UnderstudyError
 from understudy.storage import Storage
 from understudy.tasks.child import view_names
 from understudy.tasks.device import needs_gpu
 from understudy.tasks.folders import WorkFolders
-from understudy.tasks.handover import Handover
 from understudy.tasks.intake import get_input
 from understudy.tasks.patience import patiently
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
@@ -22,6 +22,9 @@ from understudy.tasks.task import Output, Task
 from understudy.tasks.trials import Trials
 from understudy.tasks.watch import TaskOverError, Watch
 from understudy.tasks.work import Work
+
+if TYPE_CHECKING:
+    from understudy.tasks.handover import Handover
 
 PREPARING, STORING = "preparing", "storing"
 VIDEO_NAME, WATERMARKED_NAME, COVER_NAME = "video.mp4", "watermarked.mp4", "cover.jpg"

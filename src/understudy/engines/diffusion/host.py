@@ -26,11 +26,11 @@ from pathlib import Path
 
 from understudy.engines.diffusion.assignment import finished, load_assignment, segment_name
 from understudy.engines.diffusion.maker import Maker, real_maker
+from understudy.engines.diffusion.spec import FAILED
 from understudy.errors import EngineError, UnderstudyError
 
 LOOK_S = 0.05  # between two looks for a segment that was made
 PROGRESS_S = 0.1
-FAILED = "engine_failed"  # the process ends after it
 
 
 def serve(maker_of: Callable[[], Maker]) -> None:
