@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.diffusion.interpolation import Between
-from understudy.engines.diffusion.timeline import model_times, resampled, retimed, sampled, shown_times
+from understudy.engines.diffusion.timeline import model_times, retimed, sampled, shown_times
 from understudy.evaluation.pixels import mean_square, psnr, ssim
 from understudy.media.clip import probe, read_frames
 
@@ -170,7 +170,7 @@ def back(
     if times == "nearest":
         return sampled(zip(asked.tolist(), made, strict=True), times_s)
     if times == "even":
-        return resampled(made, MODEL_FPS, times_s)
+        return retimed(made, model_times(times_s, MODEL_FPS), times_s)
     return retimed(made, shown_times(times_s, asked), times_s)
 
 

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from understudy.engines.diffusion.assignment import MOST_FRAMES
 from understudy.engines.diffusion.timeline import (
     SAME_S,
     Frame,
     model_times,
-    resampled,
     retimed,
     sampled,
     shown_times,
@@ -40,6 +39,11 @@ RATES = (
     120,
 )
 STEPS = st.lists(st.floats(0.001, 0.5), max_size=40)
+
+
+def resampled(made: Iterator[Frame], fps: float, times_s: ArrayLike) -> Generator[Frame]:
+    """What lies evenly, at the times of a video."""
+    return retimed(made, model_times(times_s, fps), times_s)
 
 
 def even(rate: Fraction | float, frames: int) -> NDArray[np.float32]:

@@ -70,11 +70,6 @@ def sampled(frames: Iterator[tuple[float, Frame]], times: ArrayLike) -> Generato
             yield now[1]
 
 
-def resampled(made: Iterator[Frame], fps: float, times_s: ArrayLike) -> Generator[Frame]:
-    """``made``, the first of which is at 0 and the others evenly at ``fps``, brought to ``times_s``: see `retimed`."""
-    return retimed(made, model_times(times_s, fps), times_s)
-
-
 def retimed(made: Iterator[Frame], made_s: ArrayLike, times_s: ArrayLike) -> Generator[Frame]:
     """One frame for each of ``times_s`` (T,), rising from 0, out of ``made``, the frames (H, W, 3) at ``made_s`` (N,),
     from 0 on and never falling.

@@ -1,0 +1,43 @@
+"""The benchmark for a GPU does its work on any machine, with tiny weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "measure.py"
+
+
+def test_one_command_measures_each_plan(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, str(SCRIPT), "--tiny", "--seconds", "0.2", "--steps", "2"),
+            *(
+                "--plans",
+                "resident",
+                "small-cache",
+                "small-weights",
+                "--no-diffusers",
+                "--out",
+                str(tmp_path),
+            ),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "measure.json").read_text())["rows"]
+    assert [(row["way"], row["run"]) for row in rows] == [
+        (f"understudy, {plan}", run)
+        for plan in ("resident", "small-cache", "small-weights")
+        for run in ("first", "warm")
+    ]
+    for row in rows:
+        assert row["work_s"] > 0
+        assert set(row["stages_s"]) == {"encoding", "driving pass", "denoising", "decoding"}
+        assert f"| {row['way']} | tiny | {row['run']} |" in done.stdout
