@@ -10,7 +10,7 @@ import pytest
 from test_diffusion_assignment import BLANK, written
 
 from understudy.engines.diffusion.assignment import Assignment, finished, segment, segment_name
-from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.generator import LOADING, Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import FakeModel, segment_frames
 from understudy.engines.diffusion.source import STAGE
@@ -38,7 +38,7 @@ def test_all_segments_in_order_and_each_from_the_one_before(tmp_path: Path) -> N
     assert (made[:, 1:] == 255 - driving[:, 1:]).all()
     assert (made[:81, 0, 0] == 0).all()
     assert (made[81:, 0, 0] > 0).all()  # the fake's mark of a segment that had one before it
-    assert told == [(STAGE, done, 9) for done in range(10)]
+    assert told == [(LOADING, 0, 1), (LOADING, 1, 1), *((STAGE, done, 9) for done in range(10))]
 
 
 def test_it_goes_on_after_the_last_finished_segment(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_it_goes_on_after_the_last_finished_segment(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     Generator(lambda _: second).make(tmp_path / "killed", lambda *now: told.append(now))
     assert second.made == [1, 2]
-    assert told[0] == (STAGE, 3, 9)
+    assert told[2] == (STAGE, 3, 9)
     assert (made_of(tmp_path / "killed", assignment) == made_of(tmp_path / "whole", assignment)).all()
 
 

@@ -44,15 +44,18 @@ class Generator:
         assignment = load_assignment(folder)
         total = assignment.segments * assignment.steps
         at = finished(folder, assignment)
-        progress(STAGE, at * assignment.steps, total)
         if at == assignment.segments:
+            progress(STAGE, total, total)
             return {}
+        progress(LOADING, 0, 1)
         spent: dict[str, float] = {}
         try:
             with _spent(spent, LOADING):
                 model = self._load(assignment)
             with _spent(spent, "encoding"):
                 begun = model.begin(folder, assignment)
+            progress(LOADING, 1, 1)
+            progress(STAGE, at * assignment.steps, total)
             for number in range(at, assignment.segments):
 
                 def step(done: int, steps: int, number: int = number) -> None:
