@@ -22,6 +22,8 @@ DOCUMENTS = [
 ]
 # Those of mypy, uv and the benchmarks.
 OF_OTHER_TOOLS = {
+    "--compile",
+    "--tiny",
     "--help",
     "--no-compile",
     "--no-deps",
