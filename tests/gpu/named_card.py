@@ -1,6 +1,6 @@
-"""A card in name alone: tensors that say they are on it, and are the processor's. Numbers are right, so that nothing has
-to be stubbed for what depends on them, and what mixes tensors of the card with the processor's is an error, as on a real
-one.
+"""A card in name alone: tensors that say they are on it, and are the processor's. Numbers are right, so that nothing
+has to be stubbed for what depends on them, and what mixes tensors of the card with the processor's is an error, as on a
+real one.
 
 Its name is PyTorch's ``meta``, for that is the one device that every build has a guard for.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,14 @@ import torch
 from named_card import CARD, MisplacedError, NamedCard
 from numpy.typing import NDArray
 
-from understudy.engines.diffusion import animate2, loading
+from understudy.engines.diffusion import animate2, attention, loading
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
-from understudy.engines.diffusion.plan import Plan
+from understudy.engines.diffusion.card import machine_bytes
+from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.plan import GIB, Plan, plan_for
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
+from understudy.errors import EngineError
+from understudy.progress import silent
 
 WIDTH, HEIGHT, SEGMENT, STEPS = 48, 64, 5, 2
 FRAMES = 2 * SEGMENT - 1  # two segments
@@ -155,3 +160,77 @@ def test_what_is_left_on_the_processor_would_show(
         monkeypatch.setattr(animate2, forgotten, deviceless(real))
     with NamedCard(), pytest.raises(MisplacedError):
         both_segments(model_of(spec, parts, CARD, PLANS["resident"]), tmp_path, assignment)
+
+
+def test_memory_of_the_machine_counts_what_files_are_kept_in(tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemFree: 1 kB\nMemAvailable: 90 kB\n")
+    assert machine_bytes(tmp_path / "meminfo") == 90 * 1024
+    assert machine_bytes(tmp_path / "none") > 0
+
+
+def test_what_is_loaded_makes_room_for_what_comes(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card and a machine that are full of the model keep it."""
+    assignment = assigned(tmp_path, SPEC[2])
+    needed = plan_for(SPEC[2], WIDTH, HEIGHT, free_gib=30, host_gib=1000)
+    card, machine = {"free": 30 * GIB, "reserved": 0}, [1000 * GIB]
+    loads = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (card["free"], 0))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: card["reserved"])
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(loading, "machine_bytes", lambda: machine[0])
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
+    monkeypatch.setattr(loading, "load", lambda *arguments: loads.append(arguments) or object())
+    load = loading.Loading("cuda")
+    first = load(assignment)
+    card.update(free=GIB, reserved=29 * GIB)
+    machine[0] = int(2 * GIB)
+    assert needed.host_gib > 2
+    assert load(assignment) is first
+    assert [arguments[-1].name for arguments in loads] == [needed.name]
+
+
+class ScarceError(RuntimeError):
+    """What a real card raises, by its name."""
+
+
+ScarceError.__name__ = "OutOfMemoryError"
+
+
+def test_a_card_that_was_full_is_empty_for_the_next_try(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment = assigned(tmp_path, SPEC[2])
+    model: Any = loading.load(SPEC[2], weights[2], CPU, PLANS["resident"], torch.bfloat16)
+    caches: list[weakref.ref[Any]] = []
+    real = animate2.DrivingCache
+
+    def watched(*arguments: Any) -> Any:
+        cache = real(*arguments)
+        caches.append(weakref.ref(cache))
+        return cache
+
+    def scarce(*_: Any, **__: Any) -> None:
+        raise ScarceError("CUDA out of memory")
+
+    monkeypatch.setattr(animate2, "DrivingCache", watched)
+    with monkeypatch.context() as full:
+        full.setattr(model._pipeline.scheduler, "step", scarce)
+        with pytest.raises(EngineError) as caught:
+            Generator(lambda _: model).make(tmp_path, silent)
+    assert caught.value.code == "gpu_memory"  # and is still held here
+    assert [cache() for cache in caches] == [None]
+    assert not model._nothing_known
+    Generator(lambda _: model).make(tmp_path, silent)
+    assert len(caches) == 1 + assignment.segments
+
+
+def test_a_kernel_is_not_passed_over_for_want_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scarce(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setitem(attention.KERNELS, "cudnn", scarce)
+    with pytest.raises(torch.OutOfMemoryError):
+        attention.best_kernel(CPU, torch.float32, 2, 8)

@@ -20,7 +20,14 @@ def test_tokens_of_the_models_own_size() -> None:
 
 @pytest.mark.parametrize(
     ("free_gib", "named"),
-    [(139, "resident"), (79, "small-cache"), (47, None), (31, "streamed"), (23, "streamed")],
+    [
+        (139, "resident"),
+        (79, "encoders-aside"),
+        (65, "small-cache"),
+        (47, None),
+        (31, "streamed"),
+        (23, "streamed"),
+    ],
 )
 def test_the_plan_by_card(free_gib: float, named: str | None) -> None:
     plan = plan_for(WAN_ANIMATE_2, 640, 800, free_gib=free_gib, host_gib=128)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from understudy.engines.diffusion.animate2 import frames_of, pixels, tail_of
 from understudy.engines.diffusion.assignment import REFERENCE, Assignment, mapped
+from understudy.engines.diffusion.card import give_back, wait_for
 from understudy.engines.diffusion.model import Made, Step, segment_frames
 from understudy.engines.diffusion.plan import Plan
 from understudy.engines.diffusion.spec import WAN_ANIMATE_1, ModelSpec
@@ -117,12 +118,14 @@ class Animate1:
                 return_dict=False,
             )[0]
             latents = scheduler.step(noise, t, latents, return_dict=False)[0]
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            wait_for(device)
             step(index + 1, steps)
         made = decode_vae(pipeline.vae, latents[:, :, 1:])  # the first is the reference's place
         made = made if before is None else made[:, :, overlap:]
         return frames_of(made), tail_of(made, overlap)
+
+    def forget(self) -> None:
+        give_back(self._device)
 
     def _faces(self, face: NDArray[np.uint8]) -> Tensor:
         """(1, 3, T, side, side) at the size that the model's motion encoder takes."""

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from understudy.engines.diffusion.assignment import REFERENCE, Assignment, mapped
 from understudy.engines.diffusion.attention import best_kernel, split_attention
+from understudy.engines.diffusion.card import give_back, wait_for
 from understudy.engines.diffusion.driving_cache import DrivingCache, Keeping
 from understudy.engines.diffusion.model import Made, Step, segment_frames
 from understudy.engines.diffusion.plan import Plan
@@ -129,15 +130,16 @@ class Animate2:
                 origin_area=[assignment.height, assignment.width],
             ).sample[0]
             latents = scheduler.step(noise[None], t, latents[None], return_dict=False)[0][0]
-            if device.type == "cuda":
-                torch.cuda.synchronize(
-                    device
-                )  # so that what is told is done, and a stop is not heard a minute late
+            wait_for(device)
             step(index + 1, assignment.steps)
         cache.clear()
         made = decode_vae(pipeline.vae, latents[:, 1:].float())  # the first is the reference's place
         made = made if before is None else made[:, :, self.spec.overlap :]
         return frames_of(made), tail_of(made, self.spec.overlap)
+
+    def forget(self) -> None:
+        self._nothing_known.clear()
+        give_back(self._device)
 
     def _read(self, caption: str) -> Tensor:
         known = self._captions.get(caption)

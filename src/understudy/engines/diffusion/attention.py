@@ -13,6 +13,7 @@ float32. The driving frames' keys are kept with theirs applied.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,11 @@ Kernel = Callable[[Tensor, Tensor, Tensor], Attended]
 """From (B, heads, S, d) queries, keys and values: (B, heads, S, d) and float32 (B, heads, S), the logarithm of each
 query's sum."""
 
+AT_ONCE = 8192  # tokens of which there are copies in 32 bits at a time
+TRIED = (2, 301)  # batches and tokens, of a number that no kernel's tile divides
+
 _aten = torch.ops.aten
+log = logging.getLogger(__name__)
 
 
 def cudnn(query: Tensor, key: Tensor, value: Tensor) -> Attended:
@@ -68,24 +73,34 @@ KERNELS: dict[str, Kernel] = {
 def best_kernel(device: torch.device, dtype: torch.dtype, heads: int, head_width: int) -> str:
     """The first kernel of the list that gives the right answer on this device, tried on a small example."""
     generator = torch.Generator().manual_seed(0)
-    shape = (1, heads, 256, head_width)
-    query, key, value = (torch.randn(shape, generator=generator).to(device, dtype) for _ in range(3))
+    shape = (*TRIED, heads, head_width)  # as they come out of the projections
+    query, key, value = (
+        torch.randn(shape, generator=generator).to(device, dtype).transpose(1, 2) for _ in range(3)
+    )
     wanted = plain(query, key, value)
     for name, kernel in KERNELS.items():
         try:
             found = kernel(query, key, value)
+        except torch.OutOfMemoryError:
+            raise  # which says nothing of the kernel
         except (RuntimeError, NotImplementedError):  # not for this device, type or build
             continue
         near = 0.05 if dtype != torch.float32 else 1e-3
         if all((a.float() - b.float()).abs().max() < near for a, b in zip(found, wanted, strict=True)):
+            log.info("attention on %s by the kernel %s", device, name)
             return name
     return "plain"
 
 
 def merged(first: Attended, second: Attended) -> Tensor:
-    """The attention over the keys of both, in the first one's type."""
-    share = torch.sigmoid(second[1] - first[1])[..., None]
-    return torch.lerp(first[0].float(), second[0].float(), share).to(first[0].dtype)
+    """The attention over the keys of both, in the place of the first one's."""
+    made, seen = first[0], second[0]
+    shares = torch.sigmoid(second[1] - first[1])[..., None]
+    for begin in range(0, made.shape[2], AT_ONCE):
+        part = slice(begin, begin + AT_ONCE)
+        wide = torch.lerp(made[:, :, part].float(), seen[:, :, part].float(), shares[:, :, part])
+        made[:, :, part] = wide
+    return made
 
 
 class SplitAttention:
@@ -138,8 +153,8 @@ class SplitAttention:
         heads = seen.shape[1]
         seen = seen.transpose(0, 1).reshape(1, heads, -1, seen.shape[-1])
         seen_sums = seen_sums.transpose(0, 1).reshape(1, heads, -1)
-        later = merged((made[:, :, area:], sums[:, :, area:]), (seen, seen_sums))
-        return torch.cat([made[:, :, :area], later], dim=2)
+        merged((made[:, :, area:], sums[:, :, area:]), (seen, seen_sums))
+        return made
 
     def _rotary(self, table: Tensor, grid_sizes: Tensor, stride: int) -> Tensor:
         """(tokens, 1, d / 2) complex: each token's turn. ``table`` (512, d / 2) has those of time, height and width
@@ -165,9 +180,12 @@ class SplitAttention:
 
 
 def turned(states: Tensor, turns: Tensor) -> Tensor:
-    """(B, S, heads, d) with rotary embeddings, in the states' own type."""
-    pairs = torch.view_as_complex(states.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * turns).flatten(-2).type_as(states)
+    """(B, S, heads, d) with rotary embeddings, in the place of those without."""
+    for begin in range(0, states.shape[1], AT_ONCE):
+        part = slice(begin, begin + AT_ONCE)
+        pairs = torch.view_as_complex(states[:, part].float().unflatten(-1, (-1, 2)))
+        states[:, part] = torch.view_as_real(pairs * turns[part]).flatten(-2)
+    return states
 
 
 class NoMasks(dict[Any, None]):

@@ -43,7 +43,7 @@ class LayerCache:
             raise RuntimeError("the driving segment was not looked at yet")
         if self._keeping is Keeping.FP8:
             (key, key_scale, dtype), (value, value_scale, _) = self._kept
-            return key.to(dtype) * key_scale, value.to(dtype) * value_scale
+            return key.to(dtype).mul_(key_scale), value.to(dtype).mul_(value_scale)
         if self._keeping is Keeping.HOST:
             device, key, value = self._kept
             return key.to(device, non_blocking=True), value.to(device, non_blocking=True)

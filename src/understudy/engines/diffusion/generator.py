@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
 
 from understudy.engines.diffusion.assignment import (
     Assignment,
@@ -23,6 +25,8 @@ from understudy.progress import Progress
 Loader = Callable[[Assignment], Model]
 """Gives the model that an assignment wants, loaded. Raises ModelError, EngineError."""
 
+log = logging.getLogger(__name__)
+
 LOADING = "loading"  # the stage of the first task
 
 
@@ -31,6 +35,7 @@ class Generator:
 
     def __init__(self, load: Loader) -> None:
         self._load = load
+        self._model: Model | None = None
 
     def make(
         self, folder: Path, progress: Progress, stopped: Callable[[], bool] = lambda: False
@@ -42,39 +47,48 @@ class Generator:
         ModelError.
         """
         assignment = load_assignment(folder)
-        total = assignment.segments * assignment.steps
-        at = finished(folder, assignment)
-        if at == assignment.segments:
-            progress(STAGE, total, total)
-            return {}
-        progress(LOADING, 0, 1)
-        spent: dict[str, float] = {}
         try:
-            with _spent(spent, LOADING):
-                model = self._load(assignment)
-            with _spent(spent, "encoding"):
-                begun = model.begin(folder, assignment)
-            progress(LOADING, 1, 1)
-            progress(STAGE, at * assignment.steps, total)
-            for number in range(at, assignment.segments):
-
-                def step(done: int, steps: int, number: int = number) -> None:
-                    progress(STAGE, number * assignment.steps + done * assignment.steps // steps, total)
-                    if stopped():
-                        raise StoppedError
-
-                if stopped():
-                    raise StoppedError
-                before = tail(folder, assignment, number - 1) if number else None
-                with _spent(spent, STAGE):
-                    frames, end = model.make(begun, number, before, step)
-                keep_segment(folder, number, frames, end)
-        except MemoryError as error:
-            raise out_of_memory(assignment) from error
-        except RuntimeError as error:
+            return self._made(folder, assignment, progress, stopped)
+        except (MemoryError, RuntimeError) as error:
             if not _lacked_memory(error):
                 raise
-            raise out_of_memory(assignment) from error
+            log.warning("%s: %s", type(error).__name__, error)
+            clear_frames(error.__traceback__)  # they hold what was on the device
+        # Outside of ``except``, so that nothing holds the error, and without it as a cause, for whoever keeps this one.
+        if self._model is not None:
+            self._model.forget()
+        raise out_of_memory(assignment)
+
+    def _made(
+        self, folder: Path, assignment: Assignment, progress: Progress, stopped: Callable[[], bool]
+    ) -> dict[str, float]:
+        self._model = None
+        total = assignment.segments * assignment.steps
+        at = finished(folder, assignment)
+        spent: dict[str, float] = {}
+        if at == assignment.segments:
+            progress(STAGE, total, total)
+            return spent
+        progress(LOADING, 0, 1)
+        with _spent(spent, LOADING):
+            model = self._model = self._load(assignment)
+        with _spent(spent, "encoding"):
+            begun = model.begin(folder, assignment)
+        progress(LOADING, 1, 1)
+        progress(STAGE, at * assignment.steps, total)
+        for number in range(at, assignment.segments):
+
+            def step(done: int, steps: int, number: int = number) -> None:
+                progress(STAGE, number * assignment.steps + done * assignment.steps // steps, total)
+                if stopped():
+                    raise StoppedError
+
+            if stopped():
+                raise StoppedError
+            before = tail(folder, assignment, number - 1) if number else None
+            with _spent(spent, STAGE):
+                frames, end = model.make(begun, number, before, step)
+            keep_segment(folder, number, frames, end)
         return spent
 
 
@@ -98,4 +112,5 @@ def out_of_memory(assignment: Assignment) -> EngineError:
 
 def _lacked_memory(error: BaseException) -> bool:
     """torch.OutOfMemoryError by its name, so that torch is not needed to tell; a CPU's allocator says it in words."""
-    return type(error).__name__ == "OutOfMemoryError" or "not enough memory" in str(error)
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or "not enough memory" in str(error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -16,6 +15,7 @@ import transformers
 from understudy.engines.diffusion.animate1 import Animate1
 from understudy.engines.diffusion.animate2 import Animate2
 from understudy.engines.diffusion.assignment import Assignment
+from understudy.engines.diffusion.card import free_bytes, give_back, machine_bytes
 from understudy.engines.diffusion.plan import GIB, Plan, plan_for
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.engines.diffusion.weights import lora_path, weights_folder
@@ -43,22 +43,21 @@ class Loading:
 
     def __init__(self, device: str | None = None) -> None:
         self._device = torch.device(device or os.environ.get(DEVICE_VARIABLE) or "cuda")
-        self._kept: tuple[tuple[str, str], Animate1 | Animate2] | None = None
+        self._kept: tuple[tuple[str, Plan], Animate1 | Animate2] | None = None
 
     def __call__(self, assignment: Assignment) -> Animate1 | Animate2:
         """Raises ModelError (``weights_...``, ``gpu_missing``), EngineError (``gpu_memory``, ``gpu_plan``)."""
         plan = self._plan(assignment)
-        key = (assignment.model, plan.name)
-        if self._kept is not None and self._kept[0] == key:
-            return self._kept[1]
+        if self._kept is not None:
+            name, kept = self._kept[0]
+            if (name, kept.name) == (assignment.model, plan.name):
+                return self._kept[1]
         self._kept = None  # before the next takes its place
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        give_back(self._device)
         folder = weights_folder(assignment.model)
         log.info("loading %s from its folder: plan %s on %s", assignment.model, plan.name, self._device)
         model = load(assignment.spec, folder, self._device, plan)
-        self._kept = (key, model)
+        self._kept = ((assignment.model, plan), model)
         return model
 
     def _plan(self, assignment: Assignment) -> Plan:
@@ -70,15 +69,13 @@ class Loading:
                 "PyTorch sees no GPU.",
                 fix="Look at `nvidia-smi`, and that PyTorch was built for this card: docs/gpu.md.",
             )
-        free, _ = torch.cuda.mem_get_info(self._device)
-        ours = torch.cuda.memory_reserved(self._device)  # what is loaded makes room for what comes
-        pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        ours_gib = 0.0 if self._kept is None else self._kept[0][1].host_gib  # makes room for what comes
         return plan_for(
             assignment.spec,
             assignment.width,
             assignment.height,
-            free_gib=(free + ours) / GIB,
-            host_gib=pages / GIB,
+            free_gib=free_bytes(self._device) / GIB,
+            host_gib=machine_bytes() / GIB + ours_gib,
             named=os.environ.get(PLAN_VARIABLE, ""),
         )
 

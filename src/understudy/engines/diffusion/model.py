@@ -31,6 +31,9 @@ class Model(Protocol):
     def make(self, begun: Any, number: int, before: NDArray[np.float32] | None, step: Step) -> Made:
         """Segment ``number``, going on from the one ``before``. The same each time, whoever made the others."""
 
+    def forget(self) -> None:
+        """Give back what memory it holds besides its weights: called after it did not suffice."""
+
 
 class FakeModel:
     """Shows the driving frames, negated; carries the segment before in one pixel: for tests of the generator.
@@ -43,6 +46,7 @@ class FakeModel:
     ) -> None:
         self.spec = spec
         self.made: list[int] = []
+        self.forgot = 0
         self._fail_at, self._error = fail_at, error
 
     def begin(self, folder: Path, assignment: Assignment) -> tuple[Path, Assignment]:
@@ -66,6 +70,9 @@ class FakeModel:
         self.made.append(number)
         tail = made[-self.spec.overlap :].astype(np.float32).transpose(3, 0, 1, 2) / 127.5 - 1
         return made, np.ascontiguousarray(tail)
+
+    def forget(self) -> None:
+        self.forgot += 1
 
 
 def segment_frames(spec: ModelSpec, frames: int, number: int) -> NDArray[np.intp]:

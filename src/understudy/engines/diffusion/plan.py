@@ -1,6 +1,7 @@
 """Where the model's parts lie and how they are kept, chosen from the memory that is free.
 
-The figures are arithmetic on published sizes (docs/gpu.md has the table), not measurements.
+The figures are those that benchmarks/gpu/count.py counts from published sizes (docs/gpu.md has the table), not
+measurements.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ GIB = 2**30
 LAYERS, WIDTH = 40, 5120  # of either model's transformer
 TOKEN_SIDE = 16  # pixels of a token
 LATENT_FRAMES = 4  # frames in one of the latent's
-TRANSFORMER_GIB = {"wan-animate-2": 30.5, "wan-animate-1": 32.2}  # 16 bits
-ENCODERS_GIB = 12.0  # text 10.6, picture 1.2: 16 bits
-VAE_GIB = 0.7
-WORKING_GIB_PER_TOKEN = 12 / 44_000  # of one forward pass, and of decoding a segment: an estimate
-RESERVE_GIB = 2.0  # the driver's, the allocator's
+TRANSFORMER_GIB = {"wan-animate-2": 30.9, "wan-animate-1": 32.2}  # 16 bits
+TEXT_ENCODER_GIB, IMAGE_ENCODER_GIB = 10.6, 1.2  # 16 bits
+ENCODERS_GIB = TEXT_ENCODER_GIB + IMAGE_ENCODER_GIB
+VAE_GIB = 0.3
+# Of a denoising step, which needs the most, and of decoding, which needs as much; the first model's is taken as equal.
+WORKING_GIB_PER_TOKEN = 5.2 / 42_000
+RESERVE_GIB = 2.0  # the driver's, the allocator's, what kernels need for themselves
 USABLE = 0.92  # of what is free: the figures are estimates
 STREAMED_GIB = 3.0  # blocks under way
+# Memory that a card copies from is handed out in powers of two: of a block ten matrices of 50 MiB and two of 135.
+STREAMED_HOST_GIB = LAYERS * (10 * 64 + 2 * 256) / 1024
 PLANS = ("resident", "encoders-aside", "small-cache", "small-weights", "streamed")
 
 
@@ -51,13 +56,20 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
     transformer = TRANSFORMER_GIB[spec.name]
     # Keys and values of every layer, 16 bits. The first model has no such cache.
     cache = 2 * LAYERS * seen * WIDTH * 2 / GIB if spec is WAN_ANIMATE_2 else 0.0
-    other = VAE_GIB + RESERVE_GIB + WORKING_GIB_PER_TOKEN * seen
+    kept_aside = 2 * LAYERS * _power_of_two(seen * WIDTH * 2) / GIB if cache else 0.0
+    other, working = VAE_GIB + RESERVE_GIB, WORKING_GIB_PER_TOKEN * seen
+
+    def without_encoders(weights: float, keys: float) -> float:
+        """The text encoder comes for the caption, before there are keys and steps."""
+        return weights + max(keys + working, TEXT_ENCODER_GIB) + other
+
+    aside = ENCODERS_GIB + 4
     sizes = (
-        (transformer + ENCODERS_GIB + cache + other, 4.0),
-        (transformer + cache + other, ENCODERS_GIB + 4),
-        (transformer + cache / 2 + other, ENCODERS_GIB + 4),
-        (transformer / 2 + cache / 2 + other, ENCODERS_GIB + 4),
-        (STREAMED_GIB + 2 * cache / LAYERS + other, transformer + cache + ENCODERS_GIB + 4),
+        (transformer + ENCODERS_GIB + cache + working + other, 4.0),
+        (without_encoders(transformer, cache), aside),
+        (without_encoders(transformer, cache / 2), aside),
+        (without_encoders(transformer / 2, cache / 2), aside),
+        (without_encoders(STREAMED_GIB, 2 * cache / LAYERS), STREAMED_HOST_GIB + kept_aside + aside),
     )
     traits: tuple[dict[str, bool], ...] = (
         {"encoders_stay": True},
@@ -70,6 +82,11 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
         Plan(name, round(needs, 1), round(host, 1), **trait)
         for name, (needs, host), trait in zip(PLANS, sizes, traits, strict=True)
     )
+
+
+def _power_of_two(size: int) -> int:
+    """The first that is not less."""
+    return 1 << (size - 1).bit_length()
 
 
 def plan_for(
