@@ -150,7 +150,7 @@ def segment(
     plan = Plan(name, 0, 0, encoders_stay=True, **traits)
     stages = Stages()
     networks = {kind: part for kind, part in parts.items() if isinstance(part, torch.nn.Module)}
-    lies = {kind: _weights(part) / GIB for kind, part in networks.items()}
+    lies = {kind: sum(one.nbytes for one in part.parameters()) / GIB for kind, part in networks.items()}
     with tempfile.TemporaryDirectory() as folder, _stubbed(stages):
         assignment = _assigned(Path(folder), width, height)
         model = animate2.Animate2(parts, META, plan, spec=SPEC)
@@ -176,12 +176,6 @@ def segment(
         "floor_s": clip(stages.operations) / H200_FLOPS,
         "estimated_gib": next(plan.needs_gib for plan in plans(SPEC, width, height)),
     }
-
-
-def _weights(network: torch.nn.Module) -> int:
-    """Bytes; what a text encoder calls by two names is one matrix, except on ``meta``."""
-    named = network.named_parameters()
-    return sum(one.nbytes for name, one in named if name != "encoder.embed_tokens.weight")
 
 
 def clip(operations: dict[str, int]) -> float:

@@ -104,7 +104,8 @@ def _random(make: Any, device: torch.device, dtype: torch.dtype, generator: torc
             module = make().to(dtype).eval().requires_grad_(False)
     finally:
         torch.set_default_dtype(kept)
-    kept_wide = getattr(module, "_keep_in_fp32_modules", None) or ()
+    # transformers has such a list too, and keeps to it with float16 alone.
+    kept_wide = (module._keep_in_fp32_modules or ()) if isinstance(module, diffusers.ModelMixin) else ()
     for name, weight in module.named_parameters():
         if any(part in kept_wide for part in name.split(".")):
             weight.data = weight.data.float()
