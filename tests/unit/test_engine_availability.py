@@ -19,6 +19,7 @@ from understudy.engines.diffusion.devices import Device, gpus
 from understudy.engines.registry import engine_named
 from understudy.errors import EngineError, ModelError
 from understudy.request import Scene
+from understudy.tracking import models
 
 FOUND = {"torch": "2.13.0+cpu", "diffusers": "0.42.1", "transformers": "5.0.0"}
 CARD = Device("NVIDIA H200", 143771)
@@ -30,6 +31,11 @@ def _no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("UNDERSTUDY_WEIGHTS_DIR", str(tmp_path / "weights"))
     for name in ("UNDERSTUDY_GPU_DEVICE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
+    tracker(monkeypatch, here=True)
+
+
+def tracker(monkeypatch: pytest.MonkeyPatch, *, here: bool) -> None:
+    monkeypatch.setattr(models, "lacking_models", lambda: [] if here else ["pose"])
 
 
 def installed(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
@@ -104,10 +110,19 @@ def test_the_processor_can_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert availability(WAN_ANIMATE).available
 
 
-def test_engines_of_the_processor_lack_the_trackers_files_at_most(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("UNDERSTUDY_MODELS_DIR", str(tmp_path))
+def test_without_the_trackers_files_it_can_make_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    card(monkeypatch, CARD)
+    weights(monkeypatch, "wan-animate-2")
+    tracker(monkeypatch, here=False)
+    found = availability(WAN_ANIMATE)
+    assert (found.available, set(found.missing)) == (False, set(WAN_ANIMATE.scenes))
+    assert refused().fix == models.PULL
+    assert "wan-animate-1" in refused(Scene.VIDEO).fix  # the weights first
+
+
+def test_engines_of_the_processor_lack_the_trackers_files_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker(monkeypatch, here=False)
     lacks = availability(PUPPET).first
     assert lacks is not None
     assert "pull tracker" in lacks.fix

@@ -156,6 +156,8 @@ class GpuHost:
             async with asyncio.timeout(STOP_S):
                 await _say(process, stop=True)
                 async for message in messages_of(process):
+                    if _failed(message):
+                        break  # it ends now
                     if ENDS & message.keys():
                         self._idle = True
                         return
@@ -206,6 +208,11 @@ class GpuHosts:
                 yield host
             finally:
                 self._free.append(host)
+
+
+def _failed(message: dict[str, Any]) -> bool:
+    error = message.get("error")
+    return isinstance(error, dict) and error.get("code") == FAILED
 
 
 def _environment(gpu: str) -> dict[str, str]:

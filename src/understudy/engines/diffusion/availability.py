@@ -57,12 +57,13 @@ def availability(engine: Capabilities) -> Availability:
     """Of this moment, in some milliseconds; at most `devices.LIMIT_S` where a graphics driver hangs."""
     on_gpu = engine.device == "gpu"
     devices = _devices() if on_gpu else ()
-    whole = _lacking(devices) if on_gpu else _tracker_lacking(engine)
+    whole, tracker = _lacking(devices) if on_gpu else None, _tracker_lacking(engine)
     missing = {}
     for number, scene in enumerate(engine.scenes):
         lacks = whole
         if lacks is None and number < len(engine.weights):
             lacks = _weights_lacking(engine.weights[number])
+        lacks = lacks or tracker
         if lacks is not None:
             missing[scene] = lacks
     return Availability(devices, missing, tuple(scene for scene in engine.scenes if scene not in missing))

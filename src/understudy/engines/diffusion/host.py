@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from understudy.engines.diffusion.assignment import finished, load_assignment, segment_name
-from understudy.engines.diffusion.maker import Maker, real_maker
+from understudy.engines.diffusion.maker import Maker, StoppedError, real_maker
 from understudy.engines.diffusion.spec import FAILED
 from understudy.errors import EngineError, UnderstudyError
 
@@ -35,10 +35,10 @@ PROGRESS_S = 0.1
 
 def serve(maker_of: Callable[[], Maker]) -> None:
     """Make what is asked for, until standard input ends. ``maker_of`` is called at once, and again for each folder for
-    as long as it raises an UnderstudyError, which is the folder's answer then."""
+    as long as it raises, which is the folder's answer then."""
     answers, asked = Answers(), Asked()
     maker: Maker | None = None
-    with suppress(UnderstudyError):
+    with suppress(Exception):  # told for the first folder: a process that only dies tells nobody why
         maker = maker_of()
     for folder in asked.folders():
         try:
@@ -46,16 +46,16 @@ def serve(maker_of: Callable[[], Maker]) -> None:
             with answers.telling_segments(folder):
                 timings = dict(maker.make(folder, answers.progress, asked.stopping))
         except Exception as error:
-            _tell(answers, error, stopped=asked.stopping())
-            if not isinstance(error, UnderstudyError) and not asked.stopping():
+            _tell(answers, error)
+            if not isinstance(error, UnderstudyError | StoppedError):
                 end(1)  # after an error that nobody foresaw a GPU may be of no use to its process any more
         else:
             answers.say(done=timings)
         gc.collect()  # arrays that an exception held
 
 
-def _tell(answers: Answers, error: Exception, *, stopped: bool) -> None:
-    if stopped:
+def _tell(answers: Answers, error: Exception) -> None:
+    if isinstance(error, StoppedError):
         answers.say(stopped=True)
     elif isinstance(error, UnderstudyError):
         answers.say(error=error.fields())

@@ -32,7 +32,7 @@ class Maker(Protocol):
         """Make what is missing of the folder's assignment, one segment after the other, each kept by ``keep_segment``.
 
         ``progress`` is told the stage STAGE, in denoising steps of the whole. ``stopped`` is asked after each step;
-        where it says True the work ends with any exception, and what is made stays. Returns seconds by stage. Raises
+        where it says True the work ends with StoppedError, and what is made stays. Returns seconds by stage. Raises
         EngineError (``assignment_invalid``, ``gpu_memory`` ...), ModelError.
         """
 
@@ -70,20 +70,32 @@ class FakeMaker:
 
 
 def real_maker() -> Maker:
-    """The model itself, loaded with its first assignment. Raises ModelError where what runs it is not installed."""
+    """The model itself, loaded with its first assignment. Raises ModelError (``gpu_packages_missing``) where
+    what runs it is not installed or does not load."""
     for variable, value in LIBRARIES.items():
         os.environ.setdefault(variable, value)
     try:
         from understudy.engines.diffusion.generator import Generator
         from understudy.engines.diffusion.loading import Loading
-    except ImportError as error:
+
+        return Generator(Loading())
+    except ModuleNotFoundError as error:
         raise ModelError(
             "gpu_packages_missing",
             f"What runs the GPU engine is not installed: there is no {error.name}.",
             value=error.name,
             fix="Install it: pip install 'understudy[gpu]'.",
         ) from None
-    return Generator(Loading())
+    except (
+        ImportError,
+        OSError,
+        RuntimeError,
+    ) as error:  # a build for another card, CUDA libraries that are gone
+        raise ModelError(
+            "gpu_packages_missing",
+            f"What runs the GPU engine does not load: {str(error) or type(error).__name__}.",
+            fix="Install torch and the rest anew, as this card needs them (docs/gpu.md), and start again.",
+        ) from None
 
 
 def _end(frames: NDArray[np.uint8], overlap: int) -> NDArray[np.float32]:
