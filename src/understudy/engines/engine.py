@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -26,7 +26,8 @@ class Performance:
     """What an engine made: frames in order, drawn as they are asked for, and what the user should know of them.
 
     ``tells_progress``: the engine itself tells how far it is while frames are asked for, since their number says little
-    of its work.
+    of its work. ``stop`` may be called from another thread than that which waits for a frame: no more of them are
+    wanted.
     """
 
     width: int
@@ -35,6 +36,7 @@ class Performance:
     character_found_by: str
     left_out: tuple[LeftOut, ...] = ()
     tells_progress: bool = False
+    stop: Callable[[], None] = lambda: None
 
 
 class Engine(Protocol[Ready]):

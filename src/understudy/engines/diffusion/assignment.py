@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -32,7 +34,7 @@ NAME, REFERENCE = "assignment.json", "reference"
 MOST_BYTES = 65536  # of assignment.json
 MOST_HEADER, COPY_BYTES = 4096, 2**20  # of an array's file
 MOST_FRAMES = 30 * 60
-MOST_SIDE, SIDE_STEP = 2048, 16
+MOST_SIDE, SIDE_STEP = 2048, 16  # the latent's 8 pixels, two by two in a token
 MOST_CAPTION = 8000
 MOST_STEPS = 100
 
@@ -40,7 +42,7 @@ MOST_STEPS = 100
 @dataclass(frozen=True)
 class Assignment:
     """``model`` names a `ModelSpec`. Sides are pixels, multiples of 16. ``digest`` is of all that decides the outcome:
-    segments of one digest fit together, whoever made them."""
+    segments of one digest fit together. What made them is not in it: weights, precision, plan."""
 
     model: str
     width: int
@@ -122,6 +124,30 @@ class AssignmentWriter:
             file.close()
 
 
+def check_room(folder: Path, assignment: Assignment) -> None:
+    """Raises EngineError (``segments_room``) where the folder's disk has no room for the assignment and its segments."""
+    shapes = [assignment.shape(name) for name, _ in assignment.spec.arrays]
+    shapes += [assignment.segment_shape(number) for number in range(assignment.segments)]
+    needed, free = sum(map(math.prod, shapes)), shutil.disk_usage(folder).free
+    if needed > free:
+        raise EngineError(
+            "segments_room",
+            f"{needed / 1e9:.1f} GB are needed for what the GPU is given and makes, and the disk has {free / 1e9:.1f} GB.",
+            value=f"{free / 1e9:.1f} GB",
+            limit=f"{needed / 1e9:.1f} GB",
+            fix="Make room, or set UNDERSTUDY_DATA_DIR to a folder of a larger disk.",
+        )
+
+
+def unwritable(folder: Path, error: OSError) -> EngineError:
+    return EngineError(
+        "segments_unwritable",
+        f"The folder {str(folder)!r} for what the GPU makes cannot be written: {error.strerror or error}.",
+        value=str(folder),
+        fix="Set UNDERSTUDY_DATA_DIR to a folder that can be written and has some GB of room.",
+    )
+
+
 def load_assignment(folder: Path) -> Assignment:
     """Raises EngineError (``assignment_invalid``) for anything that no engine of ours would write."""
     try:
@@ -168,13 +194,18 @@ def tail(folder: Path, assignment: Assignment, number: int) -> NDArray[np.float3
 
 
 def keep_segment(folder: Path, number: int, frames: NDArray[np.uint8], end: NDArray[np.float32]) -> None:
-    """Put a finished segment there, its tail first: who finds a segment finds its tail."""
+    """Put a finished segment there, its tail first: who finds a segment finds its tail. Raises EngineError
+    (``segments_unwritable``)."""
     for name, array in ((tail_name(number), end), (segment_name(number), frames)):
         part = folder / f".{name}.part"
         part.unlink(missing_ok=True)
-        with _new_file(part) as file:
-            np.save(file, array, allow_pickle=False)
-        part.replace(folder / name)
+        try:
+            with _new_file(part) as file:
+                np.save(file, array, allow_pickle=False)
+            part.replace(folder / name)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise unwritable(folder, error) from error
 
 
 def finished(folder: Path, assignment: Assignment) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,12 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.capabilities import WAN_ANIMATE
-from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
+from understudy.engines.diffusion.assignment import (
+    Assignment,
+    AssignmentWriter,
+    check_room,
+    unwritable,
+)
 from understudy.engines.diffusion.caption import caption
+from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.size import Fit, fit, native_size, scaled_up
 from understudy.engines.diffusion.source import SegmentSource
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
-from understudy.engines.diffusion.timeline import model_times, retimed, sampled, shown_times
+from understudy.engines.diffusion.timeline import SAME_S, model_times, retimed, sampled, shown_times
 from understudy.engines.engine import Performance
 from understudy.errors import RequestError
 from understudy.media.ahead import ahead
@@ -28,7 +35,6 @@ from understudy.tracking.motion import Floats, Motion
 
 READING = "clip"  # the stage in which the driving frames are brought to the model's size and rate
 SEED = 0  # where none is asked for
-SAME_S = 1e-4  # within which two times are one
 
 
 @dataclass(frozen=True)
@@ -81,15 +87,27 @@ class WanAnimateEngine:
         self, ready: Ready, motion: Motion, request: MotionRequest, progress: Progress = silent
     ) -> Performance:
         plan = _plan(ready, request, self._most_pixels)
-        frames = self._frames(plan, ready, motion, request, progress)
+        unwanted = threading.Event()
+
+        def told(stage: str, done: int, total: int) -> None:
+            if unwanted.is_set():
+                raise StoppedError
+            progress(stage, done, total)
+
+        frames = self._frames(plan, ready, motion, request, told)
         left_out = _left_out(plan, motion, request)
-        return Performance(plan.width, plan.height, frames, "model", left_out, tells_progress=True)
+        return Performance(
+            plan.width, plan.height, frames, "model", left_out, tells_progress=True, stop=unwanted.set
+        )
 
     def _frames(
         self, plan: _Plan, ready: Ready, motion: Motion, request: MotionRequest, progress: Progress
     ) -> Iterator[NDArray[np.uint8]]:
         with self._source.place() as folder:
-            assignment = self._assigned(folder, plan, ready, motion, request, progress)
+            try:
+                assignment = self._assigned(folder, plan, ready, motion, request, progress)
+            except OSError as error:
+                raise unwritable(folder, error) from error
             with closing(self._source.segments(folder, assignment, progress)) as segments:
                 made = _single(segments, assignment.frames)
                 shown_s = shown_times(motion.times_s, model_times(motion.times_s, plan.spec.fps))
@@ -117,6 +135,7 @@ class WanAnimateEngine:
             steps=self._steps or plan.spec.steps,
             digest="",
         )
+        check_room(folder, blank)
         picture = ready.picture
         reference = fit(picture.width, picture.height, *frame).applied(picture.on_white())
         with closing(AssignmentWriter(folder, blank, reference)) as writer:
@@ -134,8 +153,9 @@ class WanAnimateEngine:
         clip = ready.clip
         lies = fit(clip.width, clip.height, plan.shown.width, plan.shown.height)
         first_s, last_s = motion.start_s, motion.start_s + float(motion.times_s[-1])
-        stop_s = last_s + 0.5 / float(clip.fps)
-        with closing(ahead(read_frames(clip, start_s=first_s, stop_s=stop_s, threads=self._threads))) as read:
+        half_s = 0.5 / float(clip.fps)  # times come in single precision; what is too much is not the nearest frame
+        begin_s, stop_s = max(first_s - half_s, 0.0), last_s + half_s
+        with closing(ahead(read_frames(clip, start_s=begin_s, stop_s=stop_s, threads=self._threads))) as read:
             frames = sampled(((time_s - first_s, rgb) for time_s, rgb in read), times)
             pictures = ((lies.applied(rgb), rgb) for rgb in frames)
             if plan.spec.name == WAN_ANIMATE_2.name:
@@ -166,6 +186,12 @@ def _single(segments: Iterator[NDArray[np.uint8]], frames: int) -> Iterator[NDAr
         left -= len(made)
 
 
+def _between(spec: ModelSpec, motion: Motion) -> int:
+    """How many frames of the output are none of the model's."""
+    shown_s = shown_times(motion.times_s, model_times(motion.times_s, spec.fps))
+    return int((~np.isin(motion.times_s.astype(np.float64), shown_s)).sum())
+
+
 def _left_out(plan: _Plan, motion: Motion, request: MotionRequest) -> tuple[LeftOut, ...]:
     told = []
     inner = plan.shown.inner_width, plan.shown.inner_height
@@ -176,12 +202,13 @@ def _left_out(plan: _Plan, motion: Motion, request: MotionRequest) -> tuple[Left
                 f"The model drew {inner[0]} x {inner[1]} pixels; they were scaled to {plan.width} x {plan.height}.",
             )
         )
-    if abs(motion.fps - plan.spec.fps) > 0.01:
+    between = _between(plan.spec, motion)
+    if between:
         told.append(
             LeftOut(
                 "rate",
-                f"The model drew {plan.spec.fps} frames a second; the video's own {motion.fps:.4g} were made of them "
-                "by following the movement between two.",
+                f"The model drew {plan.spec.fps} frames a second; {between} of the video's {len(motion)} lie between two "
+                "of them, and were made by following the movement.",
             )
         )
     if request.orientation is Orientation.IMAGE and request.scene is Scene.IMAGE:

@@ -14,20 +14,29 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from understudy import config
-from understudy.engines.diffusion.assignment import Assignment, segment
+from understudy.engines.diffusion.assignment import (
+    MOST_SIDE,
+    MOST_STEPS,
+    Assignment,
+    segment,
+    unwritable,
+)
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.maker import Maker, real_maker
+from understudy.engines.diffusion.plan import PLAN_VARIABLE, check_named
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
 
 FOLDER_NAME, LOCK = "segments", "lock"  # within the data folder; of each assignment's
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
 LOOK_S = 0.1
+MOST_PIXELS = MOST_SIDE**2
 PIXELS_VARIABLE, STEPS_VARIABLE = f"{config.PREFIX}GPU_PIXELS", f"{config.PREFIX}GPU_STEPS"
 
 
@@ -40,7 +49,7 @@ class InProcess:
     def __init__(self, maker: Maker, folder: Path) -> None:
         self._maker = maker
         self._folder = folder
-        self._kept_of: dict[Path, Path] = {}
+        self._kept_of: dict[Path, tuple[Path, BinaryIO]] = {}
 
     @contextmanager
     def place(self) -> Iterator[Path]:
@@ -49,14 +58,21 @@ class InProcess:
             _clear_old(self._folder)
             place = tempfile.TemporaryDirectory(dir=self._folder, prefix="new-", ignore_cleanup_errors=True)
         except OSError as error:
-            raise _unwritable(self._folder, error) from error
+            raise unwritable(self._folder, error) from error
         with place as name:
-            yield Path(name)
-            # Not after an error, and not where nobody wanted the rest: the next run goes on there.
-            shutil.rmtree(self._kept_of.pop(Path(name), name), ignore_errors=True)
+            folder = Path(name)
+            try:
+                yield folder
+                # Not after an error, and not where nobody wanted the rest: the next run goes on there.
+                if folder in self._kept_of:
+                    shutil.rmtree(self._kept_of[folder][0], ignore_errors=True)
+            finally:
+                if folder in self._kept_of:
+                    self._kept_of.pop(folder)[1].close()  # and others may have what is there
 
     def segments(self, folder: Path, assignment: Assignment, progress: Progress) -> Frames[NDArray[np.uint8]]:
-        with self._kept(folder, assignment) as kept, ThreadPoolExecutor(1) as beside:
+        kept = self._kept(folder, assignment)
+        with ThreadPoolExecutor(1) as beside:
             stop = threading.Event()
             making = beside.submit(self._maker.make, kept, progress, stop.is_set)
             try:
@@ -70,21 +86,35 @@ class InProcess:
             finally:
                 stop.set()
 
-    @contextmanager
-    def _kept(self, folder: Path, assignment: Assignment) -> Iterator[Path]:
-        """The folder that the same assignment had before, else this one under a name to be found again."""
+    def _kept(self, folder: Path, assignment: Assignment) -> Path:
+        """The folder that the same assignment had before, with what is in this one, and locked until its place is left;
+        this one itself, where another process makes the same just now."""
         kept = self._folder / assignment.digest
-        kept.mkdir(exist_ok=True)
-        with (kept / LOCK).open("wb") as lock:
+        try:
+            lock = _locked(kept)
+        except BlockingIOError:
+            return folder
+        self._kept_of[folder] = kept, lock
+        for path in folder.iterdir():
+            path.replace(kept / path.name)
+        return kept
+
+
+def _locked(kept: Path) -> BinaryIO:
+    """A folder's lock. Raises BlockingIOError where another has it. Who had it may have cleared the folder away
+    between our opening and our locking: then it is made again."""
+    while True:
+        kept.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            lock = (kept / LOCK).open("wb")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # another process makes the same just now
-                yield folder
-                return
-            for path in folder.iterdir():
-                path.replace(kept / path.name)
-            self._kept_of[folder] = kept
-            yield kept
+                if os.path.samestat(os.fstat(lock.fileno()), (kept / LOCK).stat()):
+                    return lock
+            except BaseException:
+                lock.close()
+                raise
+            lock.close()
 
 
 def _made(folder: Path, assignment: Assignment, number: int) -> bool:
@@ -107,33 +137,27 @@ def _clear_old(folder: Path) -> None:
                 shutil.rmtree(place, ignore_errors=True)
 
 
-def _unwritable(folder: Path, error: OSError) -> EngineError:
-    return EngineError(
-        "segments_unwritable",
-        f"The folder {str(folder)!r} for what the GPU makes cannot be written: {error.strerror}.",
-        value=str(folder),
-        fix="Set UNDERSTUDY_DATA_DIR to a folder that can be written and has some GB of room.",
-    )
-
-
 def wan_animate(threads: int = 2) -> WanAnimateEngine:
-    """The engine with its model in this process, as the variables UNDERSTUDY_GPU_PIXELS and _STEPS want it."""
+    """The engine with its model in this process, as the variables UNDERSTUDY_GPU_PIXELS and _STEPS want it. Raises
+    SettingError."""
+    check_named(os.environ.get(PLAN_VARIABLE, ""))
     return WanAnimateEngine(
         InProcess(_maker(), config.data_dir() / FOLDER_NAME),
         threads=threads,
-        most_pixels=_number(PIXELS_VARIABLE),
-        steps=_number(STEPS_VARIABLE),
+        most_pixels=_number(PIXELS_VARIABLE, MOST_PIXELS),
+        steps=_number(STEPS_VARIABLE, MOST_STEPS),
     )
 
 
-def _number(variable: str) -> int:
+def _number(variable: str, most: int) -> int:
     told = os.environ.get(variable) or "0"
-    if not (told.isascii() and told.isdigit() and len(told) < 9):
+    if not (told.isascii() and told.isdigit() and len(told) < 9 and int(told) <= most):
         raise SettingError(
             "setting_invalid",
-            f"The variable {variable} is {told!r}, which is no whole number.",
+            f"The variable {variable} is {told!r}; 0 to {most} is allowed.",
             value=told,
-            fix="Give a whole number, or unset it.",
+            limit=f"0 to {most}",
+            fix="Give such a number, or unset it.",
         )
     return int(told)
 

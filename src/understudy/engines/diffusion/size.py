@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.diffusion.assignment import MOST_SIDE, SIDE_STEP
 from understudy.request import Mode
 
-SIDE_STEP = 16  # the latent's 8 pixels, two by two in a token
 # Pixels of a frame: Wan-Animate-2's own default is an area of 640 x 800; 720 x 1280 is the largest that its authors
 # support. What the mode promises beyond that is scaled up, and the report says so.
 AREAS = {Mode.STD: 640 * 800, Mode.PRO: 720 * 1280}
@@ -51,9 +51,10 @@ def native_size(width: int, height: int, mode: Mode, most_pixels: int = 0) -> tu
     """Width and height of the model's frames for a picture of that shape: the mode's area, or that of ``most_pixels``
     where that is less and not 0; multiples of 16."""
     area, aspect = min(AREAS[mode], most_pixels or AREAS[mode]), height / width
-    wide = int(math.sqrt(area / aspect)) // SIDE_STEP * SIDE_STEP
-    high = int(math.sqrt(area * aspect)) // SIDE_STEP * SIDE_STEP
-    return max(wide, SIDE_STEP), max(high, SIDE_STEP)
+    sides = math.sqrt(area / aspect), math.sqrt(area * aspect)
+    scale = min(1.0, MOST_SIDE / max(sides))
+    wide, high = (max(int(side * scale) // SIDE_STEP * SIDE_STEP, SIDE_STEP) for side in sides)
+    return wide, high
 
 
 def fit(width: int, height: int, frame_width: int, frame_height: int) -> Fit:
