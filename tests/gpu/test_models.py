@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import Plan
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
+from understudy.errors import ModelError
 from understudy.progress import silent
 
 WIDTH, HEIGHT, FRAMES, STEPS, SEED = 48, 64, 17, 3, 7  # two segments of nine
@@ -180,3 +183,32 @@ def test_a_model_stays_for_the_next_assignment_of_its_kind(
     assert load(newer) is first
     assert load(older).spec.name == SPEC_1.name
     assert load(newer) is not first
+
+
+def _empty_config(folder: Path) -> None:
+    (folder / "transformer" / "config.json").write_text("{}")
+
+
+def _cut_off(folder: Path) -> None:
+    path = folder / "transformer" / "config.json"
+    path.write_text(path.read_text()[:40])
+
+
+def _unknown_scheduler(folder: Path) -> None:
+    (folder / "scheduler" / "scheduler_config.json").write_text('{"_class_name": "NoSuchScheduler"}')
+
+
+def _no_tokenizer(folder: Path) -> None:
+    shutil.rmtree(folder / "tokenizer")
+
+
+@pytest.mark.parametrize("spoil", [_empty_config, _cut_off, _unknown_scheduler, _no_tokenizer])
+def test_weights_that_cannot_be_loaded_are_one_error(
+    spoil: Callable[[Path], None], tiny_animate2: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_animate2, tmp_path / "weights")
+    spoil(tmp_path / "weights")
+    with pytest.raises(ModelError) as caught:
+        loaded(SPEC_2, tmp_path / "weights")
+    assert caught.value.code == "weights_corrupt"
+    assert "models pull wan-animate-2" in caught.value.fix

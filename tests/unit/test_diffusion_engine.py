@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import time
 from collections.abc import Generator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,13 +20,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from understudy.animate import fulfil
-from understudy.engines.diffusion.assignment import Assignment, mapped
+from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter, mapped
 from understudy.engines.diffusion.engine import WanAnimateEngine
+from understudy.engines.diffusion.generator import Generator as SegmentGenerator
+from understudy.engines.diffusion.in_process import InProcess
+from understudy.engines.diffusion.model import FakeModel
 from understudy.engines.diffusion.source import STAGE, FakeSegments
+from understudy.engines.diffusion.spec import WAN_ANIMATE_2
 from understudy.errors import EngineError, RequestError
+from understudy.media.ahead import ahead
 from understudy.media.clip import frame_times, probe, read_frames
+from understudy.media.picture import load_picture
 from understudy.progress import Progress
 from understudy.request import Matting, Mode, MotionRequest, Orientation, Result, Scene
+from understudy.tracking.motion import Motion
 
 SECONDS = 4
 LOW, HIGH = 60, 180  # the clip grows from one grey to the other
@@ -99,7 +109,7 @@ def test_the_model_draws_at_its_own_size_and_the_mode_gets_what_it_promises(tmp_
     told = {part.what: part.detail for part in result.left_out}
     assert "1080 x 1440" in told["size"]
     assert "816 x" in told["size"]
-    assert "24 frames a second" in told["rate"]
+    assert "24 frames a second; 24 of the video's 120" in told["rate"]
 
 
 def test_fewer_pixels_and_other_steps_can_be_had(tmp_path: Path) -> None:
@@ -108,6 +118,12 @@ def test_fewer_pixels_and_other_steps_can_be_had(tmp_path: Path) -> None:
     result = fulfil(asked(tmp_path, Fraction(24)), engine=engine)
     assert (source.assignment.width, source.assignment.height, source.assignment.steps) == (48, 80, 3)
     assert (result.width, result.height) == (720, 960)
+
+
+@pytest.mark.parametrize("fps", [8, 12, 24])
+def test_a_video_whose_frames_are_all_the_models_is_told_nothing_else(tmp_path: Path, fps: int) -> None:
+    result, _ = made(tmp_path, Fraction(fps))
+    assert "rate" not in {part.what for part in result.left_out}
 
 
 def test_progress_is_the_sources(tmp_path: Path) -> None:
@@ -154,6 +170,51 @@ def test_a_motion_alone_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as caught:
         made(tmp_path, video=None)
     assert caught.value.code == "video_missing"
+
+
+def test_too_little_room_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+    with pytest.raises(EngineError) as caught:
+        made(tmp_path)
+    assert caught.value.code == "segments_room"
+    assert "0.0 GB" in caught.value.message
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AssignmentWriter, "add", full)
+    with pytest.raises(EngineError, match="No space left") as caught:
+        made(tmp_path)
+    assert caught.value.code == "segments_unwritable"
+
+
+def test_a_break_off_ends_the_work_within_a_step(tmp_path: Path) -> None:
+    """As Ctrl-C does: while the model is in the midst of a segment, and nobody can close what waits for it."""
+    steps: list[int] = []
+
+    class Long(FakeModel):
+        def make(self, begun: Any, number: int, before: Any, step: Any) -> Any:
+            for done in range(200):
+                time.sleep(0.05)
+                steps.append(done)
+                step(done, 200)
+            return super().make(begun, number, before, step)
+
+    maker = SegmentGenerator(lambda _: Long(WAN_ANIMATE_2))
+    engine = WanAnimateEngine(InProcess(maker, tmp_path / "kept"), steps=2)
+    request = asked(tmp_path)
+
+    performance = engine.perform(
+        engine.prepare(load_picture(request.image), request), Motion.load(tmp_path / "motion.npz"), request
+    )
+    with ExitStack() as stack:  # as a recording has it
+        stack.enter_context(closing(ahead(performance.frames)))
+        stack.callback(performance.stop)
+        while not steps:
+            time.sleep(0.05)
+    assert len(steps) < 150  # of 200
 
 
 def test_the_folder_is_gone_afterwards_also_after_an_error(tmp_path: Path) -> None:

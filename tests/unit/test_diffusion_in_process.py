@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from test_diffusion_assignment import BLANK, written
 from test_diffusion_generator import LONG
 
+from understudy.engines.diffusion import in_process
 from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.in_process import KEPT_S, InProcess
 from understudy.engines.diffusion.model import FakeModel
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2
-from understudy.errors import EngineError
+from understudy.errors import EngineError, SettingError
 from understudy.progress import silent
 
 
@@ -135,3 +138,40 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(EngineError) as caught:
         all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)))
     assert caught.value.code == "segments_unwritable"
+
+
+def test_a_folder_is_cleared_while_nobody_else_can_take_it_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second run of the same inputs, which begins while the first one clears away what it kept."""
+    source, other = source_of(tmp_path, FakeModel(WAN_ANIMATE_2)), FakeModel(WAN_ANIMATE_2)
+    counts: list[list[int]] = []
+    remove = shutil.rmtree
+
+    def slow(path: Path, **options: Any) -> None:
+        if not counts and Path(path).parent.name == "kept" and len(Path(path).name) == 32:
+            counts.append(all_made(source_of(tmp_path, other)))
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+    assert all_made(source) == [81, 80, 80]
+    assert counts == [[81, 80, 80]]
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"), [("UNDERSTUDY_GPU_STEPS", "500"), ("UNDERSTUDY_GPU_PIXELS", "-1")]
+)
+def test_numbers_that_cannot_be_are_told_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, variable: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, told)
+    monkeypatch.setattr(in_process, "_maker", lambda: None)
+    with pytest.raises(SettingError, match=variable):
+        in_process.wan_animate()
+
+
+def test_a_plan_that_is_none_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNDERSTUDY_GPU_PLAN", "tiny")
+    with pytest.raises(EngineError) as caught:
+        in_process.wan_animate()
+    assert caught.value.code == "gpu_plan"

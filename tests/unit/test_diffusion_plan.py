@@ -65,6 +65,7 @@ def test_native_sizes(width: int, height: int, mode: Mode) -> None:
     wide, high = native_size(width, height, mode)
     assert wide % 16 == 0
     assert high % 16 == 0
+    assert max(wide, high) <= 2048
     assert wide * high <= AREAS[mode] or 16 in (wide, high)
     if 0.25 < width / height < 4:
         assert wide * high > 0.9 * AREAS[mode]

@@ -295,3 +295,12 @@ def test_an_engine_that_can_work_is_made_for_its_scene(monkeypatch: pytest.Monke
     with pytest.raises(EngineError) as caught:
         engine_named("wan-animate")
     assert "wan-animate-2" in caught.value.fix
+
+
+def test_a_device_that_is_none_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(monkeypatch)
+    card(monkeypatch, CARD)
+    monkeypatch.setenv("UNDERSTUDY_GPU_DEVICE", "banana")
+    lacks = availability(WAN_ANIMATE).first
+    assert lacks is not None
+    assert "UNDERSTUDY_GPU_DEVICE is 'banana'" in lacks.reason

@@ -20,6 +20,7 @@ from understudy.config import Settings
 from understudy.errors import AccountError, AuthError, TaskError, UnavailableError
 from understudy.server.app import create_app
 from understudy.server.links import Links
+from understudy.server.offered import offered_by
 from understudy.server.service import Service
 from understudy.storage import FakeStorage
 from understudy.tasks.accounts import Account
@@ -87,6 +88,7 @@ class Server:
             "authenticator": self.authenticator,
             "links": links,
             "storage": self.storage,
+            "offered": offered_by(self.settings),
         }
         parts = {part.name: mine.get(part.name) for part in fields(Service)}
         app = create_app(Service(**cast("Any", parts)))

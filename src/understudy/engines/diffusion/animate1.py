@@ -105,7 +105,8 @@ class Animate1:
         latents = self._noise(number, assignment)
         faces = self._faces(face).to(dtype)
         scheduler = pipeline.scheduler
-        steps = assignment.steps if self._distilled else UNDISTILLED_STEPS
+        own = self._distilled or assignment.steps != self.spec.steps  # or somebody wants another number
+        steps = assignment.steps if own else UNDISTILLED_STEPS
         scheduler.set_timesteps(steps, device=device)
         for index, t in enumerate(scheduler.timesteps):
             noise = pipeline.transformer(

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
-import shutil
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,6 +25,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from understudy.engines.diffusion.room import unwritable
 from understudy.engines.diffusion.spec import SPECS, ModelSpec
 from understudy.errors import EngineError
 
@@ -122,30 +121,6 @@ class AssignmentWriter:
         """Let go of the files, finished or not."""
         for file in self._files.values():
             file.close()
-
-
-def check_room(folder: Path, assignment: Assignment) -> None:
-    """Raises EngineError (``segments_room``) where the folder's disk has no room for the assignment and its segments."""
-    shapes = [assignment.shape(name) for name, _ in assignment.spec.arrays]
-    shapes += [assignment.segment_shape(number) for number in range(assignment.segments)]
-    needed, free = sum(map(math.prod, shapes)), shutil.disk_usage(folder).free
-    if needed > free:
-        raise EngineError(
-            "segments_room",
-            f"{needed / 1e9:.1f} GB are needed for what the GPU is given and makes, and the disk has {free / 1e9:.1f} GB.",
-            value=f"{free / 1e9:.1f} GB",
-            limit=f"{needed / 1e9:.1f} GB",
-            fix="Make room, or set UNDERSTUDY_DATA_DIR to a folder of a larger disk.",
-        )
-
-
-def unwritable(folder: Path, error: OSError) -> EngineError:
-    return EngineError(
-        "segments_unwritable",
-        f"The folder {str(folder)!r} for what the GPU makes cannot be written: {error.strerror or error}.",
-        value=str(folder),
-        fix="Set UNDERSTUDY_DATA_DIR to a folder that can be written and has some GB of room.",
-    )
 
 
 def load_assignment(folder: Path) -> Assignment:

@@ -16,9 +16,14 @@ from understudy.engines.diffusion.weights import weights_folder
 from understudy.errors import EngineError, ModelError
 from understudy.request import Scene
 
-PACKAGES = {"torch": (), "diffusers": (0, 42), "transformers": ()}  # name: the oldest version that will do
+PACKAGES = {
+    "torch": (2, 11),
+    "diffusers": (0, 42),
+    "transformers": (),
+}  # name: the oldest version that will do
 EXTRA = "Run `pip install 'understudy[gpu]'`."
 DEVICE = f"{PREFIX}GPU_DEVICE"  # "cpu": the processor stands in for a GPU, for tests and for the very patient
+DEVICES = re.compile(r"|cpu|cuda(:\d{1,3})?")
 WEIGHTS_STATES = {
     "weights_missing": "not here",
     "weights_partial": "not whole",
@@ -95,6 +100,13 @@ def _devices() -> tuple[Device, ...]:
     return (Device("cpu", None),) if os.environ.get(DEVICE) == "cpu" else gpus()
 
 
+def _misnamed() -> Missing | None:
+    named = os.environ.get(DEVICE, "")
+    if DEVICES.fullmatch(named):
+        return None
+    return Missing(f"{DEVICE} is {named!r}, and no device.", "Unset it, or set it to cuda, cuda:1 or cpu.")
+
+
 def _lacking(devices: tuple[Device, ...]) -> Missing | None:
     """What of packages and devices is not here."""
     found = package_versions()
@@ -106,6 +118,9 @@ def _lacking(devices: tuple[Device, ...]) -> Missing | None:
         if _numbers(installed) < least:
             wanted = ".".join(map(str, least))
             return Missing(f"{name} {installed} is too old, {wanted} is needed.", EXTRA)
+    misnamed = _misnamed()
+    if misnamed is not None:
+        return misnamed
     if not devices:
         hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
         if hidden is not None and hidden.strip() in ("", "-1"):

@@ -12,14 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from understudy.engines.capabilities import WAN_ANIMATE
-from understudy.engines.diffusion.assignment import (
-    Assignment,
-    AssignmentWriter,
-    check_room,
-    unwritable,
-)
+from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
 from understudy.engines.diffusion.caption import caption
 from understudy.engines.diffusion.maker import StoppedError
+from understudy.engines.diffusion.room import check_room, unwritable
 from understudy.engines.diffusion.size import Fit, fit, native_size, scaled_up
 from understudy.engines.diffusion.source import SegmentSource
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
@@ -153,7 +149,9 @@ class WanAnimateEngine:
         clip = ready.clip
         lies = fit(clip.width, clip.height, plan.shown.width, plan.shown.height)
         first_s, last_s = motion.start_s, motion.start_s + float(motion.times_s[-1])
-        half_s = 0.5 / float(clip.fps)  # times come in single precision; what is too much is not the nearest frame
+        half_s = 0.5 / float(
+            clip.fps
+        )  # times come in single precision; what is too much is not the nearest frame
         begin_s, stop_s = max(first_s - half_s, 0.0), last_s + half_s
         with closing(ahead(read_frames(clip, start_s=begin_s, stop_s=stop_s, threads=self._threads))) as read:
             frames = sampled(((time_s - first_s, rgb) for time_s, rgb in read), times)
@@ -207,8 +205,8 @@ def _left_out(plan: _Plan, motion: Motion, request: MotionRequest) -> tuple[Left
         told.append(
             LeftOut(
                 "rate",
-                f"The model drew {plan.spec.fps} frames a second; {between} of the video's {len(motion)} lie between two "
-                "of them, and were made by following the movement.",
+                f"The model drew {plan.spec.fps} frames a second; {between} of the video's {len(motion)} frames lie "
+                "between two of them, and were made by following the movement.",
             )
         )
     if request.orientation is Orientation.IMAGE and request.scene is Scene.IMAGE:

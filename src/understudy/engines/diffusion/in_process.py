@@ -25,11 +25,11 @@ from understudy.engines.diffusion.assignment import (
     MOST_STEPS,
     Assignment,
     segment,
-    unwritable,
 )
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.maker import Maker, real_maker
 from understudy.engines.diffusion.plan import PLAN_VARIABLE, check_named
+from understudy.engines.diffusion.room import unwritable
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
 

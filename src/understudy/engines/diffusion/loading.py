@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +14,17 @@ import diffusers
 import torch
 import transformers
 
+from understudy.config import PREFIX
 from understudy.engines.diffusion.animate1 import Animate1
 from understudy.engines.diffusion.animate2 import Animate2
 from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.card import free_bytes, give_back, machine_bytes
-from understudy.engines.diffusion.plan import GIB, Plan, plan_for
+from understudy.engines.diffusion.plan import GIB, PLAN_VARIABLE, Plan, plan_for
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.engines.diffusion.weights import lora_path, weights_folder
 from understudy.errors import ModelError
 
-DEVICE_VARIABLE, PLAN_VARIABLE = "UNDERSTUDY_GPU_DEVICE", "UNDERSTUDY_GPU_PLAN"
+DEVICE_VARIABLE = f"{PREFIX}GPU_DEVICE"
 SMALL = torch.float8_e4m3fn
 # Networks, in each library's way of naming a type; then what is read as it is. The scheduler's class is in its file.
 NETWORKS_2 = {
@@ -96,18 +99,47 @@ def load(
 def read(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:
     """A model's parts in the machine's memory, and whether the LoRA for few steps is in them."""
     newer = _newer(spec)
-    parts: dict[str, Any] = {"scheduler": _scheduler(folder)}
+    parts: dict[str, Any] = {}
+    with _whole(spec, "scheduler"):
+        parts["scheduler"] = _scheduler(folder)
     for name, (kind, typed) in (NETWORKS_2 if newer else NETWORKS_1).items():
-        network = kind.from_pretrained(folder / name, local_files_only=True, **{typed: dtype})
-        parts[name] = network.eval().requires_grad_(False)
+        # The first model's authors decode in 32 bits, the second's in the model's own type.
+        type_of = torch.float32 if name == "vae" and not newer else dtype
+        with _whole(spec, name):
+            network = kind.from_pretrained(folder / name, local_files_only=True, **{typed: type_of})
+            parts[name] = network.eval().requires_grad_(False)
     for name, kind in (READ_2 if newer else READ_1).items():
-        parts[name] = kind.from_pretrained(folder / name, local_files_only=True)
+        with _whole(spec, name):
+            parts[name] = kind.from_pretrained(folder / name, local_files_only=True)
     lora = None if newer else lora_path()
     if lora is not None:
-        diffusers.WanAnimatePipeline(**parts).load_lora_weights(lora.parent, weight_name=lora.name)
-        parts["transformer"].fuse_lora()
-        parts["transformer"].unload_lora()
+        with _whole(spec, "lora"):
+            diffusers.WanAnimatePipeline(**parts).load_lora_weights(lora.parent, weight_name=lora.name)
+            parts["transformer"].fuse_lora()
+            parts["transformer"].unload_lora()
+    elif not newer:
+        log.warning(
+            "the LoRA of %s is not here: it takes more steps; `understudy models pull` brings it", spec.name
+        )
     return parts, lora is not None
+
+
+@contextmanager
+def _whole(spec: ModelSpec, part: str) -> Iterator[None]:
+    """Whatever the libraries say of files that they cannot load is one error. Raises ModelError (``weights_corrupt``);
+    a lack of memory comes as it is."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        why = " ".join(str(error).split())[:200]
+        raise ModelError(
+            "weights_corrupt",
+            f"The part {part!r} of the weights {spec.name} cannot be loaded ({type(error).__name__}: {why}).",
+            value=part,
+            fix=f"Run `understudy models verify {spec.name}`, then `understudy models pull {spec.name}`.",
+        ) from error
 
 
 def _newer(spec: ModelSpec) -> bool:

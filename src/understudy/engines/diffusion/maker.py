@@ -82,7 +82,7 @@ def real_maker() -> Maker:
     except ModuleNotFoundError as error:
         raise ModelError(
             "gpu_packages_missing",
-            f"What runs the GPU engine is not installed: there is no {error.name}.",
+            f"What runs the GPU engine is not installed, or is another version: {error}.",
             value=error.name,
             fix="Install it: pip install 'understudy[gpu]'.",
         ) from None

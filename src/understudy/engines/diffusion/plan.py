@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from understudy.config import PREFIX
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.errors import EngineError
 
@@ -19,13 +20,15 @@ TRANSFORMER_GIB = {"wan-animate-2": 30.9, "wan-animate-1": 32.2}  # 16 bits
 TEXT_ENCODER_GIB, IMAGE_ENCODER_GIB = 10.6, 1.2  # 16 bits
 ENCODERS_GIB = TEXT_ENCODER_GIB + IMAGE_ENCODER_GIB
 VAE_GIB = 0.3
-# Of a denoising step, which needs the most, and of decoding, which needs as much; the first model's is taken as equal.
+# Of a denoising step, which needs the most, and of decoding, which needs as much; the first
+# model's is taken as equal, but for its VAE.
 WORKING_GIB_PER_TOKEN = 5.2 / 42_000
 RESERVE_GIB = 2.0  # the driver's, the allocator's, what kernels need for themselves
 USABLE = 0.92  # of what is free: the figures are estimates
 STREAMED_GIB = 3.0  # blocks under way
 # Memory that a card copies from is handed out in powers of two: of a block ten matrices of 50 MiB and two of 135.
 STREAMED_HOST_GIB = LAYERS * (10 * 64 + 2 * 256) / 1024
+PLAN_VARIABLE = f"{PREFIX}GPU_PLAN"
 PLANS = ("resident", "encoders-aside", "small-cache", "small-weights", "streamed")
 
 
@@ -54,10 +57,13 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
     """Every plan for frames of that size, the fastest and largest first."""
     seen = tokens(spec, width, height)
     transformer = TRANSFORMER_GIB[spec.name]
+    newer = spec.name == WAN_ANIMATE_2.name
     # Keys and values of every layer, 16 bits. The first model has no such cache.
-    cache = 2 * LAYERS * seen * WIDTH * 2 / GIB if spec is WAN_ANIMATE_2 else 0.0
+    cache = 2 * LAYERS * seen * WIDTH * 2 / GIB if newer else 0.0
     kept_aside = 2 * LAYERS * _power_of_two(seen * WIDTH * 2) / GIB if cache else 0.0
     other, working = VAE_GIB + RESERVE_GIB, WORKING_GIB_PER_TOKEN * seen
+    if not newer:  # its VAE computes in 32 bits
+        other, working = other + VAE_GIB, working * 2
 
     def without_encoders(weights: float, keys: float) -> float:
         """The text encoder comes for the caption, before there are keys and steps."""
@@ -89,23 +95,27 @@ def _power_of_two(size: int) -> int:
     return 1 << (size - 1).bit_length()
 
 
+def check_named(name: str) -> None:
+    """Raises EngineError (``gpu_plan``) where there is no such plan; an empty name leaves the choice."""
+    if name and name not in PLANS:
+        known = ", ".join(PLANS)
+        raise EngineError(
+            "gpu_plan",
+            f"There is no plan {name!r} for the GPU's memory.",
+            value=name,
+            limit=known,
+            fix=f"Set {PLAN_VARIABLE} to one of: {known}; or leave it empty.",
+        )
+
+
 def plan_for(
     spec: ModelSpec, width: int, height: int, *, free_gib: float, host_gib: float, named: str = ""
 ) -> Plan:
     """The first plan that fits, or the one that is ``named``. Raises EngineError (``gpu_memory``, ``gpu_plan``)."""
+    check_named(named)
     all_plans = plans(spec, width, height)
     if named:
-        chosen = next((plan for plan in all_plans if plan.name == named), None)
-        if chosen is None:
-            known = ", ".join(PLANS)
-            raise EngineError(
-                "gpu_plan",
-                f"There is no plan {named!r} for the GPU's memory.",
-                value=named,
-                limit=known,
-                fix=f"Set UNDERSTUDY_GPU_PLAN to one of: {known}; or leave it empty.",
-            )
-        return chosen
+        return all_plans[PLANS.index(named)]
     for plan in all_plans:
         if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
             return plan
