@@ -72,10 +72,7 @@ def record(
                 )
                 writers.append(stack.enter_context(writer))
         stamp = Watermark(performance.width, performance.height) if marked else None
-        drawn = stack.enter_context(closing(ahead(performance.frames)))
-        stack.callback(
-            performance.stop
-        )  # comes before the closing, which waits for a frame that is being made
+        drawn = stack.enter_context(closing(ahead(performance.frames, stop=performance.stop)))
         for index, frame in enumerate(drawn):
             writers[0].write(frame, float(times[index]))
             if stamp is not None:

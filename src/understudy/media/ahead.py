@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -12,11 +12,14 @@ T = TypeVar("T")
 _END: Final = object()
 
 
-def ahead(items: Iterator[T], depth: int = 3) -> Generator[T, None, None]:
+def ahead(
+    items: Iterator[T], depth: int = 3, stop: Callable[[], None] = lambda: None
+) -> Generator[T, None, None]:
     """The same items in order; at most ``depth`` wait at any time, so memory stays flat.
 
     Decoding, drawing and encoding release the interpreter, so two of them use two cores. An exception of ``items``
-    comes out here; when the consumer stops, the thread does.
+    comes out here; when the consumer stops, the thread does, as soon as the item is there that it waits for. ``stop``
+    is called before that: it may have the item not come.
     """
     waiting: queue.Queue[object] = queue.Queue(depth)
     stopped = threading.Event()
@@ -56,4 +59,5 @@ def ahead(items: Iterator[T], depth: int = 3) -> Generator[T, None, None]:
             raise failure[0]
     finally:
         stopped.set()
+        stop()
         thread.join()
