@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import _thread
 import itertools
+import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Generator
@@ -213,7 +214,7 @@ def test_a_break_off_ends_the_work_within_a_step(tmp_path: Path) -> None:
 def interrupt_after(steps: list[int]) -> None:
     while not steps:
         time.sleep(0.05)
-    _thread.interrupt_main()
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_the_folder_is_gone_afterwards_also_after_an_error(tmp_path: Path) -> None:
