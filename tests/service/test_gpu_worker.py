@@ -190,6 +190,13 @@ def test_cancelled_or_failed_a_task_leaves_the_host_to_the_next(
     run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
 
 
+def test_a_service_cannot_be_for_gpu_tasks_alone(tmp_path: Path) -> None:
+    with pytest.raises(SettingError) as caught:
+        supervisor.serve(Settings(data_dir=tmp_path, work="gpu"), supervisor.Signals())
+    assert caught.value.value == "gpu"
+    assert "`understudy worker --work gpu`" in caught.value.fix
+
+
 def test_a_gpu_worker_without_a_gpu_says_so_and_others_leave_its_tasks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

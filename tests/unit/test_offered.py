@@ -66,6 +66,15 @@ def test_what_works_on_this_machine_is_offered(monkeypatch: pytest.MonkeyPatch) 
     assert made.scenes == (Scene.IMAGE,)  # the weights of the other scene are not here
 
 
+def test_a_default_engine_without_the_usual_scene_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_gpu(monkeypatch, Scene.VIDEO)
+    assert offered_by(settings()).of("wan-animate").scenes == (Scene.VIDEO,)  # type: ignore[union-attr]
+    with pytest.raises(SettingError, match="scene image") as caught:
+        offered_by(settings(engine="wan-animate"))
+    assert caught.value.code == "engine_unavailable"
+    assert NO_GPU.reason in caught.value.message
+
+
 def test_a_machine_whose_worker_does_no_gpu_tasks_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:
     with_gpu(monkeypatch, Scene.IMAGE)
     wan = offered_by(settings(work="cpu")).of("wan-animate")

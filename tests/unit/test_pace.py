@@ -98,6 +98,17 @@ def test_denoising_that_goes_on_in_its_middle_is_not_thought_fast() -> None:
     assert told.forecast(17.0).left_s == pytest.approx(45.0)
 
 
+def test_how_long_a_model_loads_says_nothing_of_its_steps() -> None:
+    left = []
+    for loading_s in (0.0, 300.0):
+        told = Pace(pace.stages_of("wan-animate"), pro=False, now_s=0.0)
+        told.tell("tracking", 180, 180, 4.0)
+        told.tell("loading", 0, 1, 5.0)
+        told.tell("denoising", 0, 20, 5.0 + loading_s)
+        left.append(told.forecast(5.0 + loading_s).left_s)
+    assert left[0] == left[1]
+
+
 def test_stages_are_those_of_the_engine() -> None:
     assert pace.stages_of("puppet") == pace.ALL
     assert pace.stages_of("fake") == pace.UNFOLLOWED

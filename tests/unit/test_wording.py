@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import understudy
-from understudy.errors import ClipError, ModelError, PictureError, RequestError, UnderstudyError
+from understudy.errors import ClipError, EngineError, ModelError, PictureError, RequestError, UnderstudyError
 from understudy.tasks.wording import MESSAGES, for_the_sender
 
 # Errors about files that a request to the service cannot have.
@@ -88,6 +88,20 @@ def test_other_errors_stay_as_they_are() -> None:
     error = RequestError("engine_unknown", "The picture and the video.", value="x", limit="y", fix="Z.")
     said = for_the_sender(error)
     assert (said.message, said.value, said.limit, said.fix) == ("The picture and the video.", "x", "y", "Z.")
+
+
+def test_a_full_disk_is_the_operators_matter() -> None:
+    for code in ("segments_unwritable", "segments_room"):
+        said = for_the_sender(EngineError(code, "/data has 1 GB.", value="1 GB", limit="2 GB", fix="--x /y"))
+        assert "disk" in said.message
+        assert said.fix.startswith("Try again later.")
+        assert "/" not in f"{said.message}{said.value}{said.limit}{said.fix}"
+
+
+def test_an_engines_failure_sends_nobody_to_the_log() -> None:
+    said = for_the_sender(EngineError("engine_failed", "It failed (KeyError).", fix="See the worker's log."))
+    assert said.message == "It failed (KeyError)."
+    assert "log" not in said.fix
 
 
 def test_the_operators_paths_stay_here() -> None:

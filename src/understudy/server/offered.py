@@ -79,6 +79,14 @@ def offered_by(settings: Settings) -> Offered:
             value=settings.engine,
             fix=f"{default.missing.fix} Or, where workers with a GPU run elsewhere, name it in the setting engines.",
         )
+    if default is not None and Scene.IMAGE not in default.scenes:  # what a task without a scene asks for
+        lacks = availability(default.engine).missing[Scene.IMAGE]
+        raise SettingError(
+            "engine_unavailable",
+            f"Tasks are to be made by {settings.engine}, which cannot make the scene image here. {lacks.reason}",
+            value=settings.engine,
+            fix=lacks.fix,
+        )
     return offered
 
 

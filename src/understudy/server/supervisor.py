@@ -117,6 +117,14 @@ class Supervisor:
 def serve(settings: Settings, signals: Signals) -> None:
     """Run the whole service, until SIGTERM or SIGINT, which may have come already: while modules are loaded an
     exception in their place could get lost. Raises SettingError, UnavailableError."""
+    if settings.work == "gpu":
+        raise SettingError(
+            "setting_invalid",
+            "The setting work is gpu, but the service itself has to take tasks in, too.",
+            value=settings.work,
+            limit="all, cpu",
+            fix="Leave work at all, or run `understudy worker --work gpu` besides.",
+        )
     _check(settings)
     offered_by(settings)
     with ExitStack() as stack:

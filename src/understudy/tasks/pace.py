@@ -108,8 +108,11 @@ class Pace:
 
     def _slowness(self, spent_s: float) -> float:
         """How many times the usual seconds the work takes here, from what is done; 1 before that."""
-        took_s = sum(self._ended_s.values())
-        usual_s = sum(self._usual_s(stage) for stage in self._ended_s)
+        ended = self._ended_s.keys() - {
+            LOADING
+        }  # a warm model's takes no time, which says nothing of the rest
+        took_s = sum(self._ended_s[stage] for stage in ended)
+        usual_s = sum(self._usual_s(stage) for stage in ended)
         made = self._done - self._found
         if FRAME_S[self._stage] and made > 0:
             took_s += spent_s

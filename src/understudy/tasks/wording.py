@@ -12,6 +12,10 @@ CANNOT_WRITE = (
     "The video could not be written.",
     f"Try again later. {OPERATOR} The disk may be full.",
 )
+FULL = (
+    "This server has no room on its disk for what the GPU makes.",
+    f"Try again later. {OPERATOR} The disk may be full.",
+)
 WEIGHTS = ("The weights of the GPU's model are not whole on this server.", GPU_FIX)
 NO_GPU = ("The GPU of this server cannot be used.", GPU_FIX)
 MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix; None: as it was
@@ -31,7 +35,9 @@ MESSAGES: dict[str, tuple[str | None, str | None]] = {  # code: message and fix;
     "encode_failed": CANNOT_WRITE,
     "output_folder": CANNOT_WRITE,
     "output_unwritable": CANNOT_WRITE,
-    "segments_unwritable": CANNOT_WRITE,
+    "segments_unwritable": FULL,
+    "segments_room": FULL,
+    "engine_failed": (None, f"Try another picture or video. {OPERATOR}"),
     "assignment_invalid": ("What the GPU was to make got lost on its way.", f"Try again later. {OPERATOR}"),
     "engine_unavailable": ("The engine cannot work on this server.", GPU_FIX),
     "weights_missing": WEIGHTS,
