@@ -10,11 +10,11 @@ import pytest
 from test_diffusion_assignment import BLANK, written
 
 from understudy.engines.diffusion.assignment import Assignment, finished, segment, segment_name
-from understudy.engines.diffusion.generator import LOADING, Generator
+from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import FakeModel, segment_frames
 from understudy.engines.diffusion.source import STAGE
-from understudy.engines.diffusion.spec import WAN_ANIMATE_2
+from understudy.engines.diffusion.spec import LOADING, WAN_ANIMATE_2
 from understudy.errors import EngineError
 from understudy.progress import silent
 
@@ -75,6 +75,16 @@ def test_nothing_is_loaded_where_all_is_made(tmp_path: Path) -> None:
     generator.make(tmp_path, silent)
     generator.make(tmp_path, silent)
     assert len(loads) == 1
+
+
+def test_a_stop_while_the_model_loads_is_heard_right_after(tmp_path: Path) -> None:
+    written(tmp_path, LONG)
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(StoppedError):
+        Generator(lambda _: FakeModel(WAN_ANIMATE_2)).make(
+            tmp_path, lambda *now: told.append(now), lambda: True
+        )
+    assert told == [(LOADING, 0, 1)]
 
 
 def test_a_segment_that_was_cut_off_is_made_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from understudy.config import PREFIX, SECRET
-from understudy.engines.diffusion.spec import FAILED
+from understudy.engines.diffusion.spec import FAILED, LOADING
 from understudy.progress import Progress
 from understudy.tasks.answers import (
     ChildDied,
@@ -29,6 +29,9 @@ from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail
 
 COMMAND = (sys.executable, "-P", "-m", "understudy.engines.diffusion.host")
 STOP_S = 60.0  # a denoising step of a large video may take as long
+LOAD_STOP_S = (
+    600.0  # while the model is loaded nothing else is heard, and a killed process would load it again
+)
 ENDS = frozenset({"done", "error", "stopped"})
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 # What the process is told of the worker's environment: nothing that gives access to a storage or a database.
@@ -54,6 +57,7 @@ class GpuHost:
         self._process: Process | None = None
         self._tail = bytearray()
         self._idle = True
+        self._stage = ""  # that it told last
         self._stopping: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
         self.warm = False
@@ -66,13 +70,13 @@ class GpuHost:
         """Have it make what is missing of the folder's assignment; ``made`` is called with each segment's number.
 
         Returns seconds by stage. Whatever ends it earlier, the process is asked to stop, and is killed where it does
-        not within STOP_S; nobody but the next task waits for that. Raises the UnderstudyError that the process tells,
-        and ChildDied where it died.
+        not within STOP_S (LOAD_STOP_S while it loads its model); nobody but the next task waits for that. Raises the
+        UnderstudyError that the process tells, and ChildDied where it died.
         """
         await self._stopped()
         process = await asyncio.shield(asyncio.ensure_future(self._up()))
         try:
-            self._idle = False
+            self._idle, self._stage = False, ""
             await _say(process, make=str(folder.absolute()))
             return await self._listen(process, progress, made)
         except ChildDied:
@@ -102,7 +106,8 @@ class GpuHost:
             kind, content = next(iter(message.items()), ("", None))
             self._idle = kind in ENDS
             if kind == "progress":
-                progress(*progress_of(content))
+                self._stage, done, total = progress_of(content)
+                progress(self._stage, done, total)
             elif kind == "segment" and isinstance(content, int):
                 made(content)
             elif kind == "done":
@@ -153,11 +158,16 @@ class GpuHost:
 
     async def _stop(self, process: Process) -> None:
         with suppress(TimeoutError, ChildDied):
-            async with asyncio.timeout(STOP_S):
+            async with asyncio.timeout(LOAD_STOP_S if self._stage == LOADING else STOP_S) as limit:
                 await _say(process, stop=True)
                 async for message in messages_of(process):
                     if _failed(message):
                         break  # it ends now
+                    if self._stage == LOADING and "progress" in message:
+                        self._stage, done, total = progress_of(message["progress"])
+                        if self._stage != LOADING or done == total:
+                            self._stage = ""
+                            limit.reschedule(asyncio.get_running_loop().time() + STOP_S)
                     if ENDS & message.keys():
                         self._idle = True
                         return

@@ -19,6 +19,7 @@ from understudy.engines.diffusion.assignment import (
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import Model
 from understudy.engines.diffusion.source import STAGE
+from understudy.engines.diffusion.spec import LOADING
 from understudy.errors import EngineError
 from understudy.progress import Progress
 
@@ -26,8 +27,6 @@ Loader = Callable[[Assignment], Model]
 """Gives the model that an assignment wants, loaded. Raises ModelError, EngineError."""
 
 log = logging.getLogger(__name__)
-
-LOADING = "loading"  # the stage of the first task
 
 
 class Generator:
@@ -72,6 +71,8 @@ class Generator:
         progress(LOADING, 0, 1)
         with _spent(spent, LOADING):
             model = self._model = self._load(assignment)
+        if stopped():
+            raise StoppedError
         with _spent(spent, "encoding"):
             begun = model.begin(folder, assignment)
         progress(LOADING, 1, 1)

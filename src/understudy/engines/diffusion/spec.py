@@ -33,6 +33,7 @@ class ModelSpec:
 
 
 FAILED = "engine_failed"  # what the GPU's process tells last: it ends after an error that nobody foresaw
+LOADING = "loading"  # the stage in which the model is loaded, mostly that of the first task
 FACE_SIDE = 512  # of the face pictures that Wan2.2-Animate is given
 PICTURE = (0, -1, 3)
 
