@@ -29,7 +29,7 @@ from understudy.progress import Progress, silent
 from understudy.request import MotionRequest
 from understudy.tracking.motion import Motion
 
-SIDE, STEPS, SEGMENTS = 64, 2, 4
+SIDE, STEPS, SEGMENTS, SEED = 64, 2, 4, 1
 FRAMES = WAN_ANIMATE_2.segment_frames + (SEGMENTS - 1) * WAN_ANIMATE_2.advance
 LOG = "UNDERSTUDY_TEST_LOG"  # a file with a line for each segment that was begun: process, number
 NO_MODEL = "UNDERSTUDY_TEST_NO_MODEL"
@@ -65,7 +65,7 @@ class TinyEngine:
     def _frames(self, count: int, request: MotionRequest, progress: Progress) -> Iterator[NDArray[np.uint8]]:
         shown = {index * FRAMES // count for index in range(count)}
         with self._source.place() as folder:
-            assignment = written(folder, request.prompt)
+            assignment = written(folder, request.prompt, seed=request.seed or 0)
             at = 0
             for made in self._source.segments(folder, assignment, progress):
                 for frame in made:
@@ -74,8 +74,8 @@ class TinyEngine:
                     at += 1
 
 
-def written(folder: Path, caption: str = "", *, frames: int = FRAMES) -> Assignment:
-    blank = Assignment(WAN_ANIMATE_2.name, SIDE, SIDE, frames, caption, 1, STEPS, "")
+def written(folder: Path, caption: str = "", *, frames: int = FRAMES, seed: int = SEED) -> Assignment:
+    blank = Assignment(WAN_ANIMATE_2.name, SIDE, SIDE, frames, caption, seed, STEPS, "")
     writer = AssignmentWriter(folder, blank, np.full((SIDE, SIDE, 3), 200, np.uint8))
     for index in range(frames):
         writer.add("driving", np.full((SIDE, SIDE, 3), index % 256, np.uint8))

@@ -34,7 +34,7 @@ from understudy.tasks.handover import Handover
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
 from understudy.tasks.task import Task
 
-GPU_TASK = replace(TASK, engine="wan-animate", sound=False)
+GPU_TASK = replace(TASK, engine="wan-animate", sound=False, seed=fake_gpu.SEED)
 CHILD = module.COMMAND
 Told = list[tuple[str, float, float | None]]
 
@@ -58,7 +58,7 @@ class Setting:
             self.told.append((stage, share, left_s))
             return not stop()
 
-        order = Handover(self.hosts, self.storage, self.folders).order(task.id)
+        order = Handover(self.hosts, self.storage, self.folders, self.settings).order(task)
         async with self.folders.new(task.id) as folder:
             for name in ("image", "video"):
                 os.link(self.inputs / name, folder / name)
@@ -118,7 +118,7 @@ def run(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(story: Story) -> None:
         async def told() -> None:
             with WorkFolders(tmp_path / "work") as folders:
-                settings = Settings(data_dir=data, threads=2)
+                settings = Settings(data_dir=data, threads=2, gpu_steps=fake_gpu.STEPS)
                 its = Setting(settings, inputs, folders, GpuHosts(("",)), tmp_path / "segments.log")
                 try:
                     await story(its)
@@ -356,6 +356,8 @@ ROGUES = {
         "assignment_invalid",
     ),
     "a segment that is there": ("written(here); os.symlink('x', 'segment-001.npy')", "assignment_invalid"),
+    "another seed": ("written(here, seed=9)", "ChildDied"),
+    "more frames": ("written(here, frames=800)", "ChildDied"),
     "other segments": ("written(here, frames=81)", "ChildDied"),
 }
 
@@ -471,7 +473,7 @@ def test_the_engine_itself_in_its_confined_child(run: Run, monkeypatch: pytest.M
             its.told.append((stage, share, left_s))
             return True
 
-        order = Handover(its.hosts, its.storage, its.folders).order(1)
+        order = Handover(its.hosts, its.storage, its.folders, its.settings).order(GPU_TASK)
         async with its.folders.new(1) as folder:
             shutil.copy(character_path(), folder / "image")
             shutil.copy(clip_path(), folder / "video")

@@ -36,7 +36,9 @@ QUEUES = {"all": 6, "cpu": 5, "gpu": 1}
 
 class Worker:
     def __init__(self, database_url: str, folder: Path, work: str) -> None:
-        settings = Settings(data_dir=folder, database_url=database_url, concurrency=1, work=work)
+        settings = Settings(
+            data_dir=folder, database_url=database_url, concurrency=1, work=work, gpu_steps=fake_gpu.STEPS
+        )
         self.process = start_child("fake_gpu", settings, "worker")
 
     def hosts(self) -> list[psutil.Process]:

@@ -83,7 +83,7 @@ def _parts(
     if len(hosts):
         from understudy.tasks.handover import Handover  # its arrays are of no use to other workers
 
-        handover = Handover(hosts, storage, folders)
+        handover = Handover(hosts, storage, folders, settings)
         on_gpu = Rendering(tasks, storage, renderer, folders, handover)
         functions.append((RENDER_GPU, on_gpu.run, len(hosts)))
     if settings.work != ONLY_GPU:

@@ -12,18 +12,26 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from understudy.engines.diffusion.assignment import segment_name, take_over
+from understudy.config import Settings
+from understudy.engines.diffusion.assignment import Assignment, segment_name, take_over
+from understudy.engines.diffusion.size import AREAS
+from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2
 from understudy.errors import EngineError, UnderstudyError
 from understudy.progress import Progress
+from understudy.request import Scene
 from understudy.storage import Storage
 from understudy.tasks.answers import ChildDied
 from understudy.tasks.child_process import running
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.gpu_host import GpuHosts
 from understudy.tasks.kept_segments import KeptSegments
+from understudy.tasks.task import Task
 from understudy.tasks.wording import for_the_sender
 
 KEEP_S = 60.0  # what is made before a process dies is stored all the same, if that does not take longer
+
+MOST_S = 30  # of a driving video
+MOST_THIN = 16 * 2048  # pixels of a frame whose short side is the least that there is
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +39,31 @@ log = logging.getLogger(__name__)
 class Handover:
     """Makes orders for tasks."""
 
-    def __init__(self, hosts: GpuHosts, storage: Storage, folders: WorkFolders) -> None:
+    def __init__(self, hosts: GpuHosts, storage: Storage, folders: WorkFolders, settings: Settings) -> None:
         self._hosts = hosts
         self._storage = storage
         self._folders = folders
+        self._settings = settings
 
-    def order(self, task_id: int) -> Order:
-        return Order(self._hosts, self._storage, self._folders, task_id)
+    def order(self, task: Task) -> Order:
+        def check(assignment: Assignment) -> None:
+            check_fits(assignment, task, self._settings)
+
+        return Order(self._hosts, self._storage, self._folders, task.id, check)
 
 
 class Order:
     """One attempt's segments. ``timings_s`` are the maker's seconds by stage, once all is made."""
 
-    def __init__(self, hosts: GpuHosts, storage: Storage, folders: WorkFolders, task_id: int) -> None:
+    def __init__(
+        self,
+        hosts: GpuHosts,
+        storage: Storage,
+        folders: WorkFolders,
+        task_id: int,
+        check: Callable[[Assignment], None],
+    ) -> None:
+        self._check = check
         self._hosts = hosts
         self._storage = storage
         self._folders = folders
@@ -62,7 +82,7 @@ class Order:
 
     async def _make(self, given: Path, segments: int, progress: Progress) -> None:
         async with self._folders.new(self._task_id) as folder:
-            assignment = await asyncio.to_thread(take_over, given, folder)
+            assignment = await asyncio.to_thread(take_over, given, folder, self._check)
             if assignment.segments != segments:
                 raise ChildDied(f"it wants {segments} segments of an assignment of {assignment.segments}")
             kept = KeptSegments(self._storage, self._task_id, assignment)
@@ -82,6 +102,22 @@ class Order:
                     keep(number)
 
                 self.timings_s = await host.make(folder, progress, made)
+
+
+def check_fits(assignment: Assignment, task: Task, settings: Settings) -> None:
+    """Raises ChildDied where the assignment is none of this task's: its child may be in a stranger's power."""
+    spec = WAN_ANIMATE_1 if task.scene is Scene.VIDEO else WAN_ANIMATE_2
+    most = AREAS[task.mode]
+    most = min(most, settings.gpu_pixels or most)
+    fits = (
+        assignment.model == spec.name
+        and assignment.seed == task.noise_seed
+        and assignment.steps == (settings.gpu_steps or spec.steps)
+        and assignment.width * assignment.height <= max(most, MOST_THIN)
+        and assignment.frames <= (MOST_S + 1) * spec.fps
+    )
+    if not fits:
+        raise ChildDied("it wants made what its task does not ask for")
 
 
 @asynccontextmanager

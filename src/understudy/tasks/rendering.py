@@ -90,7 +90,7 @@ class Rendering:
             watch.tell(stage, progress, time_left_s)
             return True  # the watch itself ends the render where it is to stop
 
-        order = None if self._handover is None else self._handover.order(task.id)
+        order = None if self._handover is None else self._handover.order(task)
         rendered = await self._renderer.render(folder, task, report, order)
         watch.tell(STORING, 1.0, 0.0)
         return await self._keep(task, rendered)

@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,11 +132,12 @@ def load_assignment(folder: Path) -> Assignment:
         raise _invalid(error) from error
 
 
-def take_over(given: Path, folder: Path) -> Assignment:
+def take_over(given: Path, folder: Path, check: Callable[[Assignment], None] = lambda _: None) -> Assignment:
     """Copy an assignment out of its writer's reach into ``folder``, checked: an array whose file is cut short while it
     is mapped kills whoever maps it (SIGBUS). The arrays are gone from ``given`` then. Raises EngineError
     (``assignment_invalid``)."""
     assignment = load_assignment(given)
+    check(assignment)  # before anything is copied
     names = (REFERENCE, *(name for name, _ in assignment.spec.arrays))
     for name in names:
         try:
