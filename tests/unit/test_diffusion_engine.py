@@ -204,9 +204,14 @@ def test_a_break_off_ends_the_work_within_a_step(tmp_path: Path) -> None:
 
     maker = SegmentGenerator(lambda _: Long(WAN_ANIMATE_2))
     engine = WanAnimateEngine(InProcess(maker, tmp_path / "kept"), steps=2)
-    threading.Thread(target=interrupt_after, args=(steps,), daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        fulfil(asked(tmp_path), engine=engine)
+    request = asked(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    try:
+        threading.Thread(target=interrupt_after, args=(steps,), daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            fulfil(request, engine=engine)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert 0 < len(steps) < 150  # of 200
     assert not list(tmp_path.glob("*made*"))
 
