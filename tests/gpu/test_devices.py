@@ -144,7 +144,7 @@ def deviceless(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *arguments, **options: function(*arguments, **{**options, "device": CPU})
 
 
-@pytest.mark.parametrize("forgotten", ["get_i2v_mask", "randn_tensor", "pixels", "_here"])
+@pytest.mark.parametrize("forgotten", ["get_i2v_mask", "randn_tensor", "pixels", "visiting"])
 def test_what_is_left_on_the_processor_would_show(
     forgotten: str, weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,7 +153,7 @@ def test_what_is_left_on_the_processor_would_show(
     assignment = assigned(tmp_path, spec)
     parts, _ = loading.read(spec, weights[2], torch.bfloat16)
     real = getattr(animate2, forgotten, None)
-    if forgotten == "_here":
+    if forgotten == "visiting":
         monkeypatch.setattr(torch.nn.Module, "to", lambda module, *_, **__: module)
     elif forgotten == "pixels":
         monkeypatch.setattr(animate2, "pixels", lambda frames, device: real(frames, CPU))

@@ -5,8 +5,6 @@ The parts are those of diffusers' ``WanAnimatePipeline``, called segment by segm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from torch import Tensor
 
 from understudy.engines.diffusion.animate2 import frames_of, pixels, tail_of
 from understudy.engines.diffusion.assignment import REFERENCE, Assignment, mapped
-from understudy.engines.diffusion.card import give_back, wait_for
+from understudy.engines.diffusion.card import give_back, visiting, wait_for
 from understudy.engines.diffusion.model import Made, Step, segment_frames
 from understudy.engines.diffusion.plan import Plan
 from understudy.engines.diffusion.spec import WAN_ANIMATE_1, ModelSpec
@@ -66,14 +64,14 @@ class Animate1:
         pipeline, device = self._pipeline, self._device
         dtype = pipeline.transformer.dtype
         picture = mapped(folder, assignment, REFERENCE)
-        with self._here("text_encoder"):
+        with visiting(pipeline.text_encoder, self._device, stays=self._plan.encoders_stay):
             caption, _ = pipeline.encode_prompt(
                 assignment.caption,
                 do_classifier_free_guidance=False,
                 max_sequence_length=CAPTION_TOKENS,
                 device=device,
             )
-        with self._here("image_encoder"):
+        with visiting(pipeline.image_encoder, self._device, stays=self._plan.encoders_stay):
             seen = pipeline.encode_image(Image.fromarray(np.array(picture)), device)
         reference = pipeline.prepare_reference_image_latents(pixels(picture[None], device), device=device)
         return Begun(folder, assignment, caption.to(dtype), seen.to(dtype), reference)
@@ -153,14 +151,3 @@ class Animate1:
                 generator,
             )
         return latents
-
-    @contextmanager
-    def _here(self, name: str) -> Iterator[Any]:
-        """The encoder on the device, for as long as it is used where it does not stay."""
-        encoder = getattr(self._pipeline, name)
-        encoder.to(self._device)
-        try:
-            yield encoder
-        finally:
-            if not self._plan.encoders_stay:
-                encoder.to("cpu")

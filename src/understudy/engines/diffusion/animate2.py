@@ -7,8 +7,6 @@ so that both give the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +28,7 @@ from torch import Tensor
 
 from understudy.engines.diffusion.assignment import REFERENCE, Assignment, mapped
 from understudy.engines.diffusion.attention import best_kernel, split_attention
-from understudy.engines.diffusion.card import give_back, wait_for
+from understudy.engines.diffusion.card import give_back, visiting, wait_for
 from understudy.engines.diffusion.driving_cache import DrivingCache, Keeping
 from understudy.engines.diffusion.model import Made, Step, segment_frames
 from understudy.engines.diffusion.plan import Plan
@@ -75,9 +73,9 @@ class Animate2:
         pipeline = self._pipeline
         reference = pixels(mapped(folder, assignment, REFERENCE)[None], self._device)
         driving = pixels(mapped(folder, assignment, "driving")[:1], self._device)
-        with self._here("text_encoder"):
+        with visiting(pipeline.text_encoder, self._device, stays=self._plan.encoders_stay):
             caption, driving_caption = map(self._read, (assignment.caption, DRIVING_CAPTION))
-        with self._here("image_encoder") as encoder:
+        with visiting(pipeline.image_encoder, self._device, stays=self._plan.encoders_stay) as encoder:
             seen = [
                 clip_visual_encode(encoder, each[0], self._device, encoder.dtype)
                 for each in (reference, driving)
@@ -181,17 +179,6 @@ class Animate2:
         if self._plan.streamed:
             return Keeping.HOST
         return Keeping.FP8 if self._plan.small_cache else Keeping.DEVICE
-
-    @contextmanager
-    def _here(self, name: str) -> Iterator[Any]:
-        """The encoder on the device, for as long as it is used where it does not stay."""
-        encoder = getattr(self._pipeline, name)
-        encoder.to(self._device)
-        try:
-            yield encoder
-        finally:
-            if not self._plan.encoders_stay:
-                encoder.to("cpu")
 
 
 def pixels(frames: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -38,3 +41,14 @@ def give_back(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def visiting(network: Any, device: torch.device, *, stays: bool) -> Iterator[Any]:
+    """The network on the device, for as long as it is used where it does not stay."""
+    network.to(device)
+    try:
+        yield network
+    finally:
+        if not stays:
+            network.to("cpu")

@@ -30,7 +30,6 @@ from understudy.request import LeftOut, Matting, MotionRequest, Orientation, Sce
 from understudy.tracking.motion import Floats, Motion
 
 READING = "clip"  # the stage in which the driving frames are brought to the model's size and rate
-SEED = 0  # where none is asked for
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class WanAnimateEngine:
             height=frame[1],
             frames=len(times),
             caption=caption(request.prompt, request.orientation, request.scene),
-            seed=SEED if request.seed is None else request.seed,
+            seed=request.seed or 0,
             steps=self._steps or plan.spec.steps,
             digest="",
         )

@@ -14,17 +14,16 @@ import diffusers
 import torch
 import transformers
 
-from understudy.config import PREFIX
 from understudy.engines.diffusion.animate1 import Animate1
 from understudy.engines.diffusion.animate2 import Animate2
 from understudy.engines.diffusion.assignment import Assignment
+from understudy.engines.diffusion.availability import DEVICE
 from understudy.engines.diffusion.card import free_bytes, give_back, machine_bytes
 from understudy.engines.diffusion.plan import GIB, PLAN_VARIABLE, Plan, plan_for
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.engines.diffusion.weights import lora_path, weights_folder
 from understudy.errors import ModelError
 
-DEVICE_VARIABLE = f"{PREFIX}GPU_DEVICE"
 SMALL = torch.float8_e4m3fn
 # Networks, in each library's way of naming a type; then what is read as it is. The scheduler's class is in its file.
 NETWORKS_2 = {
@@ -45,7 +44,7 @@ class Loading:
     """Loads what an assignment wants, and keeps it while the next ones want the same."""
 
     def __init__(self, device: str | None = None) -> None:
-        self._device = torch.device(device or os.environ.get(DEVICE_VARIABLE) or "cuda")
+        self._device = torch.device(device or os.environ.get(DEVICE) or "cuda")
         self._kept: tuple[tuple[str, Plan], Animate1 | Animate2] | None = None
 
     def __call__(self, assignment: Assignment) -> Animate1 | Animate2:
