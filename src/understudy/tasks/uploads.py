@@ -75,7 +75,7 @@ class Uploads:
             await self._storage.put_file(key, content)
         else:
             await self._storage.put_bytes(key, content)
-        now = func.clock_timestamp()
+        now = func.statement_timestamp()  # the clock's own differs between two columns
         values = {
             "key": key,
             "media_type": media_type,
