@@ -70,6 +70,14 @@ def weights_dir() -> Path:
     return Path(chosen).expanduser() if chosen else models_dir()
 
 
+def keep_data_in(folder: Path) -> None:
+    """Make ``folder`` the data folder of this process and of those that it starts.
+
+    A flag may have named it: what the command line has too (models, weights, provenance) asks `data_dir` alone.
+    """
+    os.environ[f"{PREFIX}DATA_DIR"] = str(folder)
+
+
 def can_write(folder: Path) -> bool:
     """Whether files can be made in ``folder``, which need not be there yet."""
     while not folder.exists() and folder != folder.parent:

@@ -10,7 +10,7 @@ import typer
 
 from understudy.commands import SERVER_PACKAGES, server_missing
 from understudy.commands.opening import DatabaseOption, DataDirOption
-from understudy.config import Settings
+from understudy.config import Settings, keep_data_in
 from understudy.server.signals import Signals
 
 StorageOption = Annotated[
@@ -123,4 +123,6 @@ def _settings(flags: dict[str, int | str | Path | None]) -> Settings:
     missing = [name for name, module in SERVER_PACKAGES.items() if find_spec(module) is None]
     if missing:
         raise server_missing(missing)
-    return Settings.load(flags)
+    settings = Settings.load(flags)
+    keep_data_in(settings.data_dir)  # what lacks models is refused here already, before any child is there
+    return settings

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 
-from understudy.config import PREFIX, Settings
+from understudy.config import PREFIX, Settings, keep_data_in
 from understudy.tasks.launch import die_with
 
 SECRET_VARIABLES = frozenset({f"{PREFIX}SECRET_KEY", f"{PREFIX}DATABASE_URL"})
@@ -53,7 +53,7 @@ def release(process: subprocess.Popen[bytes]) -> None:
 
 
 def settings_from_parent() -> Settings:
-    """In the child, first of all: its settings. From here on it ends when its parent does.
+    """In the child, first of all: its settings. It ends when its parent does, and has the settings' data folder.
 
     ``database_url`` in them is always filled: that of the embedded Postgres where no other was named.
     """
@@ -67,7 +67,9 @@ def settings_from_parent() -> Settings:
     parent = given.pop("parent")
     threading.Thread(target=_wait_for_end, name="parent", daemon=True).start()
     die_with(parent, signal.SIGKILL)
-    return Settings.load(given, {f"{PREFIX}CONFIG": os.devnull})
+    settings = Settings.load(given, {f"{PREFIX}CONFIG": os.devnull})
+    keep_data_in(settings.data_dir)
+    return settings
 
 
 def _written(settings: Settings) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
@@ -12,7 +11,6 @@ from typing import Any
 
 from procrastinate.exceptions import ConnectorException
 
-from understudy import config
 from understudy.config import Settings
 from understudy.media.network import NetworkGuard
 from understudy.server.dialects.registry import dialect_named
@@ -147,11 +145,6 @@ def main() -> None:
     settings = settings_from_parent()
     logging.basicConfig(level=logging.WARNING, format="worker: %(message)s")
     logging.getLogger(OUR_LOG).setLevel(logging.INFO)
-    # The parts that the command line has too (models, provenance) know their places from here alone.
-    own_models = settings.data_dir / "models"
-    models = own_models if own_models.is_dir() else config.models_dir()
-    os.environ.setdefault(f"{config.PREFIX}MODELS_DIR", str(models))
-    os.environ[f"{config.PREFIX}DATA_DIR"] = str(settings.data_dir)
     asyncio.run(work(settings))
 
 
