@@ -116,7 +116,7 @@ def ours(
             stages = Stages(device)
             with _watched(stages, model), _peak(device) as peak:
                 begun = time.perf_counter()
-                Generator(lambda _: model).make(Path(folder), lambda *_: None)
+                Generator(lambda *_: model).make(Path(folder), lambda *_: None)
                 synchronize(device)
                 took = time.perf_counter() - begun
             rows.append(

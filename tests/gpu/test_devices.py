@@ -18,7 +18,9 @@ from understudy.engines.diffusion import animate2, attention, loading
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
 from understudy.engines.diffusion.card import machine_bytes
 from understudy.engines.diffusion.generator import Generator
+from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import GIB, Plan, plan_for
+from understudy.engines.diffusion.plan import PLANS as PLAN_NAMES
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.errors import EngineError
 from understudy.progress import silent
@@ -165,8 +167,43 @@ def test_what_is_left_on_the_processor_would_show(
 
 def test_memory_of_the_machine_counts_what_files_are_kept_in(tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 100 kB\nMemFree: 1 kB\nMemAvailable: 90 kB\n")
-    assert machine_bytes(tmp_path / "meminfo") == 90 * 1024
-    assert machine_bytes(tmp_path / "none") > 0
+    none = tmp_path / "none"
+    assert machine_bytes(tmp_path / "meminfo", none) == 90 * 1024
+    assert machine_bytes(none, none) > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "names"),
+    [
+        ("0::/serve/gpu", "serve/gpu", ("memory.max", "memory.current", "file")),
+        ("0::/serve/gpu", "serve", ("memory.max", "memory.current", "file")),  # of what holds the group
+        ("0::/of/the/machine", "", ("memory.max", "memory.current", "file")),  # not seen in a container
+        ("0::/", "", ("memory.max", "memory.current", "file")),
+        (
+            "4:cpu,memory:/serve",
+            "memory/serve",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache"),
+        ),
+    ],
+)
+def test_a_limit_that_a_container_or_a_service_has_counts(
+    line: str, folder: str, names: tuple[str, str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable: 90 kB\n")
+    (tmp_path / "group").write_text(f"7:pids:/x\n{line}\n")
+    place = tmp_path / "groups" / folder
+    place.mkdir(parents=True)
+    limit, used, cached = names
+    (place / limit).write_text("50000\n")
+    (place / used).write_text("40000\n")
+    (place / "memory.stat").write_text(f"anon 1\n{cached} 20000\n")
+
+    def found() -> int:
+        return machine_bytes(tmp_path / "meminfo", tmp_path / "group", tmp_path / "groups")
+
+    assert found() == 30_000
+    (place / limit).write_text("max\n")
+    assert found() == 90 * 1024
 
 
 def test_what_is_loaded_makes_room_for_what_comes(
@@ -183,7 +220,7 @@ def test_what_is_loaded_makes_room_for_what_comes(
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     monkeypatch.setattr(loading, "machine_bytes", lambda: machine[0])
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
-    monkeypatch.setattr(loading, "load", lambda *arguments: loads.append(arguments) or object())
+    monkeypatch.setattr(loading, "load", lambda *arguments, **more: loads.append(arguments) or object())
     load = loading.Loading("cuda")
     first = load(assignment)
     card.update(free=GIB, reserved=29 * GIB)
@@ -191,6 +228,70 @@ def test_what_is_loaded_makes_room_for_what_comes(
     assert needed.host_gib > 2
     assert load(assignment) is first
     assert [arguments[-1].name for arguments in loads] == [needed.name]
+
+
+def test_a_plan_that_took_too_much_is_left_for_the_next_for_an_hour(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment = assigned(tmp_path, SPEC[2])
+    smaller = replace(assignment, width=16)
+    now, tried = [0.0], []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (140 * GIB, 0))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
+    monkeypatch.setattr(loading, "load", lambda *arguments, **more: tried.append(arguments[-1].name))
+    load = loading.Loading("cuda", clock=lambda: now[0])
+    for _ in PLAN_NAMES[:-1]:
+        load(assignment)
+        assert load.step_down(assignment)
+    load(assignment)
+    assert not load.step_down(assignment)  # there is none that needs less
+    assert tried == list(PLAN_NAMES)
+    load(smaller)
+    assert tried[-1] == "resident"
+    now[0] = loading.SHUNNED_S + 1
+    load(assignment)
+    assert tried[-1] == "resident"
+    monkeypatch.setenv("UNDERSTUDY_GPU_PLAN", "resident")  # who names one gets that one
+    load(assignment)
+    assert not load.step_down(assignment)
+
+
+def test_loading_that_was_broken_off_goes_on_with_what_was_read(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment = assigned(tmp_path, SPEC[2])
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
+    read = []
+    for name, (kind, typed) in loading.NETWORKS_2.items():
+
+        class Told:
+            from_pretrained = staticmethod(
+                lambda *arguments, kind=kind, name=name, **options: (
+                    read.append(name) or kind.from_pretrained(*arguments, **options)
+                )
+            )
+
+        monkeypatch.setitem(loading.NETWORKS_2, name, (Told, typed))
+    load = loading.Loading("cpu")
+    told: list[tuple[int, int]] = []
+
+    def stop_at_the_second(done: int, whole: int) -> None:
+        told.append((done, whole))
+        if len(told) == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        load(assignment, stop_at_the_second)
+    assert read == list(loading.NETWORKS_2)[:2]
+    model = load(assignment, lambda *now: told.append(now))
+    assert read == list(loading.NETWORKS_2)
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert load(assignment) is model
 
 
 class ScarceError(RuntimeError):
@@ -220,11 +321,11 @@ def test_a_card_that_was_full_is_empty_for_the_next_try(
     with monkeypatch.context() as full:
         full.setattr(model._pipeline.scheduler, "step", scarce)
         with pytest.raises(EngineError) as caught:
-            Generator(lambda _: model).make(tmp_path, silent)
+            Generator(lambda *_: model).make(tmp_path, silent)
     assert caught.value.code == "gpu_memory"  # and is still held here
     assert [cache() for cache in caches] == [None]
     assert not model._nothing_known
-    Generator(lambda _: model).make(tmp_path, silent)
+    Generator(lambda *_: model).make(tmp_path, silent)
     assert len(caches) == 1 + assignment.segments
 
 

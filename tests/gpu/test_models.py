@@ -88,7 +88,7 @@ def assert_same(found: NDArray[np.uint8], wanted: NDArray[np.float32]) -> None:
 def test_wan_animate_2_is_diffusers_pipeline(tiny_animate2: Path, tmp_path: Path) -> None:
     assignment = assigned(tmp_path, SPEC_2.name)
     model = loaded(SPEC_2, tiny_animate2)
-    Generator(lambda _: model).make(tmp_path, silent)
+    Generator(lambda *_: model).make(tmp_path, silent)
     pipeline = ModularPipeline.from_pretrained(str(tiny_animate2))
     pipeline.load_components(pretrained_model_name_or_path=str(tiny_animate2))
     wanted = pipeline(
@@ -108,7 +108,7 @@ def test_wan_animate_2_is_diffusers_pipeline(tiny_animate2: Path, tmp_path: Path
 def test_wan_animate_1_is_diffusers_pipeline(tiny_animate1: Path, tmp_path: Path) -> None:
     assignment = assigned(tmp_path, SPEC_1.name)
     model = loaded(SPEC_1, tiny_animate1)
-    Generator(lambda _: model).make(tmp_path, silent)
+    Generator(lambda *_: model).make(tmp_path, silent)
     pipeline = WanAnimatePipeline.from_pretrained(tiny_animate1)
     scene = {f"{name}_video": pictures(tmp_path, assignment, name) for name in ("pose", "background", "mask")}
     wanted = pipeline(
@@ -136,7 +136,7 @@ def test_a_killed_run_goes_on_to_the_same_video(
     spec, weights = (SPEC_2, tiny_animate2) if which == 2 else (SPEC_1, tiny_animate1)
     assignment = assigned(tmp_path / "whole", spec.name)
     model = loaded(spec, weights)
-    generator = Generator(lambda _: model)
+    generator = Generator(lambda *_: model)
     generator.make(tmp_path / "whole", silent)
     assigned(tmp_path / "killed", spec.name)
     asked = iter(range(100))
@@ -145,14 +145,14 @@ def test_a_killed_run_goes_on_to_the_same_video(
     assert (tmp_path / "killed" / segment_name(0)).exists()
     assert not (tmp_path / "killed" / segment_name(1)).exists()
     again = loaded(spec, weights)
-    Generator(lambda _: again).make(tmp_path / "killed", silent)
+    Generator(lambda *_: again).make(tmp_path / "killed", silent)
     assert (made(tmp_path / "killed", assignment) == made(tmp_path / "whole", assignment)).all()
 
 
 def test_seeds_and_captions_matter(tiny_animate2: Path, tmp_path: Path) -> None:
     model = loaded(SPEC_2, tiny_animate2)
     one = assigned(tmp_path / "one", SPEC_2.name, 5)
-    Generator(lambda _: model).make(tmp_path / "one", silent)
+    Generator(lambda *_: model).make(tmp_path / "one", silent)
     for changes in ({"seed": 8}, {"caption": "人物外观描述：一只狗。背景描述：黑色。"}):
         begun = model.begin(tmp_path / "one", replace(one, **changes))
         frames, _ = model.make(begun, 0, None, lambda *_: None)

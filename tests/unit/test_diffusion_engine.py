@@ -202,7 +202,7 @@ def test_a_break_off_ends_the_work_within_a_step(tmp_path: Path) -> None:
                 step(done, 200)
             return super().make(begun, number, before, step)
 
-    maker = SegmentGenerator(lambda _: Long(WAN_ANIMATE_2))
+    maker = SegmentGenerator(lambda *_: Long(WAN_ANIMATE_2))
     engine = WanAnimateEngine(InProcess(maker, tmp_path / "kept"), steps=2)
     request = asked(tmp_path)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it

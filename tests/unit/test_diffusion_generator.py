@@ -12,7 +12,7 @@ from test_diffusion_assignment import BLANK, written
 from understudy.engines.diffusion.assignment import Assignment, finished, segment, segment_name
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
-from understudy.engines.diffusion.model import FakeModel, segment_frames
+from understudy.engines.diffusion.model import FakeModel, Step, segment_frames
 from understudy.engines.diffusion.source import STAGE
 from understudy.engines.diffusion.spec import LOADING, WAN_ANIMATE_2
 from understudy.errors import EngineError
@@ -32,7 +32,7 @@ def made_of(folder: Path, assignment: Assignment) -> np.ndarray:
 def test_all_segments_in_order_and_each_from_the_one_before(tmp_path: Path) -> None:
     assignment, driving = written(tmp_path, LONG)
     model, told = FakeModel(WAN_ANIMATE_2), []
-    Generator(lambda _: model).make(tmp_path, lambda *now: told.append(now))
+    Generator(lambda *_: model).make(tmp_path, lambda *now: told.append(now))
     assert model.made == [0, 1, 2]
     made = made_of(tmp_path, assignment)[:200]
     assert (made[:, 1:] == 255 - driving[:, 1:]).all()
@@ -43,7 +43,7 @@ def test_all_segments_in_order_and_each_from_the_one_before(tmp_path: Path) -> N
 
 def test_it_goes_on_after_the_last_finished_segment(tmp_path: Path) -> None:
     assignment, _ = written(tmp_path / "whole", LONG)
-    Generator(lambda _: FakeModel(WAN_ANIMATE_2)).make(tmp_path / "whole", silent)
+    Generator(lambda *_: FakeModel(WAN_ANIMATE_2)).make(tmp_path / "whole", silent)
     written(tmp_path / "killed", LONG)
     asked = 0
 
@@ -54,10 +54,10 @@ def test_it_goes_on_after_the_last_finished_segment(tmp_path: Path) -> None:
 
     first, second = FakeModel(WAN_ANIMATE_2), FakeModel(WAN_ANIMATE_2)
     with pytest.raises(StoppedError):
-        Generator(lambda _: first).make(tmp_path / "killed", silent, stop_in_the_second)
+        Generator(lambda *_: first).make(tmp_path / "killed", silent, stop_in_the_second)
     assert first.made == [0]
     told: list[tuple[str, int, int]] = []
-    Generator(lambda _: second).make(tmp_path / "killed", lambda *now: told.append(now))
+    Generator(lambda *_: second).make(tmp_path / "killed", lambda *now: told.append(now))
     assert second.made == [1, 2]
     assert told[2] == (STAGE, 3, 9)
     assert (made_of(tmp_path / "killed", assignment) == made_of(tmp_path / "whole", assignment)).all()
@@ -67,7 +67,7 @@ def test_nothing_is_loaded_where_all_is_made(tmp_path: Path) -> None:
     written(tmp_path, LONG)
     loads = []
 
-    def load(assignment: Assignment) -> FakeModel:
+    def load(assignment: Assignment, told: Step) -> FakeModel:
         loads.append(assignment)
         return FakeModel(WAN_ANIMATE_2)
 
@@ -81,7 +81,7 @@ def test_a_stop_while_the_model_loads_is_heard_right_after(tmp_path: Path) -> No
     written(tmp_path, LONG)
     told: list[tuple[str, int, int]] = []
     with pytest.raises(StoppedError):
-        Generator(lambda _: FakeModel(WAN_ANIMATE_2)).make(
+        Generator(lambda *_: FakeModel(WAN_ANIMATE_2)).make(
             tmp_path, lambda *now: told.append(now), lambda: True
         )
     assert told == [(LOADING, 0, 1)]
@@ -89,19 +89,27 @@ def test_a_stop_while_the_model_loads_is_heard_right_after(tmp_path: Path) -> No
 
 def test_a_segment_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
     assignment, _ = written(tmp_path, LONG)
-    Generator(lambda _: FakeModel(WAN_ANIMATE_2)).make(tmp_path, silent)
+    Generator(lambda *_: FakeModel(WAN_ANIMATE_2)).make(tmp_path, silent)
     (tmp_path / segment_name(1)).write_bytes(b"cut off")
     again = FakeModel(WAN_ANIMATE_2)
-    Generator(lambda _: again).make(tmp_path, silent)
+    Generator(lambda *_: again).make(tmp_path, silent)
     assert again.made == [1, 2]
     assert finished(tmp_path, assignment) == 3
 
 
-@pytest.mark.parametrize("error", [OutOfMemoryError("CUDA out of memory"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
 def test_out_of_memory_is_told_and_the_next_try_goes_on(tmp_path: Path, error: Exception) -> None:
     assignment, _ = written(tmp_path, LONG)
     model = FakeModel(WAN_ANIMATE_2, fail_at=1, error=error)
-    generator = Generator(lambda _: model)
+    generator = Generator(lambda *_: model)
     with pytest.raises(EngineError) as caught:
         generator.make(tmp_path, silent)
     assert caught.value.code == "gpu_memory"
@@ -111,11 +119,43 @@ def test_out_of_memory_is_told_and_the_next_try_goes_on(tmp_path: Path, error: E
     assert finished(tmp_path, assignment) == 3
 
 
+def test_a_card_that_was_too_full_goes_on_with_what_needs_less(tmp_path: Path) -> None:
+    assignment, driving = written(tmp_path, LONG)
+    larger = FakeModel(WAN_ANIMATE_2, fail_at=1, error=OutOfMemoryError("CUDA out of memory"))
+    smaller = FakeModel(WAN_ANIMATE_2)
+    models = [larger, smaller]
+    generator = Generator(lambda *_: models[0], lambda asked: asked == assignment and bool(models.pop(0)))
+    generator.make(tmp_path, silent)
+    assert (larger.made, larger.forgot, smaller.made) == ([0], 1, [1, 2])
+    assert (made_of(tmp_path, assignment)[:200, 1:] == 255 - driving[:, 1:]).all()
+
+
+def test_the_machines_own_memory_is_not_saved_by_another_plan(tmp_path: Path) -> None:
+    written(tmp_path, LONG)
+    model = FakeModel(WAN_ANIMATE_2, fail_at=1, error=MemoryError())
+    with pytest.raises(EngineError) as caught:
+        Generator(lambda *_: model, lambda _: pytest.fail("asked for another")).make(tmp_path, silent)
+    assert caught.value.code == "gpu_memory"
+
+
+def test_a_stop_is_heard_between_the_parts_that_are_loaded(tmp_path: Path) -> None:
+    written(tmp_path, LONG)
+    told: list[tuple[str, int, int]] = []
+
+    def load(assignment: Assignment, part: Step) -> FakeModel:
+        part(10, 40)
+        raise AssertionError("it went on")
+
+    with pytest.raises(StoppedError):
+        Generator(load).make(tmp_path, lambda *now: told.append(now), lambda: len(told) > 1)
+    assert told == [(LOADING, 0, 1), (LOADING, 10, 41)]
+
+
 def test_other_errors_come_as_they_are(tmp_path: Path) -> None:
     written(tmp_path, LONG)
     model = FakeModel(WAN_ANIMATE_2, fail_at=0, error=RuntimeError("a bug"))
     with pytest.raises(RuntimeError, match="a bug"):
-        Generator(lambda _: model).make(tmp_path, silent)
+        Generator(lambda *_: model).make(tmp_path, silent)
 
 
 def test_padding_goes_back_and_forth_however_short_the_clip() -> None:

@@ -38,7 +38,7 @@ class Slow(FakeModel):
 
 
 def source_of(folder: Path, model: FakeModel) -> InProcess:
-    return InProcess(Generator(lambda _: model), folder / "kept")
+    return InProcess(Generator(lambda *_: model), folder / "kept")
 
 
 def all_made(source: InProcess, blank: Assignment = LONG, stop_after: int = 99) -> list[int]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
 
-MEMINFO = Path("/proc/meminfo")
+MEMINFO, GROUP, GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+# Where a group has its limit, what is used of it, and what of that files are kept in: Linux has two ways.
+LIMIT_2 = ("memory.max", "memory.current", "file")
+LIMIT_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache")
 
 
 def free_bytes(device: torch.device) -> int:
@@ -20,14 +23,38 @@ def free_bytes(device: torch.device) -> int:
     return int(free + torch.cuda.memory_reserved(device))
 
 
-def machine_bytes(meminfo: Path = MEMINFO) -> int:
-    """The machine's own memory that is to be had. What files are kept in counts as free: after weights were read that
-    is nearly all of it."""
+def machine_bytes(meminfo: Path = MEMINFO, group: Path = GROUP, groups: Path = GROUPS) -> int:
+    """The machine's own memory that is to be had, within the limits of the container or service that this process is
+    in. What files are kept in counts as free: after weights were read that is nearly all of it."""
     try:
         lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
-        return int(lines["MemAvailable"].split()[0]) * 1024
+        free = int(lines["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError, IndexError):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([free, *_within_limits(group, groups)])
+
+
+def _within_limits(group: Path, groups: Path) -> Iterator[int]:
+    """What each group that holds this process leaves it, where it has a limit."""
+    try:
+        lines = group.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, kinds, path = line.split(":", 2)
+        if (number, kinds) == ("0", ""):
+            root, (limit, used, cached) = groups, LIMIT_2
+        elif "memory" in kinds.split(","):
+            root, (limit, used, cached) = groups / "memory", LIMIT_1
+        else:
+            continue
+        within = PurePosixPath(path.lstrip("/"))
+        # In a container the path may be the machine's, which cannot be seen from within: its own is the root then.
+        for folder in dict.fromkeys(root / part for part in (within, *within.parents)):
+            with suppress(OSError, ValueError, KeyError):
+                most = int((folder / limit).read_text())  # "max" is no number: no limit
+                kept = dict(row.split() for row in (folder / "memory.stat").read_text().splitlines())
+                yield max(0, most - int((folder / used).read_text()) + int(kept[cached]))
 
 
 def wait_for(device: torch.device) -> None:

@@ -17,14 +17,21 @@ from understudy.engines.diffusion.assignment import (
     tail,
 )
 from understudy.engines.diffusion.maker import StoppedError
-from understudy.engines.diffusion.model import Model
+from understudy.engines.diffusion.model import Model, Step
 from understudy.engines.diffusion.source import STAGE
 from understudy.engines.diffusion.spec import LOADING
 from understudy.errors import EngineError
 from understudy.progress import Progress
 
-Loader = Callable[[Assignment], Model]
-"""Gives the model that an assignment wants, loaded. Raises ModelError, EngineError."""
+Loader = Callable[[Assignment, Step], Model]
+"""Gives the model that an assignment wants, loaded. Tells between its parts how much of it is loaded; what that raises
+ends the loading. Raises ModelError, EngineError."""
+
+StepDown = Callable[[Assignment], bool]
+"""Called after the card's memory did not suffice: whether the next that is loaded for the assignment needs less."""
+
+# Of the processor's allocator; of memory that a card copies from; of the libraries of matrix products and convolutions.
+LACKED = ("not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +39,9 @@ log = logging.getLogger(__name__)
 class Generator:
     """A `Maker`. ``load`` gives the model; one that fits stays for the next assignment. Not for two threads at once."""
 
-    def __init__(self, load: Loader) -> None:
+    def __init__(self, load: Loader, step_down: StepDown = lambda _: False) -> None:
         self._load = load
+        self._step_down = step_down
         self._model: Model | None = None
 
     def make(
@@ -41,36 +49,54 @@ class Generator:
     ) -> Mapping[str, float]:
         """Make what is missing of the folder's assignment; each segment is kept as soon as it is made.
 
-        ``stopped`` is asked after each denoising step; where it says True the work ends with StoppedError, and what is
-        made stays. Returns seconds by stage. Raises EngineError (``assignment_invalid``, ``gpu_memory`` ...),
+        ``stopped`` is asked after each denoising step and each part that is loaded; where it says True the work ends
+        with StoppedError, and what is made stays. Where the card's memory does not suffice it goes on with the plan
+        that needs less. Returns seconds by stage. Raises EngineError (``assignment_invalid``, ``gpu_memory`` ...),
         ModelError.
         """
         assignment = load_assignment(folder)
-        try:
-            return self._made(folder, assignment, progress, stopped)
-        except (MemoryError, RuntimeError) as error:
-            if not _lacked_memory(error):
-                raise
-            log.warning("%s: %s", type(error).__name__, error)
-            clear_frames(error.__traceback__)  # they hold what was on the device
-        # Outside of ``except``, so that nothing holds the error, and without it as a cause, for whoever keeps this one.
-        if self._model is not None:
-            self._model.forget()
-        raise out_of_memory(assignment)
+        spent: dict[str, float] = {}
+        while True:
+            try:
+                self._made(folder, assignment, progress, stopped, spent)
+            except (MemoryError, RuntimeError) as error:
+                if not _lacked_memory(error):
+                    raise
+                log.warning("%s: %s", type(error).__name__, error)
+                machines_own = isinstance(error, MemoryError)
+                clear_frames(error.__traceback__)  # they hold what was on the device
+            else:
+                return spent
+            # Outside of ``except``, so that nothing holds the error, and without it as a cause, for whoever keeps
+            # this one.
+            if self._model is not None:
+                self._model.forget()
+            if machines_own or not self._step_down(assignment):
+                raise out_of_memory(assignment)
 
     def _made(
-        self, folder: Path, assignment: Assignment, progress: Progress, stopped: Callable[[], bool]
-    ) -> dict[str, float]:
+        self,
+        folder: Path,
+        assignment: Assignment,
+        progress: Progress,
+        stopped: Callable[[], bool],
+        spent: dict[str, float],
+    ) -> None:
         self._model = None
         total = assignment.segments * assignment.steps
         at = finished(folder, assignment)
-        spent: dict[str, float] = {}
         if at == assignment.segments:
             progress(STAGE, total, total)
-            return spent
+            return
+
+        def loaded(done: int, whole: int) -> None:
+            progress(LOADING, done, whole + 1)  # encoding comes after it
+            if stopped():
+                raise StoppedError
+
         progress(LOADING, 0, 1)
         with _spent(spent, LOADING):
-            model = self._model = self._load(assignment)
+            model = self._model = self._load(assignment, loaded)
         if stopped():
             raise StoppedError
         with _spent(spent, "encoding"):
@@ -90,7 +116,6 @@ class Generator:
             with _spent(spent, STAGE):
                 frames, end = model.make(begun, number, before, step)
             keep_segment(folder, number, frames, end)
-        return spent
 
 
 @contextmanager
@@ -112,6 +137,6 @@ def out_of_memory(assignment: Assignment) -> EngineError:
 
 
 def _lacked_memory(error: BaseException) -> bool:
-    """torch.OutOfMemoryError by its name, so that torch is not needed to tell; a CPU's allocator says it in words."""
+    """torch.OutOfMemoryError by its name, so that torch is not needed to tell; others say it in words."""
     named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or "not enough memory" in str(error)
+    return named or any(words in str(error) for words in LACKED)

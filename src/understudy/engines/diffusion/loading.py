@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from understudy.engines.diffusion.animate2 import Animate2
 from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.availability import DEVICE
 from understudy.engines.diffusion.card import free_bytes, give_back, machine_bytes
-from understudy.engines.diffusion.plan import GIB, PLAN_VARIABLE, Plan, plan_for
+from understudy.engines.diffusion.maker import StoppedError
+from understudy.engines.diffusion.model import Step
+from understudy.engines.diffusion.plan import GIB, PLAN_VARIABLE, PLANS, Plan, plan_for
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.engines.diffusion.weights import lora_path, weights_folder
 from understudy.errors import ModelError
@@ -37,19 +41,40 @@ READ_2 = {"tokenizer": transformers.AutoTokenizer}
 READ_1 = {**READ_2, "image_processor": transformers.CLIPImageProcessorPil}  # the other one wants torchvision
 ON_DEVICE, ENCODERS = ("transformer", "vae"), ("text_encoder", "image_encoder")
 
+MB = 10**6
+SHUNNED_S = 3600.0
+
+Parts = dict[str, Any]
+"""A model's components, by their names in its pipeline."""
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    """A plan that took more memory than there was for so many pixels; for a while nothing larger is tried."""
+
+    plan: str
+    pixels: int
+    until_s: float
 
 
 class Loading:
     """Loads what an assignment wants, and keeps it while the next ones want the same."""
 
-    def __init__(self, device: str | None = None) -> None:
+    def __init__(self, device: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._device = torch.device(device or os.environ.get(DEVICE) or "cuda")
+        self._clock = clock
         self._kept: tuple[tuple[str, Plan], Animate1 | Animate2] | None = None
+        self._reading: tuple[str, Parts] = ("", {})  # parts of a model whose loading was broken off
+        self._tried: Plan | None = None
+        self._too_large: dict[str, TooLarge] = {}  # by model
 
-    def __call__(self, assignment: Assignment) -> Animate1 | Animate2:
-        """Raises ModelError (``weights_...``, ``gpu_missing``), EngineError (``gpu_memory``, ``gpu_plan``)."""
-        plan = self._plan(assignment)
+    def __call__(self, assignment: Assignment, told: Step = lambda *_: None) -> Animate1 | Animate2:
+        """The model, loaded. ``told`` is called after each part with how many MB of how many are read; where it raises,
+        what is read stays for the next call. Raises ModelError (``weights_...``, ``gpu_missing``), EngineError
+        (``gpu_memory``, ``gpu_plan``)."""
+        plan = self._tried = self._plan(assignment)
         if self._kept is not None:
             name, kept = self._kept[0]
             if (name, kept.name) == (assignment.model, plan.name):
@@ -58,9 +83,29 @@ class Loading:
         give_back(self._device)
         folder = weights_folder(assignment.model)
         log.info("loading %s from its folder: plan %s on %s", assignment.model, plan.name, self._device)
-        model = load(assignment.spec, folder, self._device, plan)
+        parts = self._reading[1] if self._reading[0] == assignment.model else {}
+        self._reading = (assignment.model, parts)
+        try:
+            model = load(assignment.spec, folder, self._device, plan, parts=parts, told=told)
+        except StoppedError:
+            raise
+        except BaseException:
+            self._reading = ("", {})
+            raise
+        self._reading = ("", {})
         self._kept = ((assignment.model, plan), model)
         return model
+
+    def step_down(self, assignment: Assignment) -> bool:
+        """After the plan that was tried took more memory than there was: whether there is one that needs less. For
+        SHUNNED_S what needs as much gets that one at once: others may have the card's memory for a while only."""
+        tried = self._tried
+        if tried is None or tried.name not in PLANS[:-1] or os.environ.get(PLAN_VARIABLE):
+            return False
+        pixels = assignment.width * assignment.height
+        self._too_large[assignment.model] = TooLarge(tried.name, pixels, self._clock() + SHUNNED_S)
+        log.warning("plan %s took more memory than there is: on with the next", tried.name)
+        return True
 
     def _plan(self, assignment: Assignment) -> Plan:
         if self._device.type != "cuda":
@@ -79,34 +124,62 @@ class Loading:
             free_gib=free_bytes(self._device) / GIB,
             host_gib=machine_bytes() / GIB + ours_gib,
             named=os.environ.get(PLAN_VARIABLE, ""),
+            after=self._tried_in_vain(assignment),
         )
+
+    def _tried_in_vain(self, assignment: Assignment) -> str:
+        """The last plan that is too large for so many pixels; empty where none is known to be."""
+        known = self._too_large.get(assignment.model)
+        if known is None or self._clock() > known.until_s:
+            return ""
+        return known.plan if assignment.width * assignment.height >= known.pixels else ""
 
 
 def load(
-    spec: ModelSpec, folder: Path, device: torch.device, plan: Plan, dtype: torch.dtype | None = None
+    spec: ModelSpec,
+    folder: Path,
+    device: torch.device,
+    plan: Plan,
+    dtype: torch.dtype | None = None,
+    *,
+    parts: Parts | None = None,
+    told: Step = lambda *_: None,
 ) -> Animate1 | Animate2:
     """The model of that spec, out of a folder in the hub's layout. ``dtype`` is what it computes in: 16 bits on a GPU,
-    where nothing else is said."""
+    where nothing else is said. ``parts`` and ``told``: see ``read``."""
     dtype = dtype or (torch.bfloat16 if device.type == "cuda" else torch.float32)
-    parts, distilled = read(spec, folder, dtype)
+    parts, distilled = read(spec, folder, dtype, parts=parts, told=told)
     place(parts, device, plan, dtype)
     if _newer(spec):
         return Animate2(parts, device, plan, spec=spec)
     return Animate1(parts, device, plan, distilled=distilled, spec=spec)
 
 
-def read(spec: ModelSpec, folder: Path, dtype: torch.dtype) -> tuple[dict[str, Any], bool]:
-    """A model's parts in the machine's memory, and whether the LoRA for few steps is in them."""
+def read(
+    spec: ModelSpec,
+    folder: Path,
+    dtype: torch.dtype,
+    *,
+    parts: Parts | None = None,
+    told: Step = lambda *_: None,
+) -> tuple[Parts, bool]:
+    """A model's parts in the machine's memory, and whether the LoRA for few steps is in them. What is in ``parts`` is
+    not read again; ``told`` is called after each network with how many MB of how many are read."""
     newer = _newer(spec)
-    parts: dict[str, Any] = {}
+    parts = {} if parts is None else parts
+    networks = NETWORKS_2 if newer else NETWORKS_1
+    sizes = {name: _size_mb(folder / name) for name in networks}
     with _whole(spec, "scheduler"):
         parts["scheduler"] = _scheduler(folder)
-    for name, (kind, typed) in (NETWORKS_2 if newer else NETWORKS_1).items():
+    for name, (kind, typed) in networks.items():
+        if name in parts:
+            continue
         # The first model's authors decode in 32 bits, the second's in the model's own type.
         type_of = torch.float32 if name == "vae" and not newer else dtype
         with _whole(spec, name):
             network = kind.from_pretrained(folder / name, local_files_only=True, **{typed: type_of})
             parts[name] = network.eval().requires_grad_(False)
+        told(sum(size for name, size in sizes.items() if name in parts), sum(sizes.values()))
     for name, kind in (READ_2 if newer else READ_1).items():
         with _whole(spec, name):
             parts[name] = kind.from_pretrained(folder / name, local_files_only=True)
@@ -139,6 +212,10 @@ def _whole(spec: ModelSpec, part: str) -> Iterator[None]:
             value=part,
             fix=f"Run `understudy models verify {spec.name}`, then `understudy models pull {spec.name}`.",
         ) from error
+
+
+def _size_mb(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors")) // MB
 
 
 def _newer(spec: ModelSpec) -> bool:

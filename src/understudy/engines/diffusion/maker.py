@@ -78,7 +78,8 @@ def real_maker() -> Maker:
         from understudy.engines.diffusion.generator import Generator
         from understudy.engines.diffusion.loading import Loading
 
-        return Generator(Loading())
+        loading = Loading()
+        return Generator(loading, loading.step_down)
     except ModuleNotFoundError as error:
         raise ModelError(
             "gpu_packages_missing",

@@ -109,14 +109,22 @@ def check_named(name: str) -> None:
 
 
 def plan_for(
-    spec: ModelSpec, width: int, height: int, *, free_gib: float, host_gib: float, named: str = ""
+    spec: ModelSpec,
+    width: int,
+    height: int,
+    *,
+    free_gib: float,
+    host_gib: float,
+    named: str = "",
+    after: str = "",
 ) -> Plan:
-    """The first plan that fits, or the one that is ``named``. Raises EngineError (``gpu_memory``, ``gpu_plan``)."""
+    """The first plan that fits, of those that come ``after`` one that did not, or the one that is ``named``. Raises
+    EngineError (``gpu_memory``, ``gpu_plan``)."""
     check_named(named)
     all_plans = plans(spec, width, height)
     if named:
         return all_plans[PLANS.index(named)]
-    for plan in all_plans:
+    for plan in all_plans[PLANS.index(after) + 1 if after else 0 :]:
         if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
             return plan
     least = all_plans[-1]
