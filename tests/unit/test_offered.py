@@ -8,16 +8,20 @@ from pathlib import Path
 
 import pytest
 from small_service import SmallService
+from typer.testing import CliRunner
 
+from understudy import cli
 from understudy.config import Settings
 from understudy.engines.capabilities import Capabilities
-from understudy.engines.diffusion.availability import Availability, Missing
+from understudy.engines.diffusion import availability as state
+from understudy.engines.diffusion.availability import Availability, Missing, availability
 from understudy.engines.diffusion.devices import Device
 from understudy.errors import SettingError
 from understudy.request import Scene
 from understudy.server import offered
 from understudy.server.offered import offered_by
 from understudy.tasks.task import Status
+from understudy.tracking import models
 
 NO_GPU = Missing("No NVIDIA or AMD GPU is seen.", "Use a machine with a GPU.")
 LINKS = {"image_url": "https://a.example/i.png", "video_url": "https://a.example/v.mp4"}
@@ -37,17 +41,24 @@ def settings(**given: object) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        offered, "availability", lambda engine: Availability((), dict.fromkeys(engine.scenes, NO_GPU), ())
-    )
+    with_gpu(monkeypatch)
 
 
 def with_gpu(monkeypatch: pytest.MonkeyPatch, *scenes: Scene) -> None:
+    """One that can make those scenes, if any."""
+
     def found(engine: Capabilities) -> Availability:
+        if engine.device == "cpu":
+            return Availability((), {}, engine.scenes)
         missing = {scene: NO_GPU for scene in engine.scenes if scene not in scenes}
         return Availability((Device("a GPU", None),), missing, scenes)
 
     monkeypatch.setattr(offered, "availability", found)
+
+
+def without_tracker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offered, "availability", availability)
+    monkeypatch.setattr(models, "lacking_models", lambda: ["hand_recrop"])
 
 
 def test_without_a_gpu_what_the_processor_draws_is_offered() -> None:
@@ -73,6 +84,19 @@ def test_a_default_engine_without_the_usual_scene_does_not_start(monkeypatch: py
         offered_by(settings(engine="wan-animate"))
     assert caught.value.code == "engine_unavailable"
     assert NO_GPU.reason in caught.value.message
+
+
+def test_the_processors_engines_are_offered_where_they_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_tracker(monkeypatch)
+    made = offered_by(settings(engine="fake", engines=("puppet",)))  # its worker here would take the tasks
+    puppet = made.of("puppet")
+    assert puppet is not None
+    assert (puppet.scenes, made.names) == ((), ("fake",))
+    with pytest.raises(SettingError) as caught:
+        offered_by(settings())
+    assert caught.value.code == "engine_unavailable"
+    assert "models pull tracker" in caught.value.fix
+    assert "GPU" not in caught.value.fix
 
 
 def test_a_machine_whose_worker_does_no_gpu_tasks_offers_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +167,26 @@ def test_the_api_tells_which_are_offered() -> None:
         ["image", "video"],
         True,
     )
+
+
+@pytest.mark.parametrize("scenes", [(), (Scene.IMAGE,), (Scene.IMAGE, Scene.VIDEO)])
+@pytest.mark.parametrize("tracker", [True, False])
+def test_the_command_and_the_api_say_the_same(
+    monkeypatch: pytest.MonkeyPatch, scenes: tuple[Scene, ...], tracker: bool
+) -> None:
+    with_gpu(monkeypatch, *scenes)
+    if not tracker:
+        without_tracker(monkeypatch)
+    monkeypatch.setattr(state, "availability", offered.availability)  # whom the command asks
+    said = {
+        each["name"]: each for each in json.loads(CliRunner().invoke(cli.app, ["engines", "--json"]).stdout)
+    }
+    told = engines(SmallService(settings(engine="fake")))
+    assert said.keys() == told.keys()
+    for name, each in told.items():
+        alike = ("available", "reason", "fix", "device", "follows_motion", "reads_prompt", "seeded")
+        assert {key: each[key] for key in alike} == {key: said[name][key] for key in alike}
+        assert each["scenes"] == said[name]["scenes_available"]
 
 
 def test_a_task_that_nobody_would_make_is_refused() -> None:

@@ -134,7 +134,7 @@ class EngineAnswer(_Answer):
     available: bool
     """Whether this service takes tasks for it."""
     reason: str | None
-    """Why not."""
+    """Why not; of one that makes some of its scenes, what it lacks for another."""
     fix: str | None
     """What the operator can do about that."""
     follows_motion: bool

@@ -130,10 +130,11 @@ def check_engine(offered: Offered, engine: str, scene: Scene) -> None:
     offer, names = offered.of(engine), ", ".join(offered.names)
     if offer is None:
         raise invalid("engine", shown(engine), names)
-    if offer.missing is not None:
+    if not offer.taken:
+        reason = f" {offer.missing.reason}" if offer.missing else ""
         raise FormError(
             "field_invalid",
-            f"engine is {engine!r}, for which this service takes no tasks. {offer.missing.reason} Allowed: {names}.",
+            f"engine is {engine!r}, for which this service takes no tasks.{reason} Allowed: {names}.",
             value=engine,
             limit=names,
             fix="Name another, or ask the operator of this server.",

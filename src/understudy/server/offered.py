@@ -12,6 +12,7 @@ from understudy.engines.diffusion.availability import Missing, availability
 from understudy.engines.registry import engine_capabilities
 from understudy.errors import SettingError
 from understudy.request import Scene
+from understudy.tasks.device import needs_gpu
 
 LEFT_OUT = Missing(
     "This service takes no tasks for it.", "Ask its operator, who can add it to the setting engines."
@@ -23,8 +24,8 @@ LEFT_TO_OTHERS = Missing(
 
 @dataclass(frozen=True)
 class Offer:
-    """``scenes`` are those that a task may ask for; of an engine that is not ``taken`` there are none, and ``missing``
-    says why."""
+    """``scenes`` are those that a task may ask for; of an engine that is not ``taken`` there are none. ``missing`` is
+    why not, or why not a further one."""
 
     engine: Capabilities
     scenes: tuple[Scene, ...]
@@ -72,33 +73,31 @@ def offered_by(settings: Settings) -> Offered:
             )
     offered = Offered([_offer(engine, settings) for engine in engine_capabilities()], settings.engine)
     default = offered.of(settings.engine)
-    if default is not None and default.missing is not None:
-        raise SettingError(
-            "engine_unavailable",
-            f"Tasks are to be made by {settings.engine}, which cannot work here. {default.missing.reason}",
-            value=settings.engine,
-            fix=f"{default.missing.fix} Or, where workers with a GPU run elsewhere, name it in the setting engines.",
-        )
     if default is not None and Scene.IMAGE not in default.scenes:  # what a task without a scene asks for
-        lacks = availability(default.engine).missing[Scene.IMAGE]
-        raise SettingError(
-            "engine_unavailable",
-            f"Tasks are to be made by {settings.engine}, which cannot make the scene image here. {lacks.reason}",
-            value=settings.engine,
-            fix=lacks.fix,
-        )
+        raise _cannot_work(default)
     return offered
+
+
+def _cannot_work(default: Offer) -> SettingError:
+    name, lacks = default.engine.name, default.missing or LEFT_OUT
+    elsewhere = " Or, where workers with a GPU run elsewhere, name it in the setting engines."
+    return SettingError(
+        "engine_unavailable",
+        f"Tasks are to be made by {name}, which cannot {'make the scene image' if default.taken else 'work'} here. "
+        f"{lacks.reason}",
+        value=name,
+        fix=lacks.fix + (elsewhere if needs_gpu(name) and not default.taken else ""),
+    )
 
 
 def _offer(engine: Capabilities, settings: Settings) -> Offer:
     named = engine.name in settings.engines
     if settings.engines and not named and engine.name != settings.engine:
         return Offer(engine, (), LEFT_OUT)
-    if engine.device == "cpu":
-        return Offer(engine, engine.scenes)
-    here = availability(engine) if settings.work != "cpu" else None
+    left = needs_gpu(engine.name) and settings.work == "cpu"
+    here = None if left else availability(engine)
     if here is not None and here.available:
-        return Offer(engine, here.scenes)
-    if named:  # on what its workers elsewhere have, nothing is known here
+        return Offer(engine, here.scenes, here.first)
+    if named and needs_gpu(engine.name):  # on what its workers elsewhere have, nothing is known here
         return Offer(engine, engine.scenes)
     return Offer(engine, (), LEFT_TO_OTHERS if here is None else here.first)
