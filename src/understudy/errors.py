@@ -13,7 +13,7 @@
         ├── FormError           a request to the service has the wrong form
         ├── AuthError           the caller is not known
         ├── AccountError        the account may not do that now
-        ├── TaskError           no such task, or it is past that
+        ├── TaskError           no such task or element, or it is past that
         ├── FetchError          a source could not be fetched
         ├── SettingError        a setting cannot be used
         └── UnavailableError    a part of the service is away or broken
@@ -106,7 +106,7 @@ class AccountError(ServiceError):
 
 
 class TaskError(ServiceError):
-    """There is no such task for this account, or it is past what was asked. Codes: those of ``TASK_CODES``."""
+    """There is no such task or element for this account, or it is past that. Codes: those of ``TASK_CODES``."""
 
 
 class FetchError(ServiceError):
@@ -136,7 +136,7 @@ FORM_CODES = frozenset(
 )
 AUTH_CODES = frozenset({"auth_missing", "auth_invalid", "auth_not_yet", "auth_expired"})
 ACCOUNT_CODES = frozenset({"account_disabled", "balance_used_up", "too_many_tasks"})
-TASK_CODES = frozenset({"task_unknown", "task_ended", "task_running"})
+TASK_CODES = frozenset({"task_unknown", "task_ended", "task_running", "element_unknown"})
 UNAVAILABLE_CODES = frozenset({"unavailable", "internal", "maintenance", "dialect_off"})
 SERVICE_CODES = FORM_CODES | AUTH_CODES | ACCOUNT_CODES | TASK_CODES | UNAVAILABLE_CODES
 """What an entrance of the service may answer at once. Every dialect has a row for each of them."""

@@ -284,7 +284,7 @@ def test_find_list_and_delete(database_url: str, tmp_path: Path) -> None:
         for name in ("mina 2", str(first.id), "a\0", "9" * 40, ""):
             with pytest.raises(TaskError) as caught:
                 await library.elements.find(account.id, name)
-            assert caught.value.code == "task_unknown"
+            assert caught.value.code == "element_unknown"
         with pytest.raises(TaskError):
             await library.elements.find(other.id, "mina 1")
         with pytest.raises(TaskError):
@@ -544,7 +544,7 @@ def test_the_native_api(database_url: str, tmp_path: Path) -> None:
         for method, path in (("GET", f"{elements}/{number}"), ("DELETE", f"{elements}/{number}")):
             assert (await app.client.request(method, path, headers=theirs)).status_code == 404
         assert (await app.client.delete(f"{elements}/{number}")).status_code == 204
-        assert (await app.client.get(f"{elements}/{number}")).json()["error"]["code"] == "task_unknown"
+        assert (await app.client.get(f"{elements}/{number}")).json()["error"]["code"] == "element_unknown"
         assert (await app.client.get(f"{elements}/x")).status_code == 422
         assert (await app.client.get(elements)).json()["elements"] == []
         assert (await app.client.get(elements, headers={"Authorization": ""})).status_code == 401

@@ -184,6 +184,7 @@ def test_the_form_of_each_error(code: str) -> None:
         (ClipError("new_code", "The clip is bad.", fix="Take another."), (400, "INVALID_PARAMETER")),
         (FormError("new_code", "The clip is bad.", fix="Take another."), (400, "INVALID_PARAMETER")),
         (EngineError("new_code", "/secret", fix="/secret"), (500, "INTERNAL_ERROR")),
+        (TaskError("element_unknown", "There is none.", fix="Look again."), (404, "NOT_FOUND")),
         (UnavailableError("unavailable", "s3://secret", fix="secret"), (503, "SERVICE_UNAVAILABLE")),
     ],
     ids=repr,

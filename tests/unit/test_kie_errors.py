@@ -43,6 +43,7 @@ def test_errors_are_http_200_with_the_code_in_the_body(code: str) -> None:
     ("error", "code", "message"),
     [
         (TaskError("task_unknown", "none", fix="look"), 422, "recordInfo is null"),
+        (TaskError("element_unknown", "none", fix="look"), 422, "none look"),
         (AccountError("account_disabled", "off", fix="ask"), 401, "You do not have access permissions"),
         (UnavailableError("maintenance", "Closed.", fix="Later."), 455, "Closed. Later."),
         (UnavailableError("dialect_off", "Off.", fix="Ask."), 505, "Off. Ask."),

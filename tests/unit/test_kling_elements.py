@@ -424,7 +424,7 @@ def test_each_route(method: str, path: str, body: Any, asked: object, data: obje
 
 
 def test_errors_have_the_envelope() -> None:
-    unknown = TaskError("task_unknown", "There is no element 5.", fix="Look.")
+    unknown = TaskError("element_unknown", "There is no element 5.", fix="Look.")
     server = Server(elements=Library(error=unknown))
     for method, path, content in (
         ("GET", f"{ELEMENTS}/5", None),

@@ -32,6 +32,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "balance_used_up": 402,
     "too_many_tasks": 429,
     "task_unknown": 404,
+    "element_unknown": 404,
     "task_ended": 409,
     "task_running": 409,
     "unavailable": 503,

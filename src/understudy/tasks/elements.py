@@ -77,7 +77,7 @@ class Elements:
 
     async def find(self, account_id: int, name: str) -> Element:
         """The element whose making has that id, in decimal, or that external id; a deleted one too. Raises TaskError
-        (``task_unknown``)."""
+        (``element_unknown``)."""
         number = int(name) if name.isascii() and name.isdigit() and len(name) <= 16 else None
         mine = elements.c.external_task_id == name
         if number is not None:
@@ -90,7 +90,7 @@ class Elements:
             element = next((each for each in found if each.task_id == number), next(iter(found), None))
         if element is None:
             raise TaskError(
-                "task_unknown",
+                "element_unknown",
                 f"There is no element with the task/external id {name[:NAME_SHOWN]!r} in this account.",
                 value=name[:NAME_SHOWN],
                 fix="Check the id, and that the key belongs to the account which made the element.",
@@ -110,11 +110,11 @@ class Elements:
             return [element_of(row) for row in await connection.execute(query)]
 
     async def get(self, account_id: int, element_id: int) -> Element:
-        """The element of that id. Raises TaskError (``task_unknown``), also for a deleted one."""
+        """The element of that id. Raises TaskError (``element_unknown``), also for a deleted one."""
         element = await element_with(self._database, account_id, element_id)
         if element is None:
             raise TaskError(
-                "task_unknown",
+                "element_unknown",
                 f"There is no element {element_id} in this account.",
                 value=str(element_id),
                 fix="Check the element_id: the list of elements has those that there are.",
@@ -123,7 +123,7 @@ class Elements:
 
     async def delete(self, account_id: int, element_id: int) -> Element:
         """Delete it with its pictures. Tasks that were made with it have copies of their own. Raises TaskError
-        (``task_unknown``)."""
+        (``element_unknown``)."""
         element = await self.get(account_id, element_id)
         async with self._database.begin() as connection:
             await connection.execute(

@@ -23,6 +23,7 @@ ROWS: dict[str, tuple[int, str]] = {
     "task_ended": PARAMETER,
     "task_running": PARAMETER,
     "task_unknown": (404, "TASK_NOT_FOUND"),
+    "element_unknown": (404, "NOT_FOUND"),
     "route_unknown": (404, "NOT_FOUND"),
     "method_unknown": (405, "METHOD_NOT_ALLOWED"),
     "auth_missing": (401, "UNAUTHORIZED"),

@@ -19,6 +19,7 @@ ROWS: dict[str, int] = {
     "external_id_taken": 422,
     "idempotency_conflict": 422,
     "task_unknown": 422,
+    "element_unknown": 422,
     "task_ended": 422,
     "task_running": 422,
     "route_unknown": 404,

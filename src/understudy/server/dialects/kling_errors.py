@@ -19,6 +19,7 @@ ROWS: dict[str, tuple[int, int]] = {
     "external_id_taken": (400, 1201),
     "idempotency_conflict": (400, 1201),
     "task_unknown": (400, 1201),
+    "element_unknown": (400, 1201),
     "task_ended": (400, 1201),
     "task_running": (400, 1201),
     "model_unknown": (404, 1203),

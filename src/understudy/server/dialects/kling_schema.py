@@ -17,7 +17,7 @@ CODES = {
     1100: "the account is disabled",
     1102: "the balance is used up",
     1200: "the body cannot be read",
-    1201: "a key or a value is not allowed, or the task is unknown",
+    1201: "a key or a value is not allowed, or the task or element is unknown",
     1203: "there is no such model",
     1303: "as many tasks live, or elements are being made, as the account may have",
     5000: "an error of the server",

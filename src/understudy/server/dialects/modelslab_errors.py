@@ -22,6 +22,7 @@ ROWS: dict[str, int] = {
     "task_ended": 400,
     "task_running": 400,
     "task_unknown": 404,
+    "element_unknown": 404,
     "route_unknown": 404,
     "method_unknown": 405,
     "auth_missing": 401,
