@@ -40,6 +40,8 @@ PLANS = {
         Plan("small-cache", 0, 0, small_cache=True),
         Plan("small-weights", 0, 0, small_cache=True, small_weights=True),
         Plan("streamed", 0, 0, streamed=True),
+        Plan("8 bits", 0, 0, encoders_stay=True, small_weights=True, small_products=True),
+        Plan("8 bits, streamed", 0, 0, small_weights=True, small_products=True, streamed=True),
     )
 }
 

@@ -76,12 +76,13 @@ def write_tiny_animate1(folder: Path) -> None:
     with _seeded():
         transformer = WanAnimateTransformer3DModel(
             num_attention_heads=2,
-            attention_head_dim=12,
+            attention_head_dim=16,  # of both models, all widths in blocks are multiples of 16
             text_dim=TEXT_WIDTH,
             freq_dim=32,
             ffn_dim=32,
             num_layers=2,
             image_dim=16,
+            added_kv_proj_dim=32,
             rope_max_seq_len=128,
             motion_encoder_channel_sizes={"4": 16, "8": 16, "16": 16},
             motion_encoder_size=16,

@@ -170,8 +170,10 @@ def test_numbers_that_cannot_be_are_told_before_any_work(
         in_process.wan_animate()
 
 
-def test_a_plan_that_is_none_is_told_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNDERSTUDY_GPU_PLAN", "tiny")
+@pytest.mark.parametrize("variable", ["UNDERSTUDY_GPU_PLAN", "UNDERSTUDY_GPU_PRECISION"])
+def test_a_plan_that_is_none_is_told_before_any_work(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "tiny")
     with pytest.raises(EngineError) as caught:
         in_process.wan_animate()
     assert caught.value.code == "gpu_plan"
+    assert variable in caught.value.fix

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from understudy.engines.diffusion.plan import PLANS, plan_for, plans, tokens
 from understudy.engines.diffusion.size import AREAS, fit, native_size, scaled_up
-from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2
+from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.errors import EngineError
 from understudy.request import Mode
 
@@ -58,6 +58,52 @@ def test_a_named_plan_is_taken_and_a_wrong_name_told() -> None:
     with pytest.raises(EngineError) as caught:
         plan_for(WAN_ANIMATE_2, 640, 800, free_gib=1, host_gib=1, named="tiny")
     assert caught.value.code == "gpu_plan"
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "named"), [(80, "resident"), (65, "encoders-aside"), (47, "small-cache")]
+)
+def test_with_8_bits_more_fits(free_gib: float, named: str) -> None:
+    """And the weights are in 8 bits in every plan."""
+    found = plan_for(WAN_ANIMATE_2, 640, 800, free_gib=free_gib, host_gib=128, precision="8")
+    assert found.name == named
+    for spec in (WAN_ANIMATE_1, WAN_ANIMATE_2):
+        wide, narrow = (plans(spec, 720, 1280, precision) for precision in ("16", "8"))
+        assert plans(spec, 720, 1280) == wide
+        assert [plan.name for plan in narrow] == [plan.name for plan in wide] == list(PLANS)
+        assert all(plan.small_weights and plan.small_products for plan in narrow)
+        assert [plan.name for plan in wide if plan.small_weights] == ["small-weights"]
+        assert not any(plan.small_products for plan in wide)
+        for small, large in zip(narrow, wide, strict=True):
+            # 16.15 thousand million numbers in the blocks, a byte less for each; streamed, of two blocks of 40.
+            spared = 15.04 * {"streamed": 2 / 40, "small-weights": 0}.get(small.name, 1)
+            assert large.needs_gib - small.needs_gib == pytest.approx(spared, abs=0.11)
+            spared_host = 22.5 if small.streamed else 0
+            assert large.host_gib - small.host_gib == pytest.approx(spared_host, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("spec", "precision", "tried", "goes_on"),
+    [
+        (WAN_ANIMATE_2, "", "small-cache", "small-weights"),
+        (WAN_ANIMATE_2, "8", "small-cache", "streamed"),
+        (WAN_ANIMATE_1, "", "encoders-aside", "small-weights"),
+    ],
+)
+def test_what_needs_as_much_as_one_that_did_not_fit_is_passed_over(
+    spec: ModelSpec, precision: str, tried: str, goes_on: str
+) -> None:
+    found = plan_for(spec, 640, 800, free_gib=139, host_gib=128, after=tried, precision=precision)
+    assert found.name == goes_on
+
+
+def test_a_precision_that_is_none_is_told() -> None:
+    for named in ("", "16", "8"):
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=139, host_gib=128, precision=named)
+    with pytest.raises(EngineError) as caught:
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=139, host_gib=128, precision="fp8")
+    assert (caught.value.code, caught.value.value, caught.value.limit) == ("gpu_plan", "fp8", "16 or 8")
+    assert "UNDERSTUDY_GPU_PRECISION" in caught.value.fix
 
 
 @given(st.integers(32, 8000), st.integers(32, 8000), st.sampled_from(list(Mode)))

@@ -28,7 +28,7 @@ from understudy.engines.diffusion.assignment import (
 )
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.maker import Maker, real_maker
-from understudy.engines.diffusion.plan import PLAN_VARIABLE, check_named
+from understudy.engines.diffusion.plan import PLAN_VARIABLE, PRECISION_VARIABLE, check_named, traits_of
 from understudy.engines.diffusion.room import unwritable
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
@@ -141,6 +141,7 @@ def wan_animate(threads: int = 2) -> WanAnimateEngine:
     """The engine with its model in this process, as the variables UNDERSTUDY_GPU_PIXELS and _STEPS want it. Raises
     SettingError."""
     check_named(os.environ.get(PLAN_VARIABLE, ""))
+    traits_of(os.environ.get(PRECISION_VARIABLE, ""))
     return WanAnimateEngine(
         InProcess(_maker(), config.data_dir() / FOLDER_NAME),
         threads=threads,

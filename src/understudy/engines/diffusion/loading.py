@@ -21,14 +21,22 @@ from understudy.engines.diffusion.animate2 import Animate2
 from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.availability import DEVICE
 from understudy.engines.diffusion.card import free_bytes, give_back, machine_bytes
+from understudy.engines.diffusion.eight_bits import WIDE, best_product, into_eight_bits
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import Step
-from understudy.engines.diffusion.plan import GIB, PLAN_VARIABLE, PLANS, Plan, plan_for
+from understudy.engines.diffusion.plan import (
+    GIB,
+    PLAN_VARIABLE,
+    PLANS,
+    PRECISION_VARIABLE,
+    Plan,
+    plan_for,
+    traits_of,
+)
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
 from understudy.engines.diffusion.weights import lora_path, weights_folder
 from understudy.errors import ModelError
 
-SMALL = torch.float8_e4m3fn
 # Networks, in each library's way of naming a type; then what is read as it is. The scheduler's class is in its file.
 NETWORKS_2 = {
     "text_encoder": (transformers.UMT5EncoderModel, "dtype"),
@@ -108,8 +116,9 @@ class Loading:
         return True
 
     def _plan(self, assignment: Assignment) -> Plan:
+        precision = os.environ.get(PRECISION_VARIABLE, "")
         if self._device.type != "cuda":
-            return Plan("processor", 0, 0, encoders_stay=True)
+            return Plan("processor", 0, 0, encoders_stay=True, **traits_of(precision))
         if not torch.cuda.is_available():
             raise ModelError(
                 "gpu_missing",
@@ -125,6 +134,7 @@ class Loading:
             host_gib=machine_bytes() / GIB + ours_gib,
             named=os.environ.get(PLAN_VARIABLE, ""),
             after=self._tried_in_vain(assignment),
+            precision=precision,
         )
 
     def _tried_in_vain(self, assignment: Assignment) -> str:
@@ -229,13 +239,15 @@ def _scheduler(folder: Path) -> Any:
 
 def place(parts: dict[str, Any], device: torch.device, plan: Plan, dtype: torch.dtype) -> None:
     """Put a model's parts where the plan wants them, and into the types that it wants."""
+    aside = torch.device("cpu")
     if plan.small_weights:
-        parts["transformer"].enable_layerwise_casting(storage_dtype=SMALL, compute_dtype=dtype)
+        product = best_product(device, dtype) if plan.small_products else WIDE
+        into_eight_bits(parts["transformer"], device, product, home=aside if plan.streamed else device)
     if plan.streamed:
         parts["vae"].enable_tiling()
         parts["transformer"].enable_group_offload(
             onload_device=device,
-            offload_device=torch.device("cpu"),
+            offload_device=aside,
             offload_type="block_level",
             num_blocks_per_group=1,
             use_stream=True,

@@ -28,15 +28,24 @@ USABLE = 0.92  # of what is free: the figures are estimates
 STREAMED_GIB = 3.0  # blocks under way
 # Memory that a card copies from is handed out in powers of two: of a block ten matrices of 50 MiB and two of 135.
 STREAMED_HOST_GIB = LAYERS * (10 * 64 + 2 * 256) / 1024
-PLAN_VARIABLE = f"{PREFIX}GPU_PLAN"
+SPARED_GIB = (
+    LAYERS * (10 * 25 + 2 * 67.5) / 1024
+)  # of either transformer, where its blocks' matrices are in 8 bits
+STREAMED_SPARED_GIB = 2 * SPARED_GIB / LAYERS
+PLAN_VARIABLE, PRECISION_VARIABLE = f"{PREFIX}GPU_PLAN", f"{PREFIX}GPU_PRECISION"
 PLANS = ("resident", "encoders-aside", "small-cache", "small-weights", "streamed")
+PRECISIONS = (
+    "16",
+    "8",
+)  # bits of the transformer's matrix products; the first is what is taken where none is named
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``encoders_stay`` on the device between uses. ``small_cache`` and ``small_weights``: in 8 bits. ``streamed``: the
-    transformer's blocks come from the machine's memory for each pass, and the cache stays there. ``needs_gib`` is on
-    the device, ``host_gib`` in the machine's memory; both are estimates."""
+    """``encoders_stay`` on the device between uses. ``small_cache`` and ``small_weights``: in 8 bits; with
+    ``small_products`` too what is multiplied with those weights. ``streamed``: the transformer's blocks come from the
+    machine's memory for each pass, and the cache stays there. ``needs_gib`` is on the device, ``host_gib`` in the
+    machine's memory; both are estimates."""
 
     name: str
     needs_gib: float
@@ -44,6 +53,7 @@ class Plan:
     encoders_stay: bool = False
     small_cache: bool = False
     small_weights: bool = False
+    small_products: bool = False
     streamed: bool = False
 
 
@@ -53,10 +63,14 @@ def tokens(spec: ModelSpec, width: int, height: int) -> int:
     return frames * (width // TOKEN_SIDE) * (height // TOKEN_SIDE)
 
 
-def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
-    """Every plan for frames of that size, the fastest and largest first."""
+def plans(spec: ModelSpec, width: int, height: int, precision: str = "") -> tuple[Plan, ...]:
+    """Every plan for frames of that size, the fastest and largest first; ``precision`` is one of PRECISIONS."""
     seen = tokens(spec, width, height)
-    transformer = TRANSFORMER_GIB[spec.name]
+    small = TRANSFORMER_GIB[spec.name] - SPARED_GIB
+    narrow = traits_of(precision)
+    transformer = small if narrow else TRANSFORMER_GIB[spec.name]
+    streamed = STREAMED_GIB - STREAMED_SPARED_GIB if narrow else STREAMED_GIB
+    streamed_host = STREAMED_HOST_GIB / 2 if narrow else STREAMED_HOST_GIB
     newer = spec.name == WAN_ANIMATE_2.name
     # Keys and values of every layer, 16 bits. The first model has no such cache.
     cache = 2 * LAYERS * seen * WIDTH * 2 / GIB if newer else 0.0
@@ -74,8 +88,8 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
         (transformer + ENCODERS_GIB + cache + working + other, 4.0),
         (without_encoders(transformer, cache), aside),
         (without_encoders(transformer, cache / 2), aside),
-        (without_encoders(transformer / 2, cache / 2), aside),
-        (without_encoders(STREAMED_GIB, 2 * cache / LAYERS), STREAMED_HOST_GIB + kept_aside + aside),
+        (without_encoders(small, cache / 2), aside),
+        (without_encoders(streamed, 2 * cache / LAYERS), streamed_host + kept_aside + aside),
     )
     traits: tuple[dict[str, bool], ...] = (
         {"encoders_stay": True},
@@ -85,7 +99,7 @@ def plans(spec: ModelSpec, width: int, height: int) -> tuple[Plan, ...]:
         {"streamed": True},
     )
     return tuple(
-        Plan(name, round(needs, 1), round(host, 1), **trait)
+        Plan(name, round(needs, 1), round(host, 1), **{**trait, **narrow})
         for name, (needs, host), trait in zip(PLANS, sizes, traits, strict=True)
     )
 
@@ -108,6 +122,20 @@ def check_named(name: str) -> None:
         )
 
 
+def traits_of(precision: str) -> dict[str, bool]:
+    """What a plan has of its own with a precision. Raises EngineError (``gpu_plan``) where there is no such one."""
+    if precision and precision not in PRECISIONS:
+        known = " or ".join(PRECISIONS)
+        raise EngineError(
+            "gpu_plan",
+            f"The GPU engine has no precision of {precision!r} bits.",
+            value=precision,
+            limit=known,
+            fix=f"Set {PRECISION_VARIABLE} to {known}; or leave it empty.",
+        )
+    return {"small_weights": True, "small_products": True} if precision == "8" else {}
+
+
 def plan_for(
     spec: ModelSpec,
     width: int,
@@ -117,14 +145,18 @@ def plan_for(
     host_gib: float,
     named: str = "",
     after: str = "",
+    precision: str = "",
 ) -> Plan:
     """The first plan that fits, of those that come ``after`` one that did not, or the one that is ``named``. Raises
     EngineError (``gpu_memory``, ``gpu_plan``)."""
     check_named(named)
-    all_plans = plans(spec, width, height)
+    all_plans = plans(spec, width, height, precision)
     if named:
         return all_plans[PLANS.index(named)]
+    too_much = all_plans[PLANS.index(after)].needs_gib if after else float("inf")
     for plan in all_plans[PLANS.index(after) + 1 if after else 0 :]:
+        if plan.needs_gib >= too_much:  # another name for the same: not every model and precision has each
+            continue
         if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
             return plan
     least = all_plans[-1]
