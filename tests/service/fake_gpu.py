@@ -66,6 +66,7 @@ class TinyEngine:
         shown = {index * FRAMES // count for index in range(count)}
         with self._source.place() as folder:
             assignment = written(folder, request.prompt, seed=request.seed or 0)
+            progress("clip", FRAMES, FRAMES)
             at = 0
             for made in self._source.segments(folder, assignment, progress):
                 for frame in made:

@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +31,7 @@ from understudy.storage import FakeStorage
 from understudy.tasks import gpu_host
 from understudy.tasks import renderer as module
 from understudy.tasks.folders import WorkFolders
-from understudy.tasks.gpu_host import GpuHosts
+from understudy.tasks.gpu_hosts import GpuHosts
 from understudy.tasks.handover import Handover
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
 from understudy.tasks.task import Task
@@ -52,10 +54,14 @@ class Setting:
     told: Told = field(default_factory=list)
 
     async def render(
-        self, prompt: str = "", task: Task = GPU_TASK, stop: Callable[[], bool] = lambda: False
+        self,
+        prompt: str = "",
+        task: Task = GPU_TASK,
+        stop: Callable[[], bool] = lambda: False,
+        told: Told | None = None,
     ) -> Rendered:
         async def report(stage: str, share: float, left_s: float | None) -> bool:
-            self.told.append((stage, share, left_s))
+            (self.told if told is None else told).append((stage, share, left_s))
             return not stop()
 
         order = Handover(self.hosts, self.storage, self.folders, self.settings).order(task)
@@ -131,6 +137,11 @@ def run(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         asyncio.run(told())
 
     return run
+
+
+def nowhere(left: Callable[[], float | None]) -> AbstractContextManager[None]:
+    """Nobody is told of the waiting."""
+    return nullcontext()
 
 
 def kept(its: Setting) -> list[str]:
@@ -451,6 +462,85 @@ def test_two_gpus_make_two_tasks_at_once(run: Run) -> None:
         await asyncio.gather(its.render("slow"), its.render("slow", other))
         assert sorted(its.numbers) == sorted([0, 1, 2, 3] * 2)
         assert len(its.pids) == 2
+
+    run(story)
+
+
+def waits(told: Told) -> bool:
+    return bool(told) and told[-1][0] == "waiting"
+
+
+def test_waiting_for_a_gpu_is_told_and_does_not_count_against_the_time_limit(run: Run) -> None:
+    limit_s = 5
+
+    async def story(its: Setting) -> None:
+        its.settings = replace(its.settings, render_timeout_s=limit_s)
+        async with its.hosts.one(0, nowhere):
+            work = asyncio.create_task(its.render())
+            await its.until(lambda: waits(its.told))
+            share = its.told[-1][1]
+            await asyncio.sleep(limit_s)
+            assert not work.done()
+            assert waits(its.told)
+            assert its.told[-1][1] == share
+            assert its.numbers == []
+            assert len(its.left()) == 2  # the child's folder, and the assignment out of its reach
+        await work
+        shares = [share for _, share, _ in its.told]
+        assert shares == sorted(shares)
+        assert its.told[-1][0] == "sign"
+
+    run(story)
+
+
+def test_who_waits_is_told_how_long_by_who_has_the_gpu(run: Run) -> None:
+    async def story(its: Setting) -> None:
+        told: Told = []
+        first = asyncio.create_task(its.render("slow"))
+        await its.until(lambda: 0 in its.numbers)
+        second = asyncio.create_task(its.render("other", replace(GPU_TASK, id=GPU_TASK.id + 1), told=told))
+        await its.until(lambda: waits(told))
+        await asyncio.gather(first, second)
+        left = [left_s for stage, _, left_s in told if stage == "waiting"]
+        assert any(left_s is not None for left_s in left)
+        assert its.numbers == [0, 1, 2, 3] * 2
+        assert len(its.pids) == 1
+
+    run(story)
+
+
+def test_cancelled_while_it_waits_it_ends_at_once_and_holds_nobody_up(run: Run) -> None:
+    async def story(its: Setting) -> None:
+        told: Told = []
+        async with its.hosts.one(0, nowhere):
+            waiting = [
+                asyncio.create_task(its.render(task=replace(GPU_TASK, id=number), told=told))
+                for number in (1, 2)
+            ]
+            await its.until(lambda: len(its.left()) == 4)
+            await its.until(lambda: waits(told))
+            waiting[0].cancel()
+            begun_s = time.monotonic()
+            await asyncio.wait(waiting[:1])
+            assert time.monotonic() - begun_s < 1
+            assert waiting[0].cancelled()
+            assert len(its.others_alive()) == 1
+            assert len(its.left()) == 2
+        await waiting[1]
+        assert its.numbers == [0, 1, 2, 3]
+
+    run(story)
+
+
+def test_a_child_that_dies_while_it_waits_is_noticed(run: Run) -> None:
+    async def story(its: Setting) -> None:
+        async with its.hosts.one(0, nowhere):
+            work = asyncio.create_task(its.render())
+            await its.until(lambda: waits(its.told))
+            os.kill(its.others_alive()[0], signal.SIGKILL)
+            with pytest.raises(ChildDied, match="SIGKILL"):
+                await work
+        await its.render()
 
     run(story)
 

@@ -109,6 +109,32 @@ def test_how_long_a_model_loads_says_nothing_of_its_steps() -> None:
     assert left[0] == left[1]
 
 
+def test_waiting_for_a_gpu_is_no_work() -> None:
+    waited, told = (Pace(pace.stages_of("wan-animate"), pro=False, now_s=0.0) for _ in range(2))
+    for each in (waited, told):
+        each.tell("tracking", 180, 180, 4.0)
+        each.tell("clip", 144, 144, 5.0)
+    before = told.forecast(5.0)
+    waited.wait(lambda: 60.0, 5.0)
+    for now_s in (5.0, 50.0, 1000.0):
+        seen = waited.forecast(now_s)
+        assert seen == Forecast("waiting", before.share, seen.left_s)
+        assert before.left_s is not None
+        assert seen.left_s == pytest.approx(before.left_s + 60)
+    waited.go_on(1005.0)
+    for pace_of, begun_s in ((waited, 1005.0), (told, 5.0)):
+        for step in range(11):
+            pace_of.tell("denoising", step, 20, begun_s + step * 3)
+    assert waited.forecast(1035.0) == told.forecast(35.0)
+
+
+def test_nobody_knows_how_long_a_wait_is_before_its_end_is_near() -> None:
+    told = Pace(pace.stages_of("wan-animate"), pro=False, now_s=0.0)
+    told.tell("clip", 144, 144, 5.0)
+    told.wait(lambda: None, 5.0)
+    assert told.forecast(6.0).left_s is None
+
+
 def test_stages_are_those_of_the_engine() -> None:
     assert pace.stages_of("puppet") == pace.ALL
     assert pace.stages_of("fake") == pace.UNFOLLOWED

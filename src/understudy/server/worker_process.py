@@ -22,7 +22,7 @@ from understudy.tasks.database import Database
 from understudy.tasks.element_intake import ElementIntake
 from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import FOLDER_NAME, WorkFolders
-from understudy.tasks.gpu_host import GpuHosts
+from understudy.tasks.gpu_hosts import GpuHosts
 from understudy.tasks.gpus import gpus_of
 from understudy.tasks.intake import Intake
 from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER, RENDER_GPU

@@ -6,8 +6,8 @@ import asyncio
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from understudy.errors import EngineError
@@ -26,13 +26,33 @@ def timed_out(limit_s: float) -> EngineError:
     )
 
 
+class TimeLimit:
+    """How long a block may still take; its clock can be stopped."""
+
+    def __init__(self, timeout: asyncio.Timeout) -> None:
+        self._timeout = timeout
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What goes on in here does not count."""
+        at_s = self._timeout.when()
+        assert at_s is not None
+        loop = asyncio.get_running_loop()
+        left_s = at_s - loop.time()
+        self._timeout.reschedule(None)
+        try:
+            yield
+        finally:
+            self._timeout.reschedule(loop.time() + left_s)
+
+
 @asynccontextmanager
-async def time_limit(limit_s: float) -> AsyncIterator[None]:
+async def time_limit(limit_s: float) -> AsyncIterator[TimeLimit]:
     """Raise EngineError (``render_timeout``) when the block takes longer."""
     limit = asyncio.timeout(limit_s)
     try:
         async with limit:
-            yield
+            yield TimeLimit(limit)
     except TimeoutError:
         if limit.expired():
             raise timed_out(limit_s) from None

@@ -8,8 +8,8 @@ import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,13 @@ class GpuHost:
     @property
     def stopping(self) -> bool:
         return self._stopping is not None and not self._stopping.done()
+
+    def when_stopped(self, then: Callable[[], None]) -> None:
+        """Call that once the process is at nothing any more; at once where it is so."""
+        if self._stopping is not None and self.stopping:
+            self._stopping.add_done_callback(lambda _: then())
+        else:
+            then()
 
     async def make(self, folder: Path, progress: Progress, made: Callable[[int], None]) -> dict[str, float]:
         """Have it make what is missing of the folder's assignment; ``made`` is called with each segment's number.
@@ -187,37 +194,6 @@ class GpuHost:
                 self._tail.decode(errors="replace"),
             )
         self._tail.clear()
-
-
-class GpuHosts:
-    """One process for each GPU."""
-
-    def __init__(self, gpus: tuple[str, ...]) -> None:
-        self._free = [GpuHost(gpu) for gpu in gpus]
-        self._all = tuple(self._free)
-        self._places = asyncio.Semaphore(len(gpus))
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    async def start(self) -> None:
-        for host in self._all:
-            await host.start()
-
-    async def close(self) -> None:
-        for host in self._all:
-            await host.close()
-
-    @asynccontextmanager
-    async def one(self) -> AsyncIterator[GpuHost]:
-        """A free one, rather one that has its model loaded."""
-        async with self._places:
-            host = min(self._free, key=lambda each: (each.stopping, not each.warm))
-            self._free.remove(host)
-            try:
-                yield host
-            finally:
-                self._free.append(host)
 
 
 def _failed(message: dict[str, Any]) -> bool:

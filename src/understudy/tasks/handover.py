@@ -23,7 +23,7 @@ from understudy.storage import Storage
 from understudy.tasks.answers import ChildDied
 from understudy.tasks.child_process import running
 from understudy.tasks.folders import WorkFolders
-from understudy.tasks.gpu_host import GpuHosts
+from understudy.tasks.gpu_hosts import GpuHosts, Waiting
 from understudy.tasks.kept_segments import KeptSegments
 from understudy.tasks.task import Task
 from understudy.tasks.wording import for_the_sender
@@ -70,17 +70,20 @@ class Order:
         self._task_id = task_id
         self.timings_s: dict[str, float] = {}
 
-    async def make(self, given: Path, wanted: asyncio.Future[int], progress: Progress) -> None:
+    async def make(
+        self, given: Path, wanted: asyncio.Future[int], progress: Progress, waiting: Waiting
+    ) -> None:
         """Wait until so many segments are wanted of the assignment in ``given``, the child's folder, and put each
-        there. Those of an earlier attempt are not made again. Raises EngineError, ModelError and ChildDied."""
+        there. Those of an earlier attempt are not made again; ``waiting`` is entered for as long as no GPU is free.
+        Raises EngineError, ModelError and ChildDied."""
         segments = await wanted
         try:
-            await self._make(given, segments, progress)
+            await self._make(given, segments, progress, waiting)
         except UnderstudyError as error:
             log.warning("task %d: the GPU's part failed [%s]: %a", self._task_id, error.code, str(error))
             raise for_the_sender(error) from None
 
-    async def _make(self, given: Path, segments: int, progress: Progress) -> None:
+    async def _make(self, given: Path, segments: int, progress: Progress, waiting: Waiting) -> None:
         async with self._folders.new(self._task_id) as folder:
             assignment = await asyncio.to_thread(take_over, given, folder, self._check)
             if assignment.segments != segments:
@@ -93,7 +96,10 @@ class Order:
                 _give(folder, given, number)
             if ready == segments:
                 return
-            async with _keeping(kept, folder) as keep, self._hosts.one() as host:
+            async with (
+                _keeping(kept, folder) as keep,
+                self._hosts.one(self._task_id, waiting) as turn,
+            ):
 
                 def made(number: int) -> None:
                     if not ready <= number < assignment.segments:
@@ -101,7 +107,7 @@ class Order:
                     _give(folder, given, number)
                     keep(number)
 
-                self.timings_s = await host.make(folder, progress, made)
+                self.timings_s = await turn.make(folder, progress, made)
 
 
 def check_fits(assignment: Assignment, task: Task, settings: Settings) -> None:

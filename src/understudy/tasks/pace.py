@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from understudy.engines.registry import capabilities_of
@@ -11,6 +12,7 @@ from understudy.tasks.device import GPU
 # stage really took tells how much faster or slower this machine is.
 READ, TRACKING, RIG, DRAWING = "read", "tracking", "rig", "drawing"
 CLIP, LOADING, DENOISING = "clip", "loading", "denoising"
+WAITING = "waiting"  # for a GPU that others have: no work, so its time tells nothing of the work's
 ALL = (READ, TRACKING, RIG, DRAWING)
 UNFOLLOWED = (READ, DRAWING)  # of an engine that follows no motion
 ON_GPU = (READ, TRACKING, CLIP, LOADING, DENOISING)
@@ -47,7 +49,8 @@ def stages_of(engine: str) -> tuple[str, ...]:
 class Pace:
     """Shares that never fall, and a time left that grows only where the work turns out to be far slower.
 
-    ``stages`` are those that will come, in order. All times are seconds of one monotonic clock.
+    ``stages`` are those that will come, in order. All times that are given are seconds of one monotonic clock; within,
+    that clock stands still while the work waits.
     """
 
     def __init__(self, stages: tuple[str, ...], *, pro: bool, now_s: float) -> None:
@@ -62,11 +65,23 @@ class Pace:
         self._share = 0.0
         self._left_s: float | None = None
         self._told_s = now_s
+        self._wait_left: Callable[[], float | None] | None = None
+        self._wait_begun_s = self._waited_s = 0.0
+
+    def wait(self, left: Callable[[], float | None], now_s: float) -> None:
+        """From now on the work waits; ``left`` tells for about how many seconds, None where nobody knows."""
+        self._wait_left, self._wait_begun_s = left, now_s
+
+    def go_on(self, now_s: float) -> None:
+        """It waits no longer."""
+        self._waited_s += now_s - self._wait_begun_s
+        self._wait_left = None
 
     def tell(self, stage: str, done: int, total: int, now_s: float) -> None:
         """The work is at ``done`` of ``total`` in ``stage``; one that is not known counts for nothing."""
         if stage not in self._stages:
             return
+        now_s = self._worked_until_s(now_s)
         if stage != self._stage:
             self._ended_s[self._stage] = now_s - self._stage_begun_s
             self._stage, self._stage_begun_s = stage, now_s
@@ -79,6 +94,17 @@ class Pace:
         self._done = min(done / total, 1.0) if total else 0.0
 
     def forecast(self, now_s: float) -> Forecast:
+        told = self._forecast(self._worked_until_s(now_s))
+        if self._wait_left is None:
+            return told
+        wait_s = self._wait_left()
+        left_s = None if wait_s is None or told.left_s is None else round(wait_s + told.left_s, 1)
+        return Forecast(WAITING, told.share, left_s)
+
+    def _worked_until_s(self, now_s: float) -> float:
+        return (now_s if self._wait_left is None else self._wait_begun_s) - self._waited_s
+
+    def _forecast(self, now_s: float) -> Forecast:
         left_s = self._estimate_s(now_s)
         elapsed_s = now_s - self._begun_s
         share = min(elapsed_s / (elapsed_s + left_s), MOST_SHARE) if elapsed_s + left_s > 0 else 0.0

@@ -9,8 +9,8 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,7 +130,8 @@ class Renderer:
         """Make the task's video from ``folder``'s files ``image``, ``video`` and the task's views, and sign it.
 
         ``report(stage, share, left_s)`` is awaited about twice a second with the share of the whole done (0 to 1) and
-        the seconds left; what it raises ends the work. ``order`` has made what the child of a GPU's engine wants.
+        the seconds left; what it raises ends the work. ``order`` has made what the child of a GPU's engine wants; how
+        long that waits for a GPU does not count for the time limit.
         Whatever ends it, the child is dead on return. Raises Cancelled when ``report`` answers False, the
         UnderstudyError that the child or the order found, EngineError (``render_timeout``, ``provenance_failed``) and
         ChildDied.
@@ -141,11 +142,22 @@ class Renderer:
         def tell(stage: str, done: int, total: int) -> None:
             progress.tell(stage, done, total, time.monotonic())
 
+        @contextmanager
+        def waiting(left: Callable[[], float | None]) -> Iterator[None]:
+            progress.wait(left, time.monotonic())
+            try:
+                with limit.stopped():
+                    yield
+            finally:
+                progress.go_on(time.monotonic())
+
         async with (
             self._child(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
-            time_limit(self._settings.render_timeout_s),
+            time_limit(self._settings.render_timeout_s) as limit,
             running(self._answer(process, tell, wanted)) as answered,
-            running(_nothing(wanted) if order is None else order.make(folder, wanted, tell)) as making,
+            running(
+                _nothing(wanted) if order is None else order.make(folder, wanted, tell, waiting)
+            ) as making,
         ):
             while not answered.done():
                 told = progress.forecast(time.monotonic())
