@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from kling_examples import PNG
 from open_app import LINKS, OpenApp, with_app
 from test_intake import LOOPBACK, source
-from work_setting import Setting, run
+from work_setting import Setting, run, running, until
 
 from understudy.errors import FormError, PictureError, ServiceError, TaskError, UnavailableError
 from understudy.media.network import NetworkGuard
@@ -21,9 +22,10 @@ from understudy.tasks.element import MOST_ID, Element, NewElement, Reference
 from understudy.tasks.element_intake import ElementIntake
 from understudy.tasks.element_retention import ElementRetention
 from understudy.tasks.element_work import MOST_TRIES, ElementWork
-from understudy.tasks.elements import LEAST_ID, Elements
+from understudy.tasks.elements import LEAST_ID, MOST_MAKINGS, Elements
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.jobs import ELEMENT, FakeJobs
+from understudy.tasks.queue import ProcrastinateJobs, QueueWorker
 from understudy.tasks.renderer import ChildDied
 from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
 from understudy.tasks.task import Status, Task
@@ -171,6 +173,49 @@ def test_a_child_that_dies_is_tried_again_and_not_for_ever(database_url: str, tm
         assert library.files(killed) == {}
 
     story_of(database_url, tmp_path, story)
+
+
+def test_an_account_leaves_places_to_others(database_url: str, tmp_path: Path) -> None:
+    async def story(library: Library) -> None:
+        work, account, other = library.work, await library.its.account(), await library.its.account("other")
+        first, second, third = [await library.elements.create(account, new()) for _ in range(3)]
+        theirs = await library.elements.create(other, new())
+        for begun in (first, second):
+            assert isinstance(await work.claim(begun.id), Element)
+        again = await library.intake().run(third.id)
+        assert again is not None
+        assert timedelta(0) < again - datetime.now(UTC) < timedelta(seconds=5)
+        waiting = await library.now(third)
+        assert (waiting.status, waiting.tries) == (Status.SUBMITTED, 0)
+        assert await library.intake().run(theirs.id) is None
+        assert (await library.now(theirs)).status is Status.SUCCEED
+        lost = await work.claim(first.id)  # by the worker after the one that had it
+        assert isinstance(lost, Element)
+        assert lost.tries == 2
+        await library.elements.delete(account.id, second.id)
+        assert await library.intake().run(third.id) is not None  # it is still being made
+        await work.let_go(second.id)
+        assert await library.intake().run(third.id) is None
+        assert (await library.now(third)).status is Status.SUCCEED
+
+    story_of(database_url, tmp_path, story)
+
+
+def test_all_of_an_accounts_elements_are_made_in_turn(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        library = Library(its)
+        library.elements = Elements(its.database, ProcrastinateJobs(), its.storage)
+        account = await its.account()
+        wanted = [await library.elements.create(account, new()) for _ in range(MOST_MAKINGS)]
+
+        async def made() -> bool:
+            return all([(await library.now(each)).status is Status.SUCCEED for each in wanted])
+
+        async with running(QueueWorker(database_url, ELEMENT, library.intake().run, concurrency=4).run()):
+            await until(made)
+        assert [(await library.now(each)).tries for each in wanted] == [1] * MOST_MAKINGS
+
+    run(database_url, tmp_path, story)
 
 
 def test_a_task_gets_copies_that_outlive_the_element(database_url: str, tmp_path: Path) -> None:

@@ -49,9 +49,12 @@ class ElementIntake:
         self._checks = asyncio.Semaphore(CHECKS_AT_ONCE)
 
     async def run(self, element_id: int) -> datetime | None:
-        """Each try counts: what is not foreseen escapes, and the queue has it tried again until they are used up."""
+        """Each try counts: what is not foreseen escapes, and the queue has it tried again until they are used up. One
+        whose account has enough in the making waits in the queue, where others pass it."""
         while True:
             element = await patiently(lambda: self._work.claim(element_id))
+            if isinstance(element, datetime):
+                return element
             if element is None:
                 await self._drop(element_id)
                 return None

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import EngineError, UnderstudyError
+from understudy.tasks.accounts import hold
 from understudy.tasks.changes import storable
 from understudy.tasks.database import Database
 from understudy.tasks.element import COLUMNS, Element, element_of
 from understudy.tasks.tables import elements
 from understudy.tasks.task import Status
 
+MOST_AT_ONCE = 2  # of one account: half of a worker's places, so that slow sources hold no other up
+TURN_S = 1.0  # until an account that has so many looks again
 MOST_TRIES = 5  # workers that took it up and were lost, or put it back when they were stopped
 
 
@@ -29,8 +34,9 @@ class ElementWork:
             row = (await connection.execute(query)).first()
         return None if row is None else element_of(row)
 
-    async def claim(self, element_id: int) -> Element | None:
-        """Take it up. None: it has ended, or is deleted."""
+    async def claim(self, element_id: int) -> Element | datetime | None:
+        """Take it up. None: it has ended, or is deleted. A time: it is not its turn, try again then, since MOST_AT_ONCE
+        of its account are being made."""
         now = func.clock_timestamp()
         query = (
             update(elements)
@@ -41,6 +47,8 @@ class ElementWork:
             .returning(*COLUMNS)
         )
         async with self._database.begin() as connection:
+            if await _waits(connection, element_id):
+                return datetime.now(UTC) + timedelta(seconds=TURN_S)
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             return None
@@ -90,6 +98,24 @@ class ElementWork:
                 .values(**values, ended_at=now, updated_at=now)
             )
         return ended.rowcount == 1
+
+
+async def _waits(connection: AsyncConnection, element_id: int) -> bool:
+    """Whether one that nobody took up yet has to let others of its account end first. One that a worker lost goes on:
+    it is among those."""
+    waiting = select(elements.c.account_id).where(
+        elements.c.id == element_id, elements.c.status == Status.SUBMITTED, elements.c.deleted_at.is_(None)
+    )
+    account_id = (await connection.execute(waiting)).scalar()
+    if account_id is None:
+        return False
+    await hold(connection, account_id)
+    making = select(func.count()).where(
+        elements.c.account_id == account_id,
+        elements.c.ended_at.is_(None),
+        elements.c.status == Status.PROCESSING,
+    )
+    return (await connection.execute(making)).scalar_one() >= MOST_AT_ONCE
 
 
 def _lost(tries: int) -> EngineError:

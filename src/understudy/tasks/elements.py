@@ -32,7 +32,7 @@ from understudy.tasks.task import Status, new_id
 
 LEAST_ID = 10**14
 MOST_ELEMENTS = 1000  # of an account; each is kept until it is deleted
-MOST_MAKINGS = 4  # of an account at once, which else keeps all workers from making the others'
+MOST_MAKINGS = 4  # of an account, waiting or begun
 NAME_SHOWN = 256
 WHAT = {Reference.IMAGES: "element's picture", Reference.VIDEO: "element's video"}
 
