@@ -379,6 +379,7 @@ def test_a_rogue_child_harms_its_own_task_alone(run: Run, monkeypatch: pytest.Mo
 
     async def story(its: Setting) -> None:
         await its.hosts.start()
+        await its.until(lambda: bool(its.hosts_alive()))  # a moment passes before it has a command line
         process = its.hosts_alive()
         monkeypatch.setattr(module, "COMMAND", rogue(does))
         with pytest.raises((UnderstudyError, ChildDied)) as caught:

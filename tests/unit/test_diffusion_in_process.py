@@ -37,8 +37,8 @@ class Slow(FakeModel):
         return super().make(begun, number, *rest)  # type: ignore[arg-type]
 
 
-def source_of(folder: Path, model: FakeModel) -> InProcess:
-    return InProcess(Generator(lambda *_: model), folder / "kept")
+def source_of(folder: Path, model: FakeModel, weights: str = "some") -> InProcess:
+    return InProcess(Generator(lambda *_: model), folder / "kept", fingerprint=lambda _: weights)
 
 
 def all_made(source: InProcess, blank: Assignment = LONG, stop_after: int = 99) -> list[int]:
@@ -101,6 +101,16 @@ def test_another_seed_does_not_go_on_with_it(tmp_path: Path) -> None:
     assert again.made == [0, 1, 2]
 
 
+def test_other_weights_do_not_go_on_with_it(tmp_path: Path) -> None:
+    first = Slow(1)
+    threading.Timer(0.5, first.let_go.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        all_made(source_of(tmp_path, first), stop_after=1)
+    again = FakeModel(WAN_ANIMATE_2)
+    all_made(source_of(tmp_path, again, "others"))
+    assert again.made == [0, 1, 2]
+
+
 def test_the_makers_error_comes_out(tmp_path: Path) -> None:
     failure = EngineError("gpu_memory", "Too little.", fix="Take less.")
     with pytest.raises(EngineError, match="Too little"):
@@ -149,7 +159,7 @@ def test_a_folder_is_cleared_while_nobody_else_can_take_it_up(
     remove = shutil.rmtree
 
     def slow(path: Path, **options: Any) -> None:
-        if not counts and Path(path).parent.name == "kept" and len(Path(path).name) == 32:
+        if not counts and Path(path).parent.name == "kept" and Path(path).name.endswith("-some"):
             counts.append(all_made(source_of(tmp_path, other)))
         remove(path, **options)
 

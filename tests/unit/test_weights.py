@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from understudy.engines.diffusion.weights import (
     SETS,
     WAN_ANIMATE_1,
     WAN_ANIMATE_2,
+    fingerprint,
     lora_path,
     weights_folder,
 )
@@ -47,6 +49,28 @@ def test_a_folder_of_anybodys_tool_is_ready(home: Path) -> None:
     found = look(WAN_ANIMATE_2)
     assert (found.state, found.lacking, found.damaged, found.commits) == (State.READY, (), (), ())
     assert found.here_bytes == found.size_bytes == sum(map(len, small_files().values()))
+
+
+def test_a_fingerprint_is_of_the_files_that_are_loaded(home: Path) -> None:
+    none = fingerprint("wan-animate-2")
+    lay(home, small_files())
+    first = fingerprint("wan-animate-2")
+    assert first != none
+    assert fingerprint("wan-animate-2") == first
+    (home / "notes.md").write_text("of no use")
+    assert fingerprint("wan-animate-2") == first
+    os.utime(home / SHARD, ns=(1, 1))  # a file of the same size in its place
+    assert fingerprint("wan-animate-2") != first
+
+
+def test_a_fingerprint_of_what_was_pulled_is_the_same_on_every_machine(home: Path) -> None:
+    lay(home, {**small_files(), MANIFEST: manifest_of(small_files())})
+    first = fingerprint("wan-animate-2")
+    os.utime(home / SHARD, ns=(1, 1))
+    assert fingerprint("wan-animate-2") == first
+    other = small_files(salt=b"another")
+    lay(home, {**other, MANIFEST: manifest_of(other)})
+    assert fingerprint("wan-animate-2") != first
 
 
 def test_no_folder_is_missing_and_says_what_to_run(home: Path) -> None:

@@ -16,6 +16,7 @@ from understudy.config import Settings
 from understudy.engines.diffusion.assignment import Assignment, segment_name, take_over
 from understudy.engines.diffusion.size import AREAS
 from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2
+from understudy.engines.diffusion.weights import fingerprint
 from understudy.errors import EngineError, UnderstudyError
 from understudy.progress import Progress
 from understudy.request import Scene
@@ -88,7 +89,8 @@ class Order:
             assignment = await asyncio.to_thread(take_over, given, folder, self._check)
             if assignment.segments != segments:
                 raise ChildDied(f"it wants {segments} segments of an assignment of {assignment.segments}")
-            kept = KeptSegments(self._storage, self._task_id, assignment)
+            weights = await asyncio.to_thread(fingerprint, assignment.model)
+            kept = KeptSegments(self._storage, self._task_id, assignment, weights)
             ready = await kept.fetch(folder)
             if ready:
                 log.info("task %d: %d of %d segments are there", self._task_id, ready, segments)

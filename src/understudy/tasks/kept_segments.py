@@ -12,12 +12,12 @@ from understudy.tasks.rows import segments_key
 
 
 class KeptSegments:
-    """Those of one task and one assignment's digest: segments of another do not fit."""
+    """Those of one task, one assignment's digest and one ``fingerprint`` of weights: segments of another do not fit."""
 
-    def __init__(self, storage: Storage, task_id: int, assignment: Assignment) -> None:
+    def __init__(self, storage: Storage, task_id: int, assignment: Assignment, fingerprint: str) -> None:
         self._storage = storage
         self._assignment = assignment
-        self._prefix = f"{segments_key(task_id)}/{assignment.digest}"
+        self._prefix = f"{segments_key(task_id)}/{assignment.digest}-{fingerprint}"
 
     async def fetch(self, folder: Path) -> int:
         """Bring them into the assignment's folder. Returns how many there are from the first on."""

@@ -41,7 +41,8 @@ MOST_STEPS = 100
 @dataclass(frozen=True)
 class Assignment:
     """``model`` names a `ModelSpec`. Sides are pixels, multiples of 16. ``digest`` is of all that decides the outcome:
-    segments of one digest fit together. What made them is not in it: weights, precision, plan."""
+    segments of one digest fit together, if the same weights made them (``weights.fingerprint``); of the plan they
+    differ by roundings."""
 
     model: str
     width: int

@@ -8,8 +8,8 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from collections.abc import Generator as Frames
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -30,6 +30,7 @@ from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.maker import Maker, real_maker
 from understudy.engines.diffusion.plan import PLAN_VARIABLE, PRECISION_VARIABLE, check_named, traits_of
 from understudy.engines.diffusion.room import unwritable
+from understudy.engines.diffusion.weights import fingerprint
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
 
@@ -43,12 +44,16 @@ PIXELS_VARIABLE, STEPS_VARIABLE = f"{config.PREFIX}GPU_PIXELS", f"{config.PREFIX
 class InProcess:
     """A `SegmentSource` by a maker of this process.
 
-    What is made lies in ``folder``/<digest> until its video is whole: the same inputs, settings and seed find it there.
+    What is made lies in ``folder``/<digest>-<fingerprint> until its video is whole: the same inputs, settings and seed
+    find it there, as long as ``fingerprint`` says the same of the model's name.
     """
 
-    def __init__(self, maker: Maker, folder: Path) -> None:
+    def __init__(
+        self, maker: Maker, folder: Path, *, fingerprint: Callable[[str], str] = fingerprint
+    ) -> None:
         self._maker = maker
         self._folder = folder
+        self._fingerprint = fingerprint
         self._kept_of: dict[Path, tuple[Path, BinaryIO]] = {}
 
     @contextmanager
@@ -89,7 +94,7 @@ class InProcess:
     def _kept(self, folder: Path, assignment: Assignment) -> Path:
         """The folder that the same assignment had before, with what is in this one, and locked until its place is left;
         this one itself, where another process makes the same just now."""
-        kept = self._folder / assignment.digest
+        kept = self._folder / f"{assignment.digest}-{self._fingerprint(assignment.model)}"
         try:
             lock = _locked(kept)
         except BlockingIOError:

@@ -6,15 +6,17 @@ machine, is as good as one that `understudy models pull` made. Nothing here load
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from understudy import config
-from understudy.engines.diffusion.manifest import Fact
-from understudy.engines.diffusion.presence import State, look, named
+from understudy.engines.diffusion.manifest import Fact, Manifest
+from understudy.engines.diffusion.presence import State, look, named, present
 from understudy.engines.diffusion.safetensors_file import fault_of
 from understudy.errors import ModelError
 
@@ -196,6 +198,24 @@ def weights_folder(name: str) -> Path:
         value=named(found.lacking),
         fix=f"{pull} It downloads {weights.size_bytes / GB:.0f} GB.",
     )
+
+
+def fingerprint(name: str) -> str:
+    """Of the files that a set consists of, 16 digits: by names, sizes and the checksums of their pull, or else the time
+    of their last change. Frames that were made with other files do not go on into one another."""
+    weights = SETS[name]
+    try:
+        manifest = Manifest.read(weights.folder, weights)
+    except ValueError:
+        manifest = None
+    facts = manifest.facts if manifest else {}
+    digest = hashlib.blake2b(digest_size=8)
+    for path, file in present(weights, weights.folder).items():
+        with suppress(OSError):
+            found = file.stat()
+            known = facts[path].sum if path in facts else str(found.st_mtime_ns)
+            digest.update(f"{path} {found.st_size} {known}\n".encode())
+    return digest.hexdigest()
 
 
 def lora_path() -> Path | None:
