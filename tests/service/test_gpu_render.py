@@ -171,7 +171,8 @@ def test_progress_is_the_makers(run: Run) -> None:
         await its.render("slow")
         denoising = [share for stage, share, _ in its.told if stage == "denoising"]
         assert len(denoising) >= 3
-        assert denoising[0] < 0.5 < denoising[-1]
+        assert denoising == sorted(denoising)
+        assert denoising[0] < 0.8 < denoising[-1]  # where it is busy the first that is told is late
 
     run(story)
 

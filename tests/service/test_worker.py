@@ -175,6 +175,6 @@ def test_killed_in_mid_render_it_leaves_no_child_and_the_next_takes_over(
             took_s = time.monotonic() - begun
             assert (now.status, now.attempt, now.crashes) == (Status.SUCCEED, 2, 1)
             assert [name for name in in_work_folders(tmp_path) if not name.startswith("worker-")] == []
-        assert took_s < 20
+        assert took_s < 60  # not by the upkeep, which comes every five minutes
 
     run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
