@@ -3,8 +3,9 @@
     PYTHONPATH=src python benchmarks/gpu/measure.py --out out/gpu
 
 Needs torch, diffusers and transformers, and nothing from a network. Each run makes one clip of ``--seconds`` from a
-random picture and random frames: the same arithmetic as a real one, and noise comes out. Prints a table and writes
-measure.json. ``--tiny`` tries the script itself on any machine.
+random picture and random frames: the same arithmetic as a real one, and noise comes out. Each plan is measured in 16
+bits and in 8, and by itself one matrix product in 16 bits and in each way of 8 that the card has. Prints tables and
+writes measure.json. ``--tiny`` tries the script itself on any machine.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ import numpy as np
 import torch
 from diffusers import __version__ as diffusers_version
 from PIL import Image
+from products import products, products_table
 from random_parts import random_parts
 
 from understudy.engines.diffusion import animate2
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter, mapped
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.loading import place
-from understudy.engines.diffusion.plan import GIB, Plan, plans
+from understudy.engines.diffusion.plan import GIB, PRECISIONS, Plan, plans
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2
 
 CAPTION = "人物外观描述：穿着一件浅蓝色衬衫的人物。背景描述：背景为明亮的房间。"
 SIZES = {"640x800": (640, 800), "720x1280": (720, 1280)}
 TINY_SIZE = (64, 80)
-TRAITS = {"small-weights": {"small_weights": True}, "streamed": {"streamed": True}}
 
 
 class Stages:
@@ -75,13 +76,17 @@ def main() -> None:
         "weights": "random, of the published sizes" if not asked.tiny else "tiny",
     }
     rows: list[dict[str, Any]] = []
-    for named in asked.plans:
+    alone = products(device, dtype, "tiny" if asked.tiny else "full")
+    print(products_table(alone))
+    _empty(device)
+    for named, precision in _chosen(asked):
         parts = random_parts("tiny" if asked.tiny else "full", device, dtype)
+        planned = {name: _plan(named, precision, *size) for name, size in sizes.items()}
+        place(parts, device, next(iter(planned.values())), dtype)
         if asked.compile:
             parts["transformer"].compile_repeated_blocks(fullgraph=False)
-        place(parts, device, Plan(named, 0, 0, **TRAITS.get(named, {})), dtype)
         for name, (width, height) in sizes.items():
-            rows += ours(asked, device, parts, named, name, width, height)
+            rows += ours(asked, device, parts, planned[name], name, width, height, precision)
         del parts
         _empty(device)
     if asked.diffusers:
@@ -92,7 +97,7 @@ def main() -> None:
     print(_table(rows))
     if asked.out:
         asked.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"about": about, "rows": rows}, indent=2)
+        text = json.dumps({"about": about, "products": alone, "rows": rows}, indent=2)
         (asked.out / "measure.json").write_text(text, encoding="utf-8")
 
 
@@ -100,14 +105,13 @@ def ours(
     asked: argparse.Namespace,
     device: torch.device,
     parts: dict[str, Any],
-    named: str,
+    plan: Plan,
     size: str,
     width: int,
     height: int,
+    precision: str,
 ) -> list[dict[str, Any]]:
     """The first task of a size, and a warm one."""
-    spec = WAN_ANIMATE_2
-    plan = next(plan for plan in plans(spec, width, height) if plan.name == named)
     model = animate2.Animate2(parts, device, plan)
     rows = []
     for run in ("first", "warm"):
@@ -120,9 +124,23 @@ def ours(
                 synchronize(device)
                 took = time.perf_counter() - begun
             rows.append(
-                _row(f"understudy, {plan.name}", size, run, assignment, took, stages.seconds, peak, plan)
+                _row(_way(plan.name, precision), size, run, assignment, took, stages.seconds, peak, plan)
             )
     return rows
+
+
+def _chosen(asked: argparse.Namespace) -> list[tuple[str, str]]:
+    """Plans and precisions. In 8 bits all plans have small weights, so that the one of that name is none of its own."""
+    pairs = [(named, precision) for precision in asked.precisions for named in asked.plans]
+    return [pair for pair in pairs if pair != ("small-weights", "8")]
+
+
+def _plan(named: str, precision: str, width: int, height: int) -> Plan:
+    return next(plan for plan in plans(WAN_ANIMATE_2, width, height, precision) if plan.name == named)
+
+
+def _way(named: str, precision: str) -> str:
+    return f"understudy, {named}" + (", 8 bits" if precision == "8" else "")
 
 
 def theirs(
@@ -260,6 +278,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=WAN_ANIMATE_2.steps)
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
     parser.add_argument("--plans", nargs="+", default=["resident", "small-cache", "small-weights"])
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--compile", action="store_true", help="ours with blocks compiled")
     parser.add_argument("--diffusers", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--tiny", action="store_true", help="try the script: tiny weights, any machine")

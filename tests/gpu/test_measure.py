@@ -31,13 +31,18 @@ def test_one_command_measures_each_plan(tmp_path: Path) -> None:
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     )
     assert done.returncode == 0, done.stderr
-    rows = json.loads((tmp_path / "measure.json").read_text())["rows"]
+    measured = json.loads((tmp_path / "measure.json").read_text())
+    rows = measured["rows"]
+    plans = ("resident", "small-cache", "small-weights", "resident, 8 bits", "small-cache, 8 bits")
     assert [(row["way"], row["run"]) for row in rows] == [
-        (f"understudy, {plan}", run)
-        for plan in ("resident", "small-cache", "small-weights")
-        for run in ("first", "warm")
+        (f"understudy, {plan}", run) for plan in plans for run in ("first", "warm")
     ]
     for row in rows:
         assert row["work_s"] > 0
         assert set(row["stages_s"]) == {"encoding", "driving pass", "denoising", "decoding"}
         assert f"| {row['way']} | tiny | {row['run']} |" in done.stdout
+    errors = {row["way"]: row["error"] for row in measured["products"]}
+    assert errors["16 bits"] < 1e-5
+    assert errors["16 bits"] < errors["wide"] < errors["int8"] < errors["float8"] < 0.05
+    for row in measured["products"]:
+        assert f"| {row['way']} | {row['ms']} |" in done.stdout
