@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from understudy.engines.engine import Performance
+from understudy.engines.registry import capabilities_of
 from understudy.media.ahead import ahead
 from understudy.media.clip import Clip
 from understudy.media.encode import VideoWriter
@@ -103,8 +104,11 @@ def marked_path(request: MotionRequest) -> Path | None:
 def _signer(request: MotionRequest, engine: str) -> Callable[[Path], None]:
     from understudy.media import provenance
 
+    known = capabilities_of(engine)
+    model = known.model(request.scene) if known else ""
+
     def sign(path: Path) -> None:
-        provenance.sign(path, title=request.output.name, engine=engine)
+        provenance.sign(path, title=request.output.name, engine=engine, scene=request.scene, model=model)
 
     return sign
 

@@ -13,10 +13,12 @@ import pytest
 from made_clips import make_clip, pattern
 from PIL import Image
 
+from understudy.engines.registry import capabilities_of
 from understudy.errors import EngineError
 from understudy.media import provenance
 from understudy.media.clip import probe
 from understudy.media.encode import VideoWriter
+from understudy.request import Scene
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +34,21 @@ def clip(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("engine", "source"), [("puppet", "compositeSynthetic"), ("wan-animate", "trainedAlgorithmicMedia")]
+    ("engine", "scene", "model", "source"),
+    [
+        ("puppet", Scene.IMAGE, "", "compositeSynthetic"),
+        ("wan-animate", Scene.IMAGE, "wan-animate-2", "trainedAlgorithmicMedia"),
+        ("wan-animate", Scene.VIDEO, "wan-animate-1", "compositeWithTrainedAlgorithmicMedia"),
+    ],
 )
-def test_a_signed_file_says_that_it_is_generated(tmp_path: Path, engine: str, source: str) -> None:
+def test_a_signed_file_says_that_it_is_generated(
+    tmp_path: Path, engine: str, scene: Scene, model: str, source: str
+) -> None:
     path = clip(tmp_path)
-    provenance.sign(path, title="dance.mp4", engine=engine)
+    known = capabilities_of(engine)
+    assert known is not None
+    assert known.model(scene) == model
+    provenance.sign(path, title="dance.mp4", engine=engine, scene=scene, model=model)
     store = provenance.read(path)
     assert store["validation_state"] == "Valid"
     manifest = store["manifests"][store["active_manifest"]]
@@ -46,6 +58,7 @@ def test_a_signed_file_says_that_it_is_generated(tmp_path: Path, engine: str, so
     assert action["action"] == "c2pa.created"
     assert action["digitalSourceType"].endswith("/" + source)
     assert action["softwareAgent"]["engine"] == engine
+    assert action["softwareAgent"].get("model", "") == model
     assert probe(path).frame_count == 10
     assert sorted(p.name for p in tmp_path.iterdir()) == ["c.mp4", "data"]
 

@@ -26,6 +26,10 @@ class Capabilities:
     sees_video: bool = False
     cuts_out: bool = False
 
+    def model(self, scene: Scene) -> str:
+        """The set of model files that makes that scene; empty where none is needed."""
+        return dict(zip(self.scenes, self.weights, strict=False)).get(scene, "")
+
 
 PUPPET = Capabilities("puppet", "Moves a cut-out of the reference image; no GPU needed.", cuts_out=True)
 WAN_ANIMATE = Capabilities(

@@ -15,12 +15,18 @@ import c2pa
 
 from understudy import config
 from understudy.errors import EngineError
+from understudy.request import Scene
 
 CERTIFICATE_VARIABLE = "UNDERSTUDY_C2PA_CERT"
 KEY_VARIABLE = "UNDERSTUDY_C2PA_KEY"
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-# IPTC: a mix of elements of which at least one is synthetic. The puppet moves pieces of a real picture over a
-# filled background; engines that draw every pixel with a trained model are "trainedAlgorithmicMedia".
+# IPTC's words. A mix of elements of which at least one is synthetic: the puppet moves pieces of a real picture over a
+# filled background. Drawn by a trained model alone; or by one into what a camera has seen.
+COMPOSITE, DRAWN, DRAWN_INTO = (
+    "compositeSynthetic",
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+)
 COMPOSITES = frozenset({"puppet", "fake", "fake-slow"})
 ALGORITHM = "es256"  # C2PA's name for what this machine's own key signs with
 OFFLINE = {
@@ -29,8 +35,9 @@ OFFLINE = {
 }
 
 
-def sign(path: Path, *, title: str, engine: str) -> None:
-    """Put a signed manifest into an mp4 or a JPEG: generator, engine, and that the content is synthetic.
+def sign(path: Path, *, title: str, engine: str, scene: Scene = Scene.IMAGE, model: str = "") -> None:
+    """Put a signed manifest into an mp4 or a JPEG: generator, engine, its model where it has one, and that the content
+    is synthetic, or partly so where the ``scene`` is the driving video's.
 
     The file is replaced whole. Nothing is asked of the network, so there is no trusted time stamp. Raises
     EngineError (provenance_failed) rather than leave a file unsigned and unnoticed.
@@ -43,7 +50,7 @@ def sign(path: Path, *, title: str, engine: str) -> None:
             c2pa.Settings.from_dict(OFFLINE) as settings,
             c2pa.Context(settings) as context,
             c2pa.Signer.from_info(info) as signer,
-            c2pa.Builder(_manifest(title, engine, _media_type(path)), context) as builder,
+            c2pa.Builder(_manifest(title, engine, scene, model, _media_type(path)), context) as builder,
             path.open("rb") as source,
             part.open("w+b") as target,
         ):
@@ -76,13 +83,14 @@ def _media_type(path: Path) -> str:
     return "image/jpeg" if path.suffix == ".jpg" else "video/mp4"
 
 
-def _manifest(title: str, engine: str, media_type: str) -> dict[str, Any]:
+def _manifest(title: str, engine: str, scene: Scene, model: str, media_type: str) -> dict[str, Any]:
     generator = {"name": "Understudy", "version": version("understudy")}
-    source = "compositeSynthetic" if engine in COMPOSITES else "trainedAlgorithmicMedia"
+    source = COMPOSITE if engine in COMPOSITES else DRAWN_INTO if scene is Scene.VIDEO else DRAWN
+    agent = {**generator, "engine": engine, **({"model": model} if model else {})}
     created = {
         "action": "c2pa.created",
         "digitalSourceType": SOURCE_TYPES + source,
-        "softwareAgent": {**generator, "engine": engine},
+        "softwareAgent": agent,
     }
     return {
         "claim_generator_info": [generator],

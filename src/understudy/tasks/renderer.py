@@ -325,7 +325,9 @@ def _sign(path: Path, task: Task) -> None:
     from understudy.media import provenance
 
     try:
-        provenance.sign(path, title=path.name, engine=task.engine)
+        known = capabilities_of(task.engine)
+        model = known.model(task.scene) if known else ""
+        provenance.sign(path, title=path.name, engine=task.engine, scene=task.scene, model=model)
     except EngineError as error:
         log.warning("task %d: %a", task.id, error.message)
         raise EngineError(
