@@ -19,7 +19,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Text, func, insert, literal, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +39,9 @@ from understudy.tasks.prices import units_text
 from understudy.tasks.tables import UNITS, accounts, ledger
 
 NOTHING = Decimal(0)
-# Spelled out: as a parameter, Postgres could not tell the index by it once it plans the statement for any value.
+# Spelled out: as parameters, Postgres could not tell the indexes by them once it plans the statement for any value.
 SETTLE = text("kind = 'settle'")
+GRANT: ColumnElement[str] = literal_column("'grant'")
 MOST = Decimal(1_000_000_000)  # of one grant, and of a balance
 SMALLEST = Decimal("0.01")
 MADE_UNLIMITED = "made unlimited"  # the note of the grant that takes the rest; never change it

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database
-from understudy.tasks.ledger import MADE_UNLIMITED
+from understudy.tasks.ledger import GRANT, MADE_UNLIMITED
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import accounts, ledger, tasks
 from understudy.tasks.task import Task
@@ -53,7 +53,8 @@ async def pack_of(database: Database, account: Account) -> Pack:
             func.coalesce(func.sum(ledger.c.units), 0).label("granted"),
             func.coalesce(func.min(ledger.c.at), accounts.c.created_at).label("since"),
         )
-        .outerjoin(ledger, (ledger.c.account_id == accounts.c.id) & (ledger.c.kind == "grant"))
+        .select_from(accounts)
+        .outerjoin(ledger, (ledger.c.account_id == accounts.c.id) & (ledger.c.kind == GRANT))
         .where(accounts.c.id == account.id)
         .group_by(accounts.c.id)
     )
@@ -87,7 +88,7 @@ async def deductions(database: Database, account_id: int, window: Window, most: 
     grant = ledger.alias()
     limited = (  # by the last grant before it; without one the account had no limit yet
         select(grant.c.note != MADE_UNLIMITED)
-        .where(grant.c.account_id == account_id, grant.c.kind == "grant", grant.c.id < running.c.id)
+        .where(grant.c.account_id == account_id, grant.c.kind == GRANT, grant.c.id < running.c.id)
         .order_by(grant.c.id.desc())
         .limit(1)
         .scalar_subquery()

@@ -122,6 +122,7 @@ tasks = Table(
     Index("tasks_listed", "account_id", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
     Index("tasks_live", "account_id", postgresql_where=text("ended_at IS NULL")),
     Index("tasks_purge", "ended_at", postgresql_where=text("files_deleted_at IS NULL")),
+    Index("tasks_took", "engine", "ended_at", postgresql_where=text("status = 'succeed'")),
 )
 
 elements = Table(
@@ -182,6 +183,7 @@ ledger = Table(
     Column("note", Text, nullable=False, server_default=""),
     _now("at"),
     Index("ledger_task", "task_id"),
+    Index("ledger_grants", "account_id", "id", postgresql_where=text("kind = 'grant'")),
     Index("ledger_settled_once", "task_id", unique=True, postgresql_where=text("kind = 'settle'")),
 )
 
