@@ -16,14 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from understudy.errors import FormError, UnavailableError, UnderstudyError
 from understudy.server import errors_native
-from understudy.server.dialects.registry import dialect_of_path
+from understudy.server.dialects.registry import dialect_of_path, form_paths
 
 logger = logging.getLogger(__name__)
 
 MIB = 2**20
 BODY_BYTES = 16 * MIB  # a picture of 10 MiB in base64, and what goes with it
 UPLOAD_BYTES = 112 * MIB  # a picture of 10 MiB and a video of 100 MiB, and what goes with them
-UPLOAD_PATHS = ("/understudy/v1/tasks", "/api/file-stream-upload")
 RETRY_AFTER_S = 2
 SHOWN_CHARACTERS = 200
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -172,10 +171,8 @@ def _header(scope: Scope, name: bytes) -> bytes:
 
 
 def _body_limit(scope: Scope) -> int:
-    uploads = scope["path"] in UPLOAD_PATHS and _header(scope, b"content-type").lower().startswith(
-        b"multipart/"
-    )
-    return UPLOAD_BYTES if uploads else BODY_BYTES
+    form = _header(scope, b"content-type").lower().startswith(b"multipart/")
+    return UPLOAD_BYTES if form and scope["path"] in form_paths() else BODY_BYTES
 
 
 def _limited(scope: Scope, receive: Receive) -> Receive:

@@ -62,6 +62,9 @@ class Dialect:
     prefix: str = ""
     """What stands before all paths at the provider itself: they are served with and without it."""
 
+    form_paths: tuple[str, ...] = ()
+    """Paths that take forms with files: their bodies may be as large as a picture and a video."""
+
     key_in_body: bool = False
     """Whether who is asking stands in the body, so that it is read before that is known."""
 

@@ -33,6 +33,7 @@ class Kie(Dialect):
 
     name = DIALECT
     owned = ("/api/v1", *UPLOAD_PATHS)
+    form_paths = (STREAM_PATH,)
 
     def endpoints(self) -> Sequence[Endpoint]:
         return (

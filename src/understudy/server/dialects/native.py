@@ -22,6 +22,7 @@ class Native(Dialect):
 
     name = native_form.NAME
     owned = ("/understudy",)
+    form_paths = ("/understudy/v1/tasks",)
 
     def router(self, service: Service) -> APIRouter:
         from understudy.server.native import router

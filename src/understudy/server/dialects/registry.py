@@ -42,6 +42,12 @@ def dialect_of_path(path: str) -> Dialect | None:
 
 
 @cache
+def form_paths() -> frozenset[str]:
+    """Those of all dialects."""
+    return frozenset(path for dialect in _ALL for path in dialect.form_paths)
+
+
+@cache
 def _patterns() -> tuple[tuple[Dialect, re.Pattern[str]], ...]:
     from understudy.server.dialects.mounting import patterns
 
