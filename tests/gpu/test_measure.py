@@ -44,5 +44,6 @@ def test_one_command_measures_each_plan(tmp_path: Path) -> None:
     errors = {row["way"]: row["error"] for row in measured["products"]}
     assert errors["16 bits"] < 1e-5
     assert errors["16 bits"] < errors["wide"] < errors["int8"] < errors["float8"] < 0.05
+    assert errors["wide"] < errors["float8 weights without scales"]
     for row in measured["products"]:
         assert f"| {row['way']} | {row['ms']} |" in done.stdout
