@@ -18,7 +18,6 @@ def test_one_command_measures_each_plan(tmp_path: Path) -> None:
             *(
                 "--plans",
                 "resident",
-                "small-cache",
                 "small-weights",
                 "--no-diffusers",
                 "--out",
@@ -33,7 +32,7 @@ def test_one_command_measures_each_plan(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     measured = json.loads((tmp_path / "measure.json").read_text())
     rows = measured["rows"]
-    plans = ("resident", "small-cache", "small-weights", "resident, 8 bits", "small-cache, 8 bits")
+    plans = ("resident", "small-weights", "resident, 8 bits")
     assert [(row["way"], row["run"]) for row in rows] == [
         (f"understudy, {plan}", run) for plan in plans for run in ("first", "warm")
     ]

@@ -120,9 +120,10 @@ def best_product(device: torch.device, dtype: torch.dtype) -> str:
         except (RuntimeError, ValueError, TypeError, AttributeError):  # not for this device, type or build
             continue
         if right:
-            log.info("products of 8 bits on %s by %s", device, name)
+            best = name == next(iter(PRODUCTS))
+            log.log(logging.INFO if best else logging.WARNING, "products of 8 bits on %s by %s", device, name)
             return name
-    log.warning("%s has no products of 8 bits: weights are kept in 8 and widened", device)
+    log.warning("no products of 8 bits on %s: weights are kept in 8 and widened", device)
     return WIDE
 
 
