@@ -121,8 +121,11 @@ def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[A
 
         with clock.stage("tracking"):
             followed = engine.capabilities.follows_motion or request.save_motion is not None
+            gaps = not engine.capabilities.follows_each_frame(request.scene)
             try:
-                whole, shot, dropped = _followed(request, clip, threads, tracked, followed=followed)
+                whole, shot, dropped = _followed(
+                    request, clip, threads, tracked, followed=followed, gaps=gaps
+                )
             except (ClipError, PerformerError):
                 preparing.result(progress)  # of two errors the picture's is told, whichever comes first
                 raise
@@ -161,7 +164,13 @@ def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[A
 
 
 def _followed(
-    request: MotionRequest, clip: Clip | None, threads: int, progress: Progress, *, followed: bool
+    request: MotionRequest,
+    clip: Clip | None,
+    threads: int,
+    progress: Progress,
+    *,
+    followed: bool,
+    gaps: bool,
 ) -> tuple[Motion, Shot, tuple[Unused, ...]]:
     """The whole motion, kept where that is asked for, the shot of it that is used, and what is not."""
     whole = _motion(request, clip, threads, progress, followed=followed)
@@ -171,7 +180,7 @@ def _followed(
         whole.save(request.save_motion)
     if not followed:
         return whole, Shot(0, len(whole)), ()
-    return whole, *choose_performance(whole, _shortest_s(request, whole))
+    return whole, *choose_performance(whole, _shortest_s(request, whole), gaps=gaps)
 
 
 def _shortest_s(request: MotionRequest, motion: Motion) -> float:

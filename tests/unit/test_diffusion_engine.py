@@ -34,6 +34,7 @@ from understudy.errors import EngineError, RequestError
 from understudy.media.clip import frame_times, probe, read_frames
 from understudy.progress import Progress
 from understudy.request import Matting, Mode, MotionRequest, Orientation, Result, Scene
+from understudy.tracking.motion import Motion
 
 SECONDS = 4
 LOW, HIGH = 60, 180  # the clip grows from one grey to the other
@@ -164,6 +165,23 @@ def test_in_the_videos_scene_the_output_has_the_videos_shape(tmp_path: Path) -> 
     assert abs(source.assignment.frames - SECONDS * 30) <= 1
     assert (result.width, result.height) == (720, 1098)
     assert "rate" not in {part.what for part in result.left_out}
+
+
+@pytest.mark.parametrize(("scene", "frames"), [(Scene.IMAGE, 96), (Scene.VIDEO, 60)])
+def test_a_performer_who_is_lost_for_a_while_ends_only_what_needs_them(
+    tmp_path: Path, scene: Scene, frames: int
+) -> None:
+    request = asked(tmp_path, Fraction(24), scene=scene)
+    assert request.motion is not None
+    motion = Motion.load(request.motion)
+    body = motion.body.copy()
+    body[24:36] = np.nan
+    replace(motion, body=body).save(request.motion)
+    result = fulfil(request, engine=WanAnimateEngine(Watched()))
+    assert (result.frames, probe(result.path).frame_count) == (frames, frames)
+    assert [each.what for each in result.left_out if each.what == "untracked"] == ["untracked"] * (
+        scene is Scene.VIDEO
+    )
 
 
 def test_a_motion_alone_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -334,6 +334,19 @@ def test_the_longest_tracked_stretch_is_chosen() -> None:
     ]
 
 
+def test_who_sees_the_video_needs_no_performer_in_every_frame() -> None:
+    tracked = [False] * 10 + [True] * 60 + [False] * 20 + [True] * 70 + [True] * 95
+    shot, left_out = choose_performance(motion_of(tracked, cuts=(160,)), gaps=True)
+    assert shot == Shot(0, 160)
+    assert [(p.start, p.stop, p.reason) for p in left_out] == [(160, 255, "other_shot")]
+    scattered = [True] + [False] * 158 + [True] + [True] * 100  # a longer shot, but hardly anybody in it
+    assert choose_performance(motion_of(scattered, cuts=(160,)), gaps=True)[0] == Shot(160, 260)
+    late = [False] * 140 + [True] * 100
+    assert choose_performance(motion_of(late), gaps=True)[0] == Shot(140, 240)
+    with pytest.raises(PerformerError):
+        choose_performance(motion_of([False] * 90), gaps=True)
+
+
 def test_three_seconds_are_three_seconds_at_any_rate() -> None:
     for fps in (8.0, 23.976, 29.97, 60.0):
         count = round(3 * fps)

@@ -26,6 +26,10 @@ class Capabilities:
     sees_video: bool = False
     cuts_out: bool = False
 
+    def follows_each_frame(self, scene: Scene) -> bool:
+        """Whether it needs to know in every frame where the performer is: not who draws anew what it sees."""
+        return not (self.sees_video and scene is Scene.IMAGE)
+
     def model(self, scene: Scene) -> str:
         """The set of model files that makes that scene; empty where none is needed."""
         return dict(zip(self.scenes, self.weights, strict=False)).get(scene, "")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from understudy.errors import PerformerError
 from understudy.tracking.motion import Motion, Shot
 
 MINIMUM_S = 3.0
+ENOUGH = 0.5  # of a shot's frames
 SHOW_WHOLE = "Use a clip in which one person can be seen from head to hips in most frames, without cuts."
 
 
@@ -25,8 +27,11 @@ class LeftOut:
     reason: str
 
 
-def choose_performance(motion: Motion, minimum_s: float = MINIMUM_S) -> tuple[Shot, tuple[LeftOut, ...]]:
-    """The longest stretch of one shot in which the performer is tracked in every frame, and what is left out.
+def choose_performance(
+    motion: Motion, minimum_s: float = MINIMUM_S, *, gaps: bool = False
+) -> tuple[Shot, tuple[LeftOut, ...]]:
+    """The longest stretch of one shot in which the performer is tracked in every frame, and what is left out. With
+    ``gaps``, for whoever sees the video itself, a shot is taken whole if they are tracked in most of its frames.
 
     Raises PerformerError: ``performer_not_found`` where nobody is tracked at all, ``performer_too_short`` where
     the stretch is under ``minimum_s`` (by more than one frame, since rates are seldom whole).
@@ -40,7 +45,10 @@ def choose_performance(motion: Motion, minimum_s: float = MINIMUM_S) -> tuple[Sh
             limit=f"at least {minimum_s:g} s",
             fix=SHOW_WHOLE,
         )
-    best = max((s for shot in motion.shots for s in _stretches(tracked, shot)), key=len)
+    best = max(
+        (stretch for shot in motion.shots for stretch in _stretches(tracked, shot, gaps)),
+        key=lambda stretch: int(tracked[stretch.start : stretch.stop].sum()),
+    )
     frame_s = 1 / motion.fps
     found_s = float(motion.times_s[best.stop - 1] - motion.times_s[best.start]) + frame_s
     if found_s < minimum_s - 1.5 * frame_s:
@@ -54,8 +62,10 @@ def choose_performance(motion: Motion, minimum_s: float = MINIMUM_S) -> tuple[Sh
     return best, _left_out(motion, best)
 
 
-def _stretches(tracked: np.ndarray[tuple[int], np.dtype[np.bool_]], shot: Shot) -> list[Shot]:
-    """The runs of tracked frames inside a shot."""
+def _stretches(tracked: NDArray[np.bool_], shot: Shot, gaps: bool) -> list[Shot]:
+    """The runs of tracked frames inside a shot; with ``gaps`` all of a shot in which there are enough of them."""
+    if gaps and tracked[shot.start : shot.stop].mean() >= ENOUGH:
+        return [shot]
     inside = np.concatenate([[False], tracked[shot.start : shot.stop], [False]])
     edges = np.flatnonzero(inside[1:] != inside[:-1]) + shot.start
     return [Shot(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
