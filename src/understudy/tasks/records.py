@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from sqlalchemy import bindparam, func, select, update
 
-from understudy.errors import AccountError, FormError, ServiceError, TaskError, UnavailableError
+from understudy.errors import AccountError, FormError, TaskError, UnavailableError
 from understudy.storage import Storage
 from understudy.tasks.acceptance import accept, accepted_earlier
 from understudy.tasks.accounts import Account
 from understudy.tasks.changes import cancelled, end_badly
-from understudy.tasks.child import view_names
-from understudy.tasks.copies import copy
 from understudy.tasks.database import Database
-from understudy.tasks.elements import element_deleted, views_of
+from understudy.tasks.inputs import Inputs
 from understudy.tasks.jobs import Jobs
-from understudy.tasks.rows import COLUMNS, WHAT, input_key, task_of
-from understudy.tasks.submission import Inline, Link, Source, Stored, Submission, Upload
+from understudy.tasks.rows import COLUMNS, task_of
+from understudy.tasks.submission import Submission
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Task, new_id
 from understudy.tasks.window import Window, is_behind
 
 NAME_SHOWN = 256  # characters: as long as an external id may be
-VIEW = "character's view"
 
 # Statements of every request are built once: building one costs as much as its round trip.
 BY_EXTERNAL_ID = select(*COLUMNS).where(
@@ -52,6 +48,7 @@ class Tasks:
         self._database = database
         self._jobs = jobs
         self._storage = storage
+        self._inputs = Inputs(database, storage)
         self._closed = closed
 
     async def submit(self, account: Account, submission: Submission) -> Task:
@@ -68,30 +65,24 @@ class Tasks:
                 fix="Send it again later.",
             )
         try:
-            views = await self._views(account.id, submission)
+            views = await self._inputs.views(account.id, submission)
         except FormError:  # the element may be gone since the same request was accepted
             earlier = await accepted_earlier(self._database, account.id, submission.idempotency)
             if earlier is None:
                 raise
             return earlier
         task_id = new_id()
-        try:
-            image = await self._keep(task_id, "image", submission.image)
-            video = await self._keep(task_id, "video", submission.video)
-            kept = await self._keep_views(task_id, submission, views)
-        except ServiceError:
-            await self._forget(task_id)
-            raise
+        kept = await self._inputs.keep(task_id, submission, views)
         # Where the database is lost it may have been accepted: retention deletes inputs that no task has.
         try:
             accepted = await accept(
-                self._database, self._jobs, account, submission, task_id, image, video, kept
+                self._database, self._jobs, account, submission, task_id, kept.image, kept.video, kept.views
             )
         except (FormError, AccountError):
-            await self._forget(task_id)
+            await self._inputs.forget(task_id)
             raise
         if accepted.id != task_id:  # the same request came before
-            await self._forget(task_id)
+            await self._inputs.forget(task_id)
         return accepted
 
     async def find(self, account_id: int, name: str) -> Task:
@@ -201,14 +192,15 @@ class Tasks:
         """Hand the same request in again, as a new task without an external id. Raises TaskError
         (``task_unknown``, ``inputs_gone``) and what ``submit`` raises."""
         task = await self.find(account.id, str(task_id))
+        kept = await self._inputs.again(task)
         return await self.submit(
             account,
             Submission(
                 dialect=task.dialect,
                 model=task.model,
                 engine=task.engine,
-                image=await self._again(task, "image", task.image),
-                video=await self._again(task, "video", task.video),
+                image=kept.image,
+                video=kept.video,
                 orientation=task.orientation,
                 mode=task.mode,
                 sound=task.sound,
@@ -217,81 +209,13 @@ class Tasks:
                 callback_url=task.callback_url,
                 callback_at_end=task.callback_at_end,
                 element_id=task.element_id,
-                views=await self._views_again(task),
+                views=kept.views,
                 extra=task.extra,
                 matroska=task.matroska,
                 scene=task.scene,
                 seed=task.seed,
             ),
         )
-
-    async def _again(self, task: Task, which: str, source: Link | Stored) -> Link | Stored:
-        """What was fetched for the task, while it is kept: its link may have expired. Raises TaskError
-        (``inputs_gone``) where there is neither."""
-        key = input_key(task.id, which)
-        try:
-            await self._storage.size(key)
-        except ServiceError as error:
-            if error.code != "file_missing":
-                raise
-            if isinstance(source, Link):
-                return source
-            raise TaskError(
-                "inputs_gone",
-                "The task's inputs were deleted after its end.",
-                fix="Create a new task with the picture and the video.",
-            ) from None
-        return Stored(key)
-
-    async def _views_again(self, task: Task) -> tuple[Stored, ...]:
-        """The task's own copies of its element's views, while all are kept; else the element is asked again."""
-        for view in task.views:
-            try:
-                await self._storage.size(view.key)
-            except ServiceError as error:
-                if error.code != "file_missing":
-                    raise
-                return ()
-        return task.views
-
-    async def _views(self, account_id: int, submission: Submission) -> tuple[Source, ...]:
-        """What the task is to get copies of. Raises FormError (``field_invalid``)."""
-        if submission.views or submission.element_id is None:
-            return submission.views
-        return await views_of(self._database, account_id, submission.element_id)
-
-    async def _keep_views(
-        self, task_id: int, submission: Submission, views: tuple[Source, ...]
-    ) -> list[Stored]:
-        kept: list[Stored] = []
-        for name, view in zip(view_names(len(views)), views, strict=True):
-            try:
-                copy = await self._keep(task_id, name, view)
-            except FormError:  # deleted since it was looked for
-                if submission.element_id is None:
-                    raise
-                raise element_deleted(submission.element_id) from None
-            assert isinstance(copy, Stored)  # views never come as links
-            kept.append(copy)
-        return kept
-
-    async def _keep(self, task_id: int, which: str, source: Source) -> Link | Stored:
-        """Put what came with the request where the worker finds it."""
-        key = input_key(task_id, which)
-        match source:
-            case Link():
-                return source
-            case Inline(content):
-                await self._storage.put_bytes(key, content)
-            case Upload(path):
-                await self._storage.put_file(key, path)
-            case Stored(other):
-                await copy(self._storage, other, key, WHAT.get(which, VIEW))
-        return Stored(key)
-
-    async def _forget(self, task_id: int) -> None:
-        with suppress(ServiceError):
-            await self._storage.delete(f"inputs/{task_id}")
 
 
 def _is_id(name: str) -> bool:
