@@ -123,9 +123,9 @@ def child() -> None:
 
 def worker() -> None:
     from understudy.server import worker_process
-    from understudy.tasks import gpu_host, renderer
+    from understudy.tasks import children, gpu_host
 
-    gpu_host.COMMAND, renderer.COMMAND = command("host"), command("child")
+    gpu_host.COMMAND, children.COMMAND = command("host"), command("child")
     worker_process.gpus_of = lambda settings: () if settings.work == "cpu" else ("",)
     worker_process.main()
 

@@ -115,6 +115,6 @@ def test_a_view_must_be_a_file_of_the_child_s_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     script = "import os, sys; os.symlink('/etc/passwd', 'view-1'); print('{\"result\": {\"views\": 1}}', flush=True)"
-    monkeypatch.setattr("understudy.tasks.renderer.COMMAND", ("python3", "-c", script))
+    monkeypatch.setattr("understudy.tasks.children.COMMAND", ("python3", "-c", script))
     with pytest.raises(ChildDied, match="no file of its own"):
         looked_at(settings, folder, 0)

@@ -28,8 +28,8 @@ from understudy.errors import EngineError, UnderstudyError
 from understudy.media.clip import probe, read_frames
 from understudy.sample import character_path, clip_path
 from understudy.storage import FakeStorage
+from understudy.tasks import children as module
 from understudy.tasks import gpu_host
-from understudy.tasks import renderer as module
 from understudy.tasks.folders import WorkFolders
 from understudy.tasks.gpu_hosts import GpuHosts
 from understudy.tasks.handover import Handover

@@ -28,8 +28,8 @@ from understudy.media import provenance
 from understudy.media.clip import probe, read_frames
 from understudy.request import Mode, Orientation, Scene
 from understudy.sample import character_path, clip_path
-from understudy.tasks import answers
-from understudy.tasks import renderer as module
+from understudy.tasks import answers, renderer
+from understudy.tasks import children as module
 from understudy.tasks.renderer import Cancelled, ChildDied, Rendered, Renderer
 from understudy.tasks.submission import Stored
 from understudy.tasks.task import Status, Task
@@ -469,7 +469,7 @@ def test_a_rogue_result_is_not_believed(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, object]
 ) -> None:
     monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", rogue(**changed)))
-    monkeypatch.setattr(module, "_sign", lambda path, task: None)
+    monkeypatch.setattr(renderer, "_sign", lambda path, task: None)
     with pytest.raises(ChildDied):
         render(settings, folder)
 
@@ -480,7 +480,7 @@ def test_what_the_rogue_should_have_said(
     """The tests above fail for what is changed, not for something else."""
     told = [["prompt", "Two\nlines\x1b[31m"]]
     monkeypatch.setattr(module, "COMMAND", (sys.executable, "-c", rogue(left_out=told)))
-    monkeypatch.setattr(module, "_sign", lambda path, task: None)
+    monkeypatch.setattr(renderer, "_sign", lambda path, task: None)
     made = render(settings, folder)
     assert (made.frames, made.size_bytes) == (91, 1)
     assert made.left_out[0].detail == "Two lines [31m"
@@ -623,7 +623,8 @@ asyncio.run(Renderer(Settings(data_dir=data)).render(folder, task, report))
 
 
 def test_a_child_dies_with_its_parent(settings: Settings, folder: Path) -> None:
-    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")])
+    folders = [Path(__file__).parent, Path(__file__).parents[1] / "unit", *filter(None, sys.path)]
+    path = os.pathsep.join(map(str, folders))
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(folder), str(settings.data_dir)],
         stdout=subprocess.PIPE,

@@ -1,16 +1,14 @@
-"""The worker's side of a render: start the confined child, listen to it, believe nothing unchecked, and end it."""
+"""The worker's side of a render: what a confined child is to do, and what it made, of which nothing is believed
+unchecked."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import signal
-import sys
 import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,27 +16,20 @@ from typing import TYPE_CHECKING, Any
 from understudy import config
 from understudy.config import Settings
 from understudy.engines.registry import capabilities_of
-from understudy.errors import EngineError, UnderstudyError
-from understudy.progress import Progress
+from understudy.errors import EngineError
 from understudy.request import LeftOut, Matting, Mode, Orientation
 from understudy.tasks import pace
 from understudy.tasks.answers import (
     ChildDied,
     check_file,
-    error_of,
-    how_it_ended,
     left_out_of,
-    messages_of,
     number_in,
-    progress_of,
-    segments_of,
     text_of,
     timings_of,
 )
 from understudy.tasks.child import (
     CHECK,
     COVER,
-    LINE_BYTES,
     MADE,
     MARKED,
     RENDER,
@@ -46,9 +37,10 @@ from understudy.tasks.child import (
     Job,
     view_names,
 )
-from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail, running, time_limit, timed_out
+from understudy.tasks.child_process import running, time_limit
+from understudy.tasks.children import Children
 from understudy.tasks.element_limits import MOST_VIEWS
-from understudy.tasks.sandbox import Confinement, environment
+from understudy.tasks.sandbox import Confinement
 from understudy.tasks.task import Task
 from understudy.tasks.wording import OPERATOR
 
@@ -57,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Cancelled", "ChildDied", "Rendered", "Renderer"]
 
-COMMAND = (sys.executable, "-P", "-m", "understudy.tasks.child")  # -P: the work folder holds no modules
 REPORT_S = 0.5
 CHECK_TIMEOUT_S = 120
 SIGN = "sign"  # the stage after the child's own
@@ -97,7 +88,7 @@ class Renderer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._threads = settings.threads or min(os.cpu_count() or 1, 4)
-        self._missing: tuple[str, ...] = ()
+        self._children = Children(settings.render_timeout_s)
 
     async def check(self, folder: Path, task: Task) -> float:
         """The clip's duration in seconds, where ``folder``'s files ``image`` and ``video`` are what a task may have.
@@ -106,8 +97,8 @@ class Renderer:
         """
         timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
         job = self._job_of(folder, task, CHECK)
-        async with self._child(folder, f"task {task.id}", job) as process, time_limit(timeout_s):
-            answer = await self._answer(process, lambda *_: None)
+        async with self._children.at_work(folder, f"task {task.id}", job) as process, time_limit(timeout_s):
+            answer = await self._children.answer(process, lambda *_: None)
         return number_in(answer, "duration_s", 0, 1e6)
 
     async def views(self, folder: Path, element_id: int, pictures: int) -> int:
@@ -119,8 +110,11 @@ class Renderer:
         """
         timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
         job = self._job(folder, VIEWS, views=pictures)
-        async with self._child(folder, f"element {element_id}", job) as process, time_limit(timeout_s):
-            answer = await self._answer(process, lambda *_: None)
+        async with (
+            self._children.at_work(folder, f"element {element_id}", job) as process,
+            time_limit(timeout_s),
+        ):
+            answer = await self._children.answer(process, lambda *_: None)
         count = int(number_in(answer, "views", 1, MOST_VIEWS))
         for name in view_names(count):
             check_file(folder / name)
@@ -152,9 +146,9 @@ class Renderer:
                 progress.go_on(time.monotonic())
 
         async with (
-            self._child(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
+            self._children.at_work(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
             time_limit(self._settings.render_timeout_s) as limit,
-            running(self._answer(process, tell, wanted)) as answered,
+            running(self._children.answer(process, tell, wanted)) as answered,
             running(
                 _nothing(wanted) if order is None else order.make(folder, wanted, tell, waiting)
             ) as making,
@@ -242,77 +236,6 @@ class Renderer:
             gpu_pixels=self._settings.gpu_pixels,
             gpu_steps=self._settings.gpu_steps,
         )
-
-    @asynccontextmanager
-    async def _child(self, folder: Path, whose: str, job: Job) -> AsyncIterator[Process]:
-        """A child at its work, in a process group of its own that is killed on the way out."""
-        folder = folder.absolute()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *COMMAND,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=PIPE,
-                cwd=folder,
-                env=environment(folder, config.models_dir().absolute(), self._threads),
-                start_new_session=True,
-                limit=LINE_BYTES,
-            )
-        except OSError as error:
-            raise ChildDied(f"it could not be started: {error.strerror}") from error
-        assert process.stdin is not None
-        assert process.stderr is not None
-        tail = bytearray()
-        async with running(keep_tail(process.stderr, tail)) as drained:
-            died = False
-            try:
-                with suppress(ConnectionError):
-                    process.stdin.write(job.to_line())
-                    await process.stdin.drain()
-                yield process
-            except (ChildDied, UnderstudyError):
-                died = True
-                raise
-            finally:
-                await end(process)
-                await asyncio.wait((drained,), timeout=KILL_TIMEOUT_S)
-                if died and tail:
-                    log.warning("%s: its child said %a", whose, tail.decode(errors="replace"))
-
-    async def _answer(
-        self, process: Process, tell: Progress, wanted: asyncio.Future[int] | None = None
-    ) -> Mapping[str, Any]:
-        """The child's result. Raises the error that it tells, EngineError (``render_timeout``) and ChildDied."""
-        async for message in messages_of(process):
-            kind, content = next(iter(message.items()), ("", None))
-            if len(message) != 1 or kind not in ("missing", "progress", "wanted", "result", "error"):
-                raise ChildDied("it answered what is no answer")
-            if kind == "missing":
-                self._tell_missing(content)
-            elif kind == "wanted":
-                if wanted is None or wanted.done():
-                    raise ChildDied("it wants what it has no need of")
-                wanted.set_result(segments_of(content))
-            elif kind == "progress":
-                tell(*progress_of(content))
-            elif kind == "error":
-                raise error_of(content)
-            elif isinstance(content, dict):
-                return content
-            else:
-                raise ChildDied("its result is none")
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), KILL_TIMEOUT_S)
-        if process.returncode == -signal.SIGXCPU:
-            raise timed_out(self._settings.render_timeout_s)
-        raise ChildDied(how_it_ended(process.returncode))
-
-    def _tell_missing(self, content: object) -> None:
-        """Once, not for every task."""
-        missing = tuple(text_of(each) for each in content) if isinstance(content, list) else ()
-        if missing != self._missing:
-            self._missing = missing
-            log.warning("Children are confined without: %a", ", ".join(missing) or "nothing")
 
 
 async def _nothing(wanted: asyncio.Future[int]) -> None:
