@@ -31,7 +31,9 @@ from understudy.tracking.motion import Motion
 
 SIDE, STEPS, SEGMENTS, SEED = 64, 2, 4, 1
 FRAMES = WAN_ANIMATE_2.segment_frames + (SEGMENTS - 1) * WAN_ANIMATE_2.advance
+BOTH = "render-wan-animate-image,render-wan-animate-video"
 LOG = "UNDERSTUDY_TEST_LOG"  # a file with a line for each segment that was begun: process, number
+QUEUES = "UNDERSTUDY_TEST_QUEUES"  # those that a worker with a GPU looks into
 NO_MODEL = "UNDERSTUDY_TEST_NO_MODEL"
 
 
@@ -102,7 +104,7 @@ def happen(folder: Path, number: int, done: int) -> None:
         raise EngineError("gpu_memory", "The GPU's memory does not suffice.", fix="Take mode std.")
     if caption == "broken":
         raise RuntimeError("an inner matter")
-    if caption == "stuck":
+    if caption.endswith("stuck"):
         time.sleep(600)
 
 
@@ -127,6 +129,7 @@ def worker() -> None:
 
     gpu_host.COMMAND, children.COMMAND = command("host"), command("child")
     worker_process.gpus_of = lambda settings: () if settings.work == "cpu" else ("",)
+    worker_process.gpu_queues = lambda settings: tuple(os.environ.get(QUEUES, BOTH).split(","))
     worker_process.main()
 
 

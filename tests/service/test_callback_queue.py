@@ -24,7 +24,7 @@ CONCURRENCY = 64
 @asynccontextmanager
 async def delivering(its: Setting, deliverer: Deliverer | None = None) -> AsyncIterator[None]:
     deliver = (deliverer or its.deliverer).deliver
-    worker = QueueWorker(its.database.url, DELIVER, deliver, concurrency=CONCURRENCY)
+    worker = QueueWorker(its.database.url, (DELIVER,), deliver, concurrency=CONCURRENCY)
     running = asyncio.create_task(worker.run())
     try:
         yield

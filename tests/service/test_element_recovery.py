@@ -33,7 +33,7 @@ def test_a_lost_workers_element_is_made_by_another(
         assert await job_statuses(its, ELEMENT) == ["todo"]
         renderer: Any = looker
         intake = ElementIntake(work, its.storage, LOOPBACK, renderer, its.folders)
-        worker = QueueWorker(database_url, ELEMENT, intake.run, concurrency=1)
+        worker = QueueWorker(database_url, (ELEMENT,), intake.run, concurrency=1)
 
         async def made() -> bool:
             found = await work.load(element.id)

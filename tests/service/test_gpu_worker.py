@@ -20,17 +20,21 @@ from work_setting import Setting, run, until
 
 from understudy.config import Settings
 from understudy.errors import SettingError
+from understudy.request import Scene
 from understudy.server import supervisor
 from understudy.server.parent import release, start_child
 from understudy.storage import open_storage
-from understudy.tasks import gpus
+from understudy.tasks import gpus, recovery
 from understudy.tasks.accounts import Account
-from understudy.tasks.jobs import RENDER_GPU
-from understudy.tasks.queue import ProcrastinateJobs
+from understudy.tasks.jobs import RENDER, render_job
+from understudy.tasks.queue import ProcrastinateJobs, queue_app
+from understudy.tasks.recovery import Recovery
 from understudy.tasks.task import Status, Task
 
 UP = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '3 s'"
 WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = '{}'"
+JOBS_IN = "SELECT count(*) FROM procrastinate_jobs WHERE status = '{}' AND starts_with(queue_name, 'render')"
+RENDER_GPU = render_job("wan-animate", Scene.IMAGE)
 QUEUES = {"all": 6, "cpu": 5, "gpu": 1}
 
 
@@ -77,9 +81,11 @@ async def working(its: Setting, folder: Path, *works: str) -> AsyncIterator[list
                 await asyncio.to_thread(worker.end, signal.SIGTERM)
 
 
-async def send(its: Setting, sender: Sender, account: Account, prompt: str = "") -> Task:
+async def send(
+    its: Setting, sender: Sender, account: Account, prompt: str = "", scene: Scene = Scene.IMAGE
+) -> Task:
     """A GPU's task; the model does what the prompt says."""
-    task = await sender.send(account, "wan-animate")
+    task = await sender.send(account, "wan-animate", scene)
     await its.change(task, prompt=prompt)
     return task
 
@@ -188,6 +194,75 @@ def test_cancelled_or_failed_a_task_leaves_the_host_to_the_next(
             assert after.status == Status.SUCCEED
             assert [each.pid for each in worker.hosts()] == list(dict(begun(log)))
             await forgotten(tmp_path)
+
+    run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
+
+
+async def waits(its: Setting, task: Task) -> None:
+    async def reached() -> bool:
+        return (await its.now(task)).stage == "waiting"
+
+    await until(reached, within_s=30)
+
+
+async def jobs_in(its: Setting, status: str) -> int:
+    return int(await its.scalar(JOBS_IN.format(status)))
+
+
+def test_the_next_task_is_ready_before_the_gpu_is_free(
+    database_url: str, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first task never ends with its GPU: another waits for that, a third in the queue."""
+    monkeypatch.setattr(recovery, "POSTGRES_UP_S", 0.0)
+    monkeypatch.setattr(recovery, "IN_TOUCH_S", 0.0)
+    monkeypatch.setattr(recovery, "FORGOTTEN_S", {RENDER: 2.0, recovery.UPKEEP: 3600.0})
+
+    async def story(its: Setting) -> None:
+        account, sender = await its.account(), Sender(its, tmp_path)
+        async with working(its, tmp_path, "all") as (worker,):
+            first = await send(its, sender, account, "slow, then stuck")
+            await stored(tmp_path, first, 1)
+            second = await send(its, sender, account)
+            await waits(its, second)
+            third = await send(its, sender, account)
+            await asyncio.sleep(4)
+            assert ((await its.now(third)).status, (await its.now(third)).attempt) == (Status.SUBMITTED, 0)
+            assert len(list((tmp_path / "work").glob("*/*"))) == 4  # a child's and the assignment's, of two
+            async with queue_app(its.database.url, "test").open_async() as app:
+                await Recovery(its.database, ProcrastinateJobs(), its.work).look(app)
+            assert (await jobs_in(its, "doing"), await jobs_in(its, "todo")) == (2, 1)
+            assert (await its.now(second)).stage == "waiting"
+
+            await its.tasks.cancel(account.id, second.id)
+            await waits(its, third)
+            assert numbers(log) == [0, 1, 2]
+
+            assert await asyncio.to_thread(worker.end, signal.SIGTERM) == 0
+            assert (await jobs_in(its, "doing"), await jobs_in(its, "todo")) == (0, 2)
+            for task in (first, third):
+                assert ((await its.now(task)).attempt, (await its.now(task)).crashes) == (1, 0)
+
+    run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
+
+
+def test_a_worker_takes_what_it_can_make_alone(
+    database_url: str, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene_queue = render_job("wan-animate", Scene.VIDEO)
+
+    async def story(its: Setting) -> None:
+        account, sender = await its.account(), Sender(its, tmp_path)
+        monkeypatch.setenv(fake_gpu.QUEUES, RENDER_GPU)
+        async with working(its, tmp_path, "all"):
+            scene = await send(its, sender, account, scene=Scene.VIDEO)
+            picture = await send(its, sender, account)
+            assert (await made(its, picture, within_s=60)).status == Status.SUCCEED
+            assert (await its.now(scene)).attempt == 0
+            assert int(await its.scalar(WAITING.format(scene_queue))) == 1
+        monkeypatch.setenv(fake_gpu.QUEUES, scene_queue)
+        async with working(its, tmp_path, "gpu"):
+            # What is made of it is none: the fake's child knows of no scene.
+            assert (await made(its, scene, within_s=60)).attempt > 0
 
     run(database_url, tmp_path / "other", story, queue=ProcrastinateJobs())
 

@@ -8,14 +8,23 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
 from work_setting import Setting, run, running, until
 
 from understudy.errors import UnavailableError
+from understudy.request import Scene
+from understudy.tasks.database import MIGRATIONS, migrate
 from understudy.tasks.jobs import DELIVER, INTAKE
 from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, QueueWorker, delete_ended_jobs
 
 JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name <> 'upkeep'"
+QUEUED = (
+    "SELECT string_agg(task_name || ' ' || (args->>'id'), ', ' ORDER BY task_name COLLATE \"C\", id) "
+    "FROM procrastinate_jobs WHERE starts_with(queue_name, 'render') AND task_name = queue_name"
+)
+RENDERED = "render-wan-animate"
 HANG_UP = (
     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
     "WHERE application_name LIKE 'understudy _%' AND datname = current_database()"
@@ -43,7 +52,7 @@ class Done:
 
 
 def worker(its: Setting, done: Done, queue: str = DELIVER, concurrency: int = 4) -> QueueWorker:
-    return QueueWorker(its.database.url, queue, done, concurrency=concurrency)
+    return QueueWorker(its.database.url, (queue,), done, concurrency=concurrency)
 
 
 async def put(its: Setting, *arguments: int, lock: str | None = None, queue: str = DELIVER) -> None:
@@ -86,6 +95,107 @@ def test_jobs_of_a_lock_wait_for_an_earlier_one_that_is_tried_again(
         assert done.arguments in ([1, 3, 1, 2], [3, 1, 1, 2])
 
     run(database_url, tmp_path, story)
+
+
+def test_a_worker_looks_into_several_queues_and_takes_what_came_first(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def story(its: Setting) -> None:
+        done = Done()
+        for argument, queue in enumerate((INTAKE, DELIVER, INTAKE), 1):
+            await put(its, argument, queue=queue)
+        both = QueueWorker(its.database.url, (DELIVER, INTAKE), done, concurrency=1)
+        async with running(both.run()):
+
+            async def all_done() -> bool:
+                return done.reached(1, 2, 3)
+
+            await until(all_done)
+
+    run(database_url, tmp_path, story)
+
+
+class Places:
+    """A ``Room`` for so many jobs at once."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.taken: list[int] = []
+        self.most = 0
+
+    def has_room(self) -> bool:
+        return len(self.taken) < self.count
+
+    def took(self, argument: int) -> None:
+        self.taken.append(argument)
+        self.most = max(self.most, len(self.taken))
+
+    def let_go(self, argument: int) -> None:
+        self.taken.remove(argument)
+
+
+def test_no_more_is_taken_than_there_is_room_for(database_url: str, tmp_path: Path) -> None:
+    async def story(its: Setting) -> None:
+        gate = asyncio.Event()
+        done, room = Done(at_1=gate, at_2=ZeroDivisionError()), Places(1)
+        await put(its, 1, 2, 3)
+        async with running(QueueWorker(its.database.url, (DELIVER,), done, concurrency=4, room=room).run()):
+
+            async def begun() -> bool:
+                return done.reached(1)
+
+            await until(begun)
+            await asyncio.sleep(2.5)  # some looks into the queue
+            assert done.reached(1)
+            gate.set()
+
+            async def all_done() -> bool:
+                return await its.scalar(JOBS) == 0
+
+            await until(all_done)
+        assert sorted(done.arguments) == [1, 2, 2, 3]
+        assert (room.most, room.taken) == (1, [])
+
+    run(database_url, tmp_path, story)
+
+
+def test_tasks_that_wait_in_the_one_gpu_queue_of_old_get_into_their_scenes(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        picture = await its.taken_in(account, engine="wan-animate")
+        scene = await its.taken_in(account, engine="wan-animate", scene=Scene.VIDEO)
+        other = await its.taken_in(account)
+        assert (
+            await its.scalar(QUEUED)
+            == f"render {other.id}, {RENDERED}-image {picture.id}, {RENDERED}-video {scene.id}"
+        )
+        await asyncio.to_thread(back_to, database_url, "0006")
+        assert (
+            await its.scalar(QUEUED) == f"render {other.id}, render-gpu {picture.id}, render-gpu {scene.id}"
+        )
+        await asyncio.to_thread(migrate, database_url)
+        done = Done()
+        async with running(worker(its, done, f"{RENDERED}-video").run()):
+
+            async def taken() -> bool:
+                return done.reached(scene.id)
+
+            await until(taken)
+
+    run(database_url, tmp_path, story, queue=ProcrastinateJobs())
+
+
+def back_to(database_url: str, revision: str) -> None:
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        connection.commit()
+    engine.dispose()
 
 
 def test_an_error_that_escapes_has_the_job_tried_again(

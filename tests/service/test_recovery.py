@@ -14,9 +14,11 @@ from procrastinate.jobs import Status as JobStatus
 from sqlalchemy import text
 from work_setting import Setting, run, running, until
 
+from understudy.request import Scene
 from understudy.tasks import recovery as module
 from understudy.tasks.intake import CHECKING, FETCHING
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, RENDER_GPU
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, render_job
+from understudy.tasks.listeners import Listening
 from understudy.tasks.queue import ProcrastinateJobs, QueueWorker, queue_app
 from understudy.tasks.recovery import Recovery
 from understudy.tasks.task import Status, Task
@@ -35,11 +37,12 @@ async def main() -> None:
         print("taken", flush=True)
         await asyncio.sleep(600)
 
-    await QueueWorker(sys.argv[1], "render", hang, concurrency=1).run()
+    await QueueWorker(sys.argv[1], ("render",), hang, concurrency=1).run()
 
 asyncio.run(main())
 """
 JOBS = ProcrastinateJobs()
+RENDER_GPU = render_job("wan-animate", Scene.VIDEO)
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +117,7 @@ def test_a_killed_workers_render_is_taken_over_within_twenty_seconds(
         await asyncio.to_thread(process.wait)
         process.stdout.close()
         killed = time.monotonic()
-        worker = QueueWorker(database_url, RENDER, its.rendering.run, concurrency=1)
+        worker = QueueWorker(database_url, (RENDER,), its.rendering.run, concurrency=1)
 
         async def made() -> bool:
             return (await its.now(task)).status == Status.SUCCEED
@@ -262,7 +265,7 @@ def test_a_lost_callback_does_not_block_those_behind_it(
         async def both() -> bool:
             return delivered == [1, 2]
 
-        async with running(QueueWorker(database_url, DELIVER, deliver, concurrency=4).run()):
+        async with running(QueueWorker(database_url, (DELIVER,), deliver, concurrency=4).run()):
             await until(both)
 
     run(database_url, tmp_path, story)
@@ -296,7 +299,7 @@ def test_a_gpus_task_is_recovered_in_its_own_queue(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def story(its: Setting) -> None:
-        task = await its.taken_in(await its.account(), engine="wan-animate")
+        task = await its.taken_in(await its.account(), engine="wan-animate", scene=Scene.VIDEO)
         assert await job_statuses(its, RENDER) == []
         assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
         await begin(its, RENDER_GPU, heartbeat_s=60, begun_s=60)
@@ -314,6 +317,42 @@ def test_a_gpus_task_is_recovered_in_its_own_queue(
         assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
         assert await job_statuses(its, RENDER) == []
         assert (await its.now(task)).crashes == 2
+
+    run(database_url, tmp_path, story, queue=JOBS)
+
+
+def test_a_queue_that_no_worker_looks_into_is_told_of_once_in_a_while(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_s = 1e6
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(module, "MOST_GAP_S", 1e9)
+
+    async def story(its: Setting) -> None:
+        nonlocal now_s
+        task = await its.taken_in(await its.account(), engine="wan-animate", scene=Scene.VIDEO)
+        await seen(its, task, 1200)
+        await Listening(its.database, {INTAKE: 4, RENDER: 1}).say()
+        recovery = recovery_of(its)
+
+        async def told_after(seconds: float) -> list[str]:
+            nonlocal now_s
+            now_s += seconds
+            caplog.clear()
+            await recovery.look(app)
+            return [line for line in caplog.messages if "no worker looks into it" in line]
+
+        async with queue_app(its.database.url, "test").open_async() as app:
+            assert await told_after(0) == []
+            assert await told_after(60) == []  # workers may have been started with us
+            (line,) = await told_after(300)
+            assert "1 task waits in the queue render-wan-animate-video, for up to 20 min" in line
+            assert [await told_after(60) for _ in range(3)] == [[]] * 3
+            assert len(await told_after(3600)) == 1
+            await Listening(its.database, {RENDER_GPU: 2}).say()
+            assert await told_after(3600) == []
+        assert (await its.now(task)).status == Status.SUBMITTED
+        assert await job_statuses(its, RENDER_GPU) == [JobStatus.TODO.value]
 
     run(database_url, tmp_path, story, queue=JOBS)
 
@@ -340,7 +379,7 @@ def test_a_callback_without_a_job_gets_one_before_the_later_ones(
         async def both() -> bool:
             return delivered == [first, second]
 
-        async with running(QueueWorker(database_url, DELIVER, deliver, concurrency=4).run()):
+        async with running(QueueWorker(database_url, (DELIVER,), deliver, concurrency=4).run()):
             await until(both)
 
     run(database_url, tmp_path, story)

@@ -21,7 +21,8 @@ from understudy.tasks import accounts as account_records
 from understudy.tasks import ledger
 from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database, unavailable
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs, render_job
+from understudy.tasks.listeners import Listening, deserted
 from understudy.tasks.records import Tasks
 from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
@@ -504,8 +505,15 @@ def test_only_tasks_of_the_same_queue_are_ahead(database_url: str) -> None:
         account = await its.account()
         standing = Standing(its.database)
         on_gpu = replace(SUBMISSION, engine="wan-animate")
-        sent = [await its.tasks.submit(account, each) for each in (SUBMISSION, on_gpu, SUBMISSION, on_gpu)]
-        assert [await standing.ahead(task) for task in sent] == [0, 0, 1, 1]
+        in_scene = replace(on_gpu, scene=Scene.VIDEO)
+        sent = [
+            await its.tasks.submit(account, each)
+            for each in (SUBMISSION, on_gpu, in_scene, SUBMISSION, on_gpu, in_scene)
+        ]
+        assert [await standing.ahead(task) for task in sent] == [0, 0, 0, 1, 1, 1]
+        # Who looks into both takes what came first.
+        await Listening(its.database, {render_job("wan-animate", scene): 2 for scene in Scene}).say()
+        assert [await standing.ahead(task) for task in sent] == [0, 0, 1, 1, 2, 3]
 
     run(database_url, story)
 
@@ -534,5 +542,90 @@ def test_how_long_a_task_will_take_is_told_by_the_last_ones(database_url: str) -
         await its.work.report(running, "drawing", 0.5, 12.0)
         assert await standing.wait_s(await its.tasks.find(account.id, str(second.id)), 1) == 12.0
         assert await standing.wait_s(await its.tasks.find(account.id, str(first.id)), 1) == 0.0
+
+    run(database_url, story)
+
+
+def test_on_gpus_it_is_by_how_many_there_are_and_by_scene(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        standing = Standing(its.database)
+        on_gpu = replace(SUBMISSION, engine="wan-animate")
+        for each, took_s in ((on_gpu, 40), (replace(on_gpu, scene=Scene.VIDEO), 10)):
+            task = await its.tasks.submit(account, each)
+            await its.work.fetched(task, 5.0)
+            taken = await its.work.claim(task.id)
+            assert taken is not None
+            await its.work.succeed(taken, OUTPUT)
+            changed = {
+                "started_at": taken.created_at,
+                "ended_at": taken.created_at + timedelta(seconds=took_s),
+            }
+            async with its.database.begin() as connection:
+                await connection.execute(update(tasks).where(tasks.c.id == task.id).values(**changed))
+        first, second = [await its.tasks.submit(account, on_gpu) for _ in range(2)]
+        scene = await its.tasks.submit(account, replace(on_gpu, scene=Scene.VIDEO))
+        assert await standing.wait_s(first, 9) == pytest.approx(40)
+        assert await standing.wait_s(second, 9) == pytest.approx(80)
+        assert await standing.wait_s(scene, 9) == pytest.approx(10)
+        queue = render_job("wan-animate", Scene.IMAGE)
+        await Listening(its.database, {queue: 3}).say()
+        await Listening(its.database, {queue: 1}).say()
+        assert await standing.wait_s(second, 9) == pytest.approx(50)
+
+    run(database_url, story)
+
+
+def test_a_task_is_deserted_while_nobody_looks_into_its_queue(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        standing = Standing(its.database)
+        task = await its.tasks.submit(account, replace(SUBMISSION, engine="wan-animate"))
+        assert not await standing.is_deserted(task)  # it is not yet in that queue
+        await its.work.fetched(task, 5.0)
+        assert await standing.is_deserted(task)
+        listening = Listening(its.database, {render_job("wan-animate", Scene.IMAGE): 1, "render": 2})
+        await listening.say()
+        await listening.say()
+        assert not await standing.is_deserted(task)
+        async with its.database.begin() as connection:
+            await connection.execute(text("UPDATE listeners SET seen_at = seen_at - interval '301 s'"))
+        assert await standing.is_deserted(task)
+        taken = await its.work.claim(task.id)
+        assert taken is not None
+        assert not await standing.is_deserted(taken)
+
+    run(database_url, story)
+
+
+def test_where_tasks_wait_for_a_worker_is_told_by_queue(database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        sent = [
+            await its.tasks.submit(account, replace(SUBMISSION, engine=engine, scene=scene))
+            for engine, scene in (
+                ("wan-animate", Scene.VIDEO),
+                ("wan-animate", Scene.VIDEO),
+                ("wan-animate", Scene.IMAGE),
+                ("fake", Scene.IMAGE),
+                ("puppet", Scene.IMAGE),
+            )
+        ]
+        for task in sent[1:]:
+            await its.work.fetched(task, 5.0)
+        async with its.database.begin() as connection:
+            assert await deserted(connection) == []  # none has waited for long
+            await connection.execute(text("UPDATE tasks SET seen_at = seen_at - interval '600 s'"))
+            found = await deserted(connection)
+        told = [(each.queue, each.tasks, round(each.waited_s, -2)) for each in found]
+        assert told == [
+            ("render", 2, 600),
+            ("render-wan-animate-image", 1, 600),
+            ("render-wan-animate-video", 1, 600),
+        ]
+        await Listening(its.database, {"render": 2, "render-wan-animate-image": 1}).say()
+        async with its.database.begin() as connection:
+            (left,) = await deserted(connection)
+        assert "1 task waits in the queue render-wan-animate-video, for up to 10 min" in str(left)
 
     run(database_url, story)

@@ -16,6 +16,7 @@ from PIL import Image
 from work_setting import Setting, run, until
 
 from understudy.config import Settings
+from understudy.request import Scene
 from understudy.server.parent import release, start_child
 from understudy.storage import open_storage
 from understudy.tasks.accounts import Account
@@ -71,7 +72,7 @@ class Sender:
         Image.new("RGB", (400, 400), (90, 120, 40)).save(self._image)
         make_clip(self._video, [pattern(360, 480)] * 80, fps=Fraction(25))
 
-    async def send(self, account: Account, engine: str) -> Task:
+    async def send(self, account: Account, engine: str, scene: Scene = Scene.IMAGE) -> Task:
         return await self._tasks.submit(
             account,
             Submission(
@@ -80,6 +81,7 @@ class Sender:
                 engine=engine,
                 image=Upload(self._image),
                 video=Upload(self._video),
+                scene=scene,
             ),
         )
 

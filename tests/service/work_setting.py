@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 
 from understudy.media.network import NetworkGuard
+from understudy.request import Scene
 from understudy.storage import FakeStorage
 from understudy.tasks.accounts import Account, create_account
 from understudy.tasks.database import Database
@@ -121,6 +122,7 @@ class Setting:
         video: Source | None = None,
         watermark: bool = False,
         engine: str = "fake",
+        scene: Scene = Scene.IMAGE,
     ) -> Task:
         return await self.tasks.submit(
             account,
@@ -131,11 +133,19 @@ class Setting:
                 image=Inline(b"a picture"),
                 video=video or Inline(b"a clip"),
                 watermark=watermark,
+                scene=scene,
             ),
         )
 
-    async def taken_in(self, account: Account, *, watermark: bool = False, engine: str = "fake") -> Task:
-        task = await self.task(account, watermark=watermark, engine=engine)
+    async def taken_in(
+        self,
+        account: Account,
+        *,
+        watermark: bool = False,
+        engine: str = "fake",
+        scene: Scene = Scene.IMAGE,
+    ) -> Task:
+        task = await self.task(account, watermark=watermark, engine=engine, scene=scene)
         await self.intake.run(task.id)
         return await self.now(task)
 

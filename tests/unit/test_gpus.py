@@ -13,7 +13,7 @@ from understudy.engines.diffusion.devices import Device
 from understudy.errors import SettingError
 from understudy.request import Scene
 from understudy.tasks import gpus
-from understudy.tasks.gpus import gpus_of
+from understudy.tasks.gpus import gpu_queues, gpus_of
 
 TWO = Availability((Device("a card", 81920), Device("a card", 81920)), {}, (Scene.IMAGE,))
 NONE = Availability((), {Scene.IMAGE: Missing("Not installed: torch.", "Run `pip install`.")}, ())
@@ -41,6 +41,16 @@ def test_all_that_are_there_or_those_that_are_named(monkeypatch: pytest.MonkeyPa
 def test_none_where_the_worker_is_for_other_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     there(monkeypatch, TWO)
     assert gpus_of(replace(SETTINGS, work="cpu")) == ()
+
+
+def test_its_queues_are_of_the_scenes_that_can_be_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    there(monkeypatch, TWO)
+    assert gpu_queues(SETTINGS) == ("render-wan-animate-image",)
+    assert gpu_queues(replace(SETTINGS, work="cpu")) == ()
+    there(monkeypatch, replace(TWO, scenes=(Scene.IMAGE, Scene.VIDEO)))
+    assert gpu_queues(SETTINGS) == ("render-wan-animate-image", "render-wan-animate-video")
+    there(monkeypatch, NONE)
+    assert gpu_queues(SETTINGS) == ()
 
 
 def test_the_processor_stands_in_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from understudy.terminal import say
 
 if TYPE_CHECKING:
     from understudy.tasks.accounts import Account
+    from understudy.tasks.listeners import Deserted
     from understudy.tasks.overview import Listed
     from understudy.tasks.records import Tasks
     from understudy.tasks.submission import Link, Stored
@@ -46,6 +47,7 @@ def list_newest(
 ) -> None:
     """Show tasks, the newest first."""
     from understudy.tasks.accounts import account_named
+    from understudy.tasks.listeners import deserted
     from understudy.tasks.overview import listed
     from understudy.tasks.task import Status
 
@@ -58,16 +60,17 @@ def list_newest(
             fix=f"Use one of: {', '.join(Status)}.",
         )
 
-    async def work() -> list[Listed]:
+    async def work() -> tuple[list[Listed], list[Deserted]]:
         async with opened(data_dir, database_url) as service, service.database.begin() as connection:
-            return await listed(
+            newest = await listed(
                 connection,
                 account_id=None if account is None else (await account_named(connection, account)).id,
                 status=None if status is None else Status(status),
                 limit=limit,
             )
+            return newest, await deserted(connection)
 
-    found = run(work())
+    found, waiting = run(work())
     if as_json:
         typer.echo(json.dumps([_json(each.account, each.task) for each in found]))
     elif found:
@@ -75,6 +78,8 @@ def list_newest(
         say(columns([heading, *(_row(each.account, each.task) for each in found)]))
     else:
         say("There are no such tasks.")
+    for each in waiting:
+        typer.echo(str(each), err=True)
 
 
 @app.command()

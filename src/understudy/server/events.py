@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from dataclasses import replace
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
@@ -21,6 +22,7 @@ EVENT_STREAM = "text/event-stream"
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
+NO_WORKER = "no worker"  # a stage: none looks into the queue of such tasks
 LONGEST_S = 3600.0  # then the client connects anew, and shows its key again
 
 
@@ -69,15 +71,15 @@ class TaskEvents(StreamingResponse):
             try:
                 if told_status is not None:
                     task = await self._service.tasks.find(self._account_id, str(task.id))
-                position = await queue_position(self._service, task)
+                told, position = await in_queue(self._service, task)
             except UnavailableError:
                 pass  # the database will be back
             except TaskError:
                 return
             else:
-                progress = progress_answer(task, position)
+                progress = progress_answer(told, position)
                 if task.status is not told_status:
-                    answer = task_answer(task, self._service.links, queue_position=position)
+                    answer = task_answer(told, self._service.links, queue_position=position)
                     yield _event("status", task.status, answer)
                     told_status, told_progress, told_at = task.status, progress, time.monotonic()
                 elif progress != told_progress:
@@ -92,11 +94,15 @@ class TaskEvents(StreamingResponse):
                 await asyncio.wait_for(self._gone.wait(), POLL_S)
 
 
-async def queue_position(service: Service, task: Task) -> int | None:
-    """1 for the next one to begin; None for one that has begun."""
+async def in_queue(service: Service, task: Task) -> tuple[Task, int | None]:
+    """The task with the stage ``NO_WORKER`` where it waits for one, and its position: 1 for the next one to begin, None
+    for one that has begun."""
     if task.status is not Status.SUBMITTED:
-        return None
-    return await Standing(service.database).ahead(task) + 1
+        return task, None
+    standing = Standing(service.database)
+    if await standing.is_deserted(task):
+        task = replace(task, stage=NO_WORKER)
+    return task, await standing.ahead(task) + 1
 
 
 def _event(name: str, event_id: str, data: BaseModel) -> bytes:

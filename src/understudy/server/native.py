@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from understudy.server import native_form
-from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, queue_position
+from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, in_queue
 from understudy.server.native_answers import (
     AccountAnswer,
     EnginesAnswer,
@@ -118,7 +118,8 @@ async def list_tasks(
 async def query_task(service: The, account: Caller, name: TaskName) -> TaskAnswer:
     """A task as it stands."""
     task = await service.tasks.find(account.id, name)
-    return task_answer(task, service.links, queue_position=await queue_position(service, task))
+    task, position = await in_queue(service, task)
+    return task_answer(task, service.links, queue_position=position)
 
 
 @router.get(

@@ -69,7 +69,8 @@ class TaskAnswer(_Answer):
     status: Status
     """Only moves forward: submitted, processing, then succeed or failed."""
     stage: str | None
-    """What is being done at the moment."""
+    """What is being done at the moment: `waiting` for a GPU that others have; `no worker` while the server has none for
+    such a task, which then waits for one."""
     progress: float
     """Share of the work that is done, 0 to 1."""
     time_left_s: float | None

@@ -23,9 +23,10 @@ from understudy.tasks.element_intake import ElementIntake
 from understudy.tasks.element_work import ElementWork
 from understudy.tasks.folders import FOLDER_NAME, WorkFolders
 from understudy.tasks.gpu_hosts import GpuHosts
-from understudy.tasks.gpus import gpus_of
+from understudy.tasks.gpus import gpu_queues, gpus_of
 from understudy.tasks.intake import Intake
-from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER, RENDER_GPU
+from understudy.tasks.jobs import DELIVER, ELEMENT, INTAKE, RENDER
+from understudy.tasks.listeners import Listening
 from understudy.tasks.patience import patiently
 from understudy.tasks.queue import UPKEEP, JobFunction, ProcrastinateJobs, QueueWorker
 from understudy.tasks.recovery import Recovery
@@ -54,9 +55,11 @@ async def work(settings: Settings) -> None:
     with WorkFolders(settings.data_dir / FOLDER_NAME) as folders:
         database = Database(settings.database_url, pool_size=16)
         hosts = GpuHosts(await asyncio.to_thread(gpus_of, settings))
+        queues = await asyncio.to_thread(gpu_queues, settings) if len(hosts) else ()
         try:
             await hosts.start()
-            running = [asyncio.create_task(part) for part in _parts(settings, database, folders, hosts)]
+            parts = _parts(settings, database, folders, hosts, queues)
+            running = [asyncio.create_task(part) for part in parts]
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([*running, stopped], return_when=asyncio.FIRST_COMPLETED)
             ended = [part for part in running if part.done()]
@@ -71,26 +74,30 @@ async def work(settings: Settings) -> None:
 
 
 def _parts(
-    settings: Settings, database: Database, folders: WorkFolders, hosts: GpuHosts
+    settings: Settings, database: Database, folders: WorkFolders, hosts: GpuHosts, on_gpus: Sequence[str]
 ) -> list[Coroutine[object, object, None]]:
     storage = open_storage(settings)
     renderer = Renderer(settings)
     jobs = ProcrastinateJobs()
     tasks = Work(database, jobs)
-    functions: list[tuple[str, JobFunction, int]] = []
-    if len(hosts):
+    workers: list[QueueWorker] = []
+    places: dict[str, int] = {}
+    if on_gpus:
         from understudy.tasks.handover import Handover  # its arrays are of no use to other workers
 
         handover = Handover(hosts, storage, folders, settings)
-        on_gpu = Rendering(tasks, storage, renderer, folders, handover)
-        functions.append((RENDER_GPU, on_gpu.run, len(hosts)))
+        on_gpu = Rendering(tasks, storage, renderer, folders, handover).run
+        workers.append(QueueWorker(database.url, on_gpus, on_gpu, concurrency=hosts.most_tasks, room=hosts))
+        places |= dict.fromkeys(on_gpus, len(hosts))
     if settings.work != ONLY_GPU:
-        functions += _functions(settings, database, folders, storage, renderer, tasks)
-    queues = [
-        QueueWorker(database.url, queue, function, concurrency=at_once).run()
-        for queue, function, at_once in functions
-    ]
-    return [*queues, Recovery(database, jobs, tasks).run()]
+        functions = _functions(settings, database, folders, storage, renderer, tasks)
+        workers += [
+            QueueWorker(database.url, (queue,), function, concurrency=at_once)
+            for queue, function, at_once in functions
+        ]
+        places |= {queue: at_once for queue, _, at_once in functions}
+    beside = Listening(database, places).run(), Recovery(database, jobs, tasks).run()
+    return [*(worker.run() for worker in workers), *beside]
 
 
 def _functions(

@@ -8,6 +8,7 @@ from understudy.config import Settings
 from understudy.engines.capabilities import WAN_ANIMATE
 from understudy.engines.diffusion.availability import DEVICE, availability
 from understudy.errors import SettingError
+from understudy.tasks.jobs import render_job
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ANY = ("",)  # one place, where the engine finds by itself what there is
@@ -25,6 +26,13 @@ def gpus_of(settings: Settings) -> tuple[str, ...]:
         reason, fix = ("", "") if found.first is None else (found.first.reason, found.first.fix)
         raise SettingError("work_impossible", f"This worker is for GPU tasks alone. {reason}", fix=fix)
     return ()
+
+
+def gpu_queues(settings: Settings) -> tuple[str, ...]:
+    """The queues of the GPU tasks that can be made here: of those scenes whose weights are here."""
+    if settings.work == "cpu":
+        return ()
+    return tuple(render_job(WAN_ANIMATE.name, scene) for scene in availability(WAN_ANIMATE).scenes)
 
 
 def _visible(count: int) -> tuple[str, ...]:

@@ -7,28 +7,29 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from understudy.request import Scene
 from understudy.tasks.device import needs_gpu
 
-INTAKE, RENDER, RENDER_GPU, DELIVER, ELEMENT = (
-    "intake",
-    "render",
-    "render-gpu",
-    "deliver",
-    "element",
-)  # each is also the name of its queue
+# Each is also the name of its queue.
+INTAKE, RENDER, DELIVER, ELEMENT = "intake", "render", "deliver", "element"
 
 
-def render_job(engine: str) -> str:
-    """The job that makes a task's video, by the task's engine: those that need a GPU have a queue of their own, which
-    only workers with one look into."""
-    return RENDER_GPU if needs_gpu(engine) else RENDER
+def render_job(engine: str, scene: Scene) -> str:
+    """The job that makes a task's video, and the queue that it is in. An engine that needs a GPU has one for each of
+    its scenes, since each needs weights of its own: a worker looks into those alone that it can make."""
+    return f"{RENDER}-{engine}-{scene.value}" if needs_gpu(engine) else RENDER
+
+
+def is_render(queue: str) -> bool:
+    """Whether the jobs of that queue make videos."""
+    return queue == RENDER or queue.startswith(f"{RENDER}-")
 
 
 class Jobs(Protocol):
     """Puts a job into the queue within the caller's transaction.
 
     Jobs of one ``lock`` run one after the other, in the order they were put in, also when an earlier one waits to be
-    tried again. ``argument`` is the id of a task (INTAKE, RENDER, RENDER_GPU), of a delivery (DELIVER) or of an
+    tried again. ``argument`` is the id of a task (INTAKE, those of ``render_job``), of a delivery (DELIVER) or of an
     element (ELEMENT).
     """
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision
+from procrastinate import App, BaseConnector, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.manager import JobManager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.tasks.database import unavailable
@@ -66,17 +67,39 @@ class ProcrastinateJobs:
             raise
 
 
-class QueueWorker:
-    """Does the jobs of one queue, ``concurrency`` at once, until it is cancelled.
+class Room(Protocol):
+    """Says whether one job more is to be taken, and is told of each by its argument."""
 
-    Where the database is lost, running jobs are left to end, and then the queue is taken up again.
+    def has_room(self) -> bool: ...
+
+    def took(self, argument: int) -> None: ...
+
+    def let_go(self, argument: int) -> None:
+        """Nothing is done on the job any more."""
+
+
+class QueueWorker:
+    """Does the jobs of some queues, in the order in which they were put in, until it is cancelled: at most
+    ``concurrency`` at once, and a further one only where ``room``, if any, has room for it.
+
+    Where the database is lost, running jobs are left to end, and then the queues are taken up again.
     """
 
-    def __init__(self, url: str, queue: str, function: JobFunction, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        queues: Sequence[str],
+        function: JobFunction,
+        *,
+        concurrency: int,
+        room: Room | None = None,
+    ) -> None:
         self._url = url
-        self._queue = queue
+        self._queues = tuple(queues)
+        self._name = ", ".join(queues)
         self._function = function
         self._concurrency = concurrency
+        self._room = room
         self._running: set[asyncio.Task[datetime | None]] = set()
         self._stopping = False
 
@@ -86,9 +109,9 @@ class QueueWorker:
             worker = asyncio.create_task(self._work())
             try:
                 await asyncio.shield(worker)
-                logger.warning("queue %s: lost the database", self._queue)
+                logger.warning("queue %s: lost the database", self._name)
             except (ConnectorException, psycopg.Error, OSError) as error:
-                logger.warning("queue %s: the database is away (%s)", self._queue, type(error).__name__)
+                logger.warning("queue %s: the database is away (%s)", self._name, type(error).__name__)
             except asyncio.CancelledError:
                 self._stopping = True
                 worker.cancel()
@@ -101,8 +124,8 @@ class QueueWorker:
     async def _work(self) -> None:
         async with opened(self._app(), self._url) as app:
             await app.run_worker_async(
-                queues=[self._queue],
-                name=self._queue,
+                queues=list(self._queues),
+                name=self._name,
                 concurrency=self._concurrency,
                 install_signal_handlers=False,
                 fetch_job_polling_interval=POLL_S,
@@ -111,9 +134,12 @@ class QueueWorker:
             )
 
     def _app(self) -> App:
-        app = queue_app(self._url, self._queue)
-        if self._queue != UPKEEP:
-            app.task(name=self._queue, queue=self._queue, retry=_Again())(self._do)
+        app = queue_app(self._url, self._queues[0])
+        if self._room is not None:
+            app.job_manager = _Sparing(app.connector, self._room)
+        for queue in self._queues:
+            if queue != UPKEEP:
+                app.task(name=queue, queue=queue, retry=_Again())(self._do)
         # Every worker puts the periodic job in, once for all of them. A worker of an app without periodic jobs would
         # not watch over its heartbeat: the first of its side tasks that ends is the last it looks at, and that would
         # be the idle one for periodic jobs.
@@ -126,6 +152,13 @@ class QueueWorker:
 
     async def _do(self, id: int) -> None:
         """One job. Whatever comes out of it but success means: again, and when."""
+        try:
+            await self._done(id)
+        finally:
+            if self._room is not None:
+                self._room.let_go(id)
+
+    async def _done(self, id: int) -> None:
         if self._stopping:
             raise _AgainError(datetime.now(UTC))
         job = asyncio.create_task(self._function(id))
@@ -137,12 +170,28 @@ class QueueWorker:
             await asyncio.wait([job])
             raise _AgainError(datetime.now(UTC)) from None
         except Exception:
-            logger.exception("queue %s: job %d", self._queue, id)
+            logger.exception("queue %s: job %d", self._name, id)
             raise
         finally:
             self._running.discard(job)
         if at is not None:
             raise _AgainError(at)
+
+
+class _Sparing(JobManager):
+    """Takes no job where there is no room for it: then others may have it. The worker looks again soon."""
+
+    def __init__(self, connector: BaseConnector, room: Room) -> None:
+        super().__init__(connector)
+        self._room = room
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        if not self._room.has_room():
+            return None
+        job = await super().fetch_job(queues, worker_id)
+        if job is not None and "id" in job.task_kwargs:
+            self._room.took(int(str(job.task_kwargs["id"])))
+        return job
 
 
 class _AgainError(Exception):

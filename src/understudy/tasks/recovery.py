@@ -22,9 +22,11 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.errors import UnavailableError
+from understudy.request import Scene
 from understudy.tasks.database import Database
 from understudy.tasks.intake import CHECKING
-from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, RENDER_GPU, render_job
+from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, is_render, render_job
+from understudy.tasks.listeners import DESERTED_S, deserted
 from understudy.tasks.queue import UPKEEP, ProcrastinateJobs, connection_lost, opened, queue_app
 from understudy.tasks.work import Work
 
@@ -33,7 +35,6 @@ SILENT_S = 10.0  # a worker without a heartbeat for as long, whose task nobody s
 FORGOTTEN_S = {
     INTAKE: 30.0,
     RENDER: 30.0,
-    RENDER_GPU: 30.0,
     DELIVER: 180.0,
     UPKEEP: 3600.0,
 }  # its worker lives, but not for this job
@@ -42,6 +43,7 @@ IN_TOUCH_S = 10.0  # and before we have reached it for as long
 MOST_GAP_S = 5.0  # between two looks; in a longer one we stood still, and maybe all the workers with us
 MISSING_EVERY_S = 30.0
 MISSING_S = 60.0  # what should have a job, and has none for as long, gets one again
+DESERTED_EVERY_S = 3600.0  # a queue that no worker looks into is told of so often
 RECOVERING = 0x756E6467  # the advisory lock under which one worker at a time recovers
 HOW = "its worker was lost"
 
@@ -62,7 +64,8 @@ HEARD = text(
                (SELECT max(at) FROM procrastinate_events event WHERE event.job_id = job.id AND type = 'started')
            )) AS silent_s
       FROM procrastinate_jobs job
-      LEFT JOIN tasks ON job.queue_name IN ('intake', 'render', 'render-gpu') AND tasks.id = (job.args->>'id')::bigint
+      LEFT JOIN tasks ON (job.queue_name = 'intake' OR starts_with(job.queue_name, 'render'))
+           AND tasks.id = (job.args->>'id')::bigint
      WHERE job.id IN :jobs AND job.status = 'doing'
     """
 ).bindparams(bindparam("jobs", expanding=True))
@@ -70,12 +73,12 @@ HEARD = text(
 # NOT IN becomes a hash whatever the statistics say; NOT EXISTS took 7 s among 10,000 tasks before the first ANALYZE.
 MISSING_TASKS = text(
     """
-    SELECT id, engine, fetched_at IS NULL AS intake
+    SELECT id, engine, scene, fetched_at IS NULL AS intake
       FROM tasks
      WHERE ended_at IS NULL AND seen_at < clock_timestamp() - make_interval(secs => :silent_s)
        AND id NOT IN (
            SELECT coalesce((args->>'id')::bigint, 0) FROM procrastinate_jobs
-            WHERE status IN ('todo', 'doing') AND queue_name IN ('intake', 'render', 'render-gpu'))
+            WHERE status IN ('todo', 'doing') AND (queue_name = 'intake' OR starts_with(queue_name, 'render')))
      LIMIT 100
     """
 )
@@ -101,6 +104,7 @@ class Recovery:
         self._work = work
         self._in_touch_since: float | None = None
         self._looked_for_missing = 0.0
+        self._told_of: dict[str, float] = {}  # when, by deserted queue
         self._looked_up_s = 0.0  # by the database's clock, which a suspended machine's runs ahead with
 
     async def run(self) -> None:
@@ -134,6 +138,8 @@ class Recovery:
             if now - self._looked_for_missing >= MISSING_EVERY_S:
                 self._looked_for_missing = now
                 await self._replace_missing(connection)
+                if self._in_touch_since is not None and now - self._in_touch_since >= DESERTED_S:
+                    await self._tell_deserted(connection, now)
 
     async def _lost(self, connection: AsyncConnection, app: App) -> list[tuple[Job, bool]]:
         """The jobs that nobody does any more, and whether their task still needs it."""
@@ -145,7 +151,8 @@ class Recovery:
         lost = []
         for row in await connection.execute(HEARD, {"jobs": list(doing)}):
             job = doing[row.id]
-            limit_s = SILENT_S if row.id in orphaned else FORGOTTEN_S.get(job.queue, FORGOTTEN_S[UPKEEP])
+            kind = RENDER if is_render(job.queue) else job.queue
+            limit_s = SILENT_S if row.id in orphaned else FORGOTTEN_S.get(kind, FORGOTTEN_S[UPKEEP])
             if row.silent_s is not None and row.silent_s > limit_s:
                 lost.append((job, bool(row.needed)))
         return lost
@@ -169,11 +176,21 @@ class Recovery:
         for row in await connection.execute(MISSING_TASKS, {"silent_s": MISSING_S}):
             logger.error("recovery: task %d had no job; it gets one again", row.id)
             if not await self._count_crash(row.id):
-                await self._jobs.put(connection, INTAKE if row.intake else render_job(row.engine), row.id)
+                its = INTAKE if row.intake else render_job(row.engine, Scene(row.scene))
+                await self._jobs.put(connection, its, row.id)
         for row in await connection.execute(MISSING_DELIVERIES, {"silent_s": MISSING_S}):
             logger.error("recovery: callback %d of task %d had no job", row.id, row.task_id)
             # Before the later callbacks of its task, which have jobs of their own.
             await self._jobs.put(connection, DELIVER, row.id, lock=f"callback-{row.task_id}", priority=1)
+
+    async def _tell_deserted(self, connection: AsyncConnection, now: float) -> None:
+        """Not by every look. The tasks wait on: somebody may start such a worker."""
+        found = {each.queue: each for each in await deserted(connection)}
+        self._told_of = {queue: at for queue, at in self._told_of.items() if queue in found}
+        for queue, each in found.items():
+            if now - self._told_of.get(queue, -DESERTED_EVERY_S) >= DESERTED_EVERY_S:
+                self._told_of[queue] = now
+                logger.warning("recovery: %s", each)
 
     async def _count_crash(self, task_id: int) -> bool:
         """True: the task has ended."""

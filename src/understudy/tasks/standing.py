@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, func, literal_column, select, text
+from collections.abc import Container
 
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, text, tuple_
+
+from understudy.engines.registry import engine_capabilities
 from understudy.tasks.database import Database
-from understudy.tasks.device import gpu_engines, needs_gpu
+from understudy.tasks.device import GPU, gpu_engines, needs_gpu
+from understudy.tasks.jobs import render_job
+from understudy.tasks.listeners import heard_of
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Status, Task
@@ -15,6 +20,7 @@ LAST_TASKS = 20  # whose times tell what a task usually takes
 WORKER_SEEN_S = 15  # a worker says every 2 s that it lives
 # Spelled out: as a parameter, Postgres could not tell the index by it once it plans the statement for any value.
 SUCCEED: ColumnElement[str] = literal_column("'succeed'")
+FETCHED = select(tasks.c.fetched_at.is_not(None)).where(tasks.c.id == bindparam("task"))
 
 
 class Standing:
@@ -30,40 +36,55 @@ class Standing:
             return (await connection.execute(query)).scalar_one()
 
     async def ahead(self, task: Task) -> int:
-        """How many tasks of the same queue were handed in earlier and still wait, of all accounts; at most
+        """How many tasks that the same workers take were handed in earlier and still wait, of all accounts; at most
         ``MOST_COUNTED``."""
-        on_gpu = tasks.c.engine.in_(gpu_engines())
-        earlier = (
-            select(tasks.c.id)
-            .where(
-                tasks.c.ended_at.is_(None),
-                tasks.c.status == Status.SUBMITTED,
-                tasks.c.created_at < task.created_at,
-                on_gpu if needs_gpu(task.engine) else ~on_gpu,
-            )
-            .limit(MOST_COUNTED)
-            .subquery()
-        )
         async with self._database.read() as connection:
+            heard = await heard_of(connection) if needs_gpu(task.engine) else {}
+            earlier = (
+                select(tasks.c.id)
+                .where(
+                    tasks.c.ended_at.is_(None),
+                    tasks.c.status == Status.SUBMITTED,
+                    tasks.c.created_at < task.created_at,
+                    _alike(task, heard),
+                )
+                .limit(MOST_COUNTED)
+                .subquery()
+            )
             return (await connection.execute(select(func.count()).select_from(earlier))).scalar_one()
+
+    async def is_deserted(self, task: Task) -> bool:
+        """Whether the task waits in a queue that no worker looks into."""
+        if task.status is not Status.SUBMITTED:
+            return False
+        async with self._database.read() as connection:
+            if render_job(task.engine, task.scene) in await heard_of(connection):
+                return False
+            return bool(await connection.scalar(FETCHED, {"task": task.id}))
 
     async def wait_s(self, task: Task, at_once: int) -> float | None:
         """About how many seconds the task will still take: as its worker says; before one has it, as long as the
-        last tasks of its engine took, for it and for those before it, ``at_once`` at a time. None where neither is
-        known yet."""
+        last tasks of its engine and scene took, for it and for those before it, ``at_once`` at a time, or as many as
+        there are GPUs for it. None where neither is known yet."""
         if task.status.ended:
             return 0.0
         if task.time_left_s is not None:
             return task.time_left_s
         took = (
             select(func.extract("epoch", tasks.c.ended_at - tasks.c.started_at).label("s"))
-            .where(tasks.c.engine == task.engine, tasks.c.status == SUCCEED)
+            .where(
+                tasks.c.engine == task.engine,
+                tasks.c.scene == task.scene.value,
+                tasks.c.status == SUCCEED,
+            )
             .order_by(tasks.c.ended_at.desc())
             .limit(LAST_TASKS)
             .subquery()
         )
         async with self._database.read() as connection:
             usual_s = await connection.scalar(select(func.percentile_cont(0.5).within_group(took.c.s)))
+            if needs_gpu(task.engine):
+                at_once = (await heard_of(connection)).get(render_job(task.engine, task.scene), 0) or 1
         if usual_s is None:
             return None
         rounds = 1.0 if task.status is Status.PROCESSING else 1 + await self.ahead(task) / at_once
@@ -83,3 +104,18 @@ class Standing:
         )
         async with self._database.read() as connection:
             return bool(await connection.scalar(query, {"seconds": WORKER_SEEN_S}))
+
+
+def _alike(task: Task, heard: Container[str]) -> ColumnElement[bool]:
+    """Tasks that the workers which take this one take in turn with it: without a GPU all of that kind; else those of
+    its own queue and of other queues that anybody looks into, since most workers with a GPU look into all."""
+    if not needs_gpu(task.engine):
+        return tasks.c.engine.not_in(gpu_engines())
+    kinds = [
+        (engine.name, scene.value)
+        for engine in engine_capabilities()
+        if engine.device == GPU
+        for scene in engine.scenes
+        if (engine.name, scene) == (task.engine, task.scene) or render_job(engine.name, scene) in heard
+    ]
+    return tuple_(tasks.c.engine, tasks.c.scene).in_(kinds)

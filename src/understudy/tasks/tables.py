@@ -125,6 +125,15 @@ tasks = Table(
     Index("tasks_took", "engine", "ended_at", postgresql_where=text("status = 'succeed'")),
 )
 
+listeners = Table(  # which queues each worker looks into
+    "listeners",
+    metadata,
+    Column("worker", Text, primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("at_once", Integer, nullable=False),  # jobs that it does so
+    _now("seen_at"),
+)
+
 elements = Table(
     "elements",
     metadata,

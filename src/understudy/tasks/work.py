@@ -50,7 +50,7 @@ class Work:
                 return False
             if row.reserved > task.reserved:
                 await ledger.reserve(connection, task.account_id, task.id, row.reserved - task.reserved)
-            await self._jobs.put(connection, render_job(task.engine), task.id)
+            await self._jobs.put(connection, render_job(task.engine, task.scene), task.id)
         return True
 
     async def claim(self, task_id: int) -> Task | None:

@@ -31,7 +31,6 @@ from understudy.server.service import Service
 from understudy.server.upload_sources import with_own_uploads
 from understudy.storage import Storage
 from understudy.tasks.accounts import Account
-from understudy.tasks.device import needs_gpu
 from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Idempotency
 from understudy.tasks.task import Task
@@ -222,10 +221,7 @@ async def _view(request: Request, service: Service, task: Task | None) -> View:
     """``task`` where it is to be estimated how long it will take."""
     wait_s = None
     if task is not None:
-        settings = service.settings
-        # How many GPUs there are on other machines is not known here.
-        at_once = max(1, len(settings.gpus)) if needs_gpu(task.engine) else settings.renders_at_once
-        wait_s = await Standing(service.database).wait_s(task, at_once)
+        wait_s = await Standing(service.database).wait_s(task, service.settings.renders_at_once)
     return View(service.links, request.state.request_id, wait_s=wait_s)
 
 
