@@ -179,25 +179,29 @@ def _nearest(weight: Tensor) -> tuple[Format, Scaled]:
 def into_eight_bits(transformer: Any, device: torch.device, product: str, home: torch.device) -> int:
     """Have the linear layers of a transformer's blocks keep their weights in 8 bits, on ``home``. Returns how many.
 
-    Each is rounded on ``device`` by itself: the whole in 16 bits does not have to fit there. All outside of the blocks
-    stays, for it is small and much depends on it: embeddings, modulation, norms, what makes the picture.
+    Each is rounded on ``device`` by itself, and its 16 bits are let go: the whole does not have to fit there. All
+    outside of the blocks stays, for it is small and much depends on it: embeddings, modulation, norms, what makes the
+    picture.
     """
-    count = 0
-    for parent, name, linear in list(_linears(transformer.blocks)):
-        bias = None if linear.bias is None else linear.bias.to(device)
-        with torch.no_grad():
-            small = EightBitLinear(linear.weight.to(device), bias, product)
-        setattr(parent, name, small.to(home))
-        count += 1
-    log.info("%d layers in 8 bits, products: %s", count, product)
-    return count
+    places = list(_places(transformer.blocks))
+    for parent, name in places:
+        setattr(parent, name, _in_eight_bits(getattr(parent, name), device, product).to(home))
+    log.info("%d layers in 8 bits, products: %s", len(places), product)
+    return len(places)
 
 
-def _linears(blocks: Any) -> Iterator[tuple[Any, str, Any]]:
+def _in_eight_bits(linear: Any, device: torch.device, product: str) -> EightBitLinear:
+    bias = None if linear.bias is None else linear.bias.to(device)
+    with torch.no_grad():
+        return EightBitLinear(linear.weight.to(device), bias, product)
+
+
+def _places(blocks: Any) -> Iterator[tuple[Any, str]]:
+    """Where the layers are that it is for; not the layers, which have to go one by one."""
     for parent in blocks.modules():
         for name, child in parent.named_children():
             if type(child) is torch.nn.Linear and not any(side % ALIGNED for side in child.weight.shape):
-                yield parent, name, child
+                yield parent, name
 
 
 def _blocks(rows: int) -> Iterator[slice]:
