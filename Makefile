@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-gpu check format clean sample lock benchmark
+.PHONY: setup setup-gpu demo test test-gpu check format clean sample lock benchmark
 
 setup: $(VENV)/.ready
 
@@ -19,7 +19,10 @@ demo: setup
 test: setup check
 	@$(BIN)/python -m pytest
 
-# On any machine: tiny random weights, on the processor where there is no card. Installs torch.
+# What the GPU engines need besides, torch too, into the same environment.
+setup-gpu: $(VENV)/.ready-gpu
+
+# On any machine: tiny random weights, on the processor where there is no card.
 test-gpu: $(VENV)/.ready-gpu
 	@UNDERSTUDY_TEST_GPU=1 $(BIN)/python -m pytest tests/gpu
 

@@ -45,7 +45,7 @@ MattingOption = Annotated[
     Matting,
     typer.Option(
         envvar=f"{PREFIX}MATTING",
-        help="How the character is cut out: learned needs understudy[matting] and `models pull matting`.",
+        help="How the character is cut out: learned needs the extra matting and `models pull matting`.",
     ),
 ]
 

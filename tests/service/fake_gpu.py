@@ -24,6 +24,7 @@ from understudy.engines.diffusion.source import SegmentSource
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2
 from understudy.engines.engine import Performance
 from understudy.errors import EngineError, ModelError
+from understudy.extras import install
 from understudy.media.picture import Picture
 from understudy.progress import Progress, silent
 from understudy.request import MotionRequest
@@ -110,7 +111,7 @@ def happen(folder: Path, number: int, done: int) -> None:
 
 def maker() -> FakeMaker:
     if os.environ.get(NO_MODEL):
-        raise ModelError("gpu_packages_missing", "There is no torch.", fix="pip install 'understudy[gpu]'.")
+        raise ModelError("gpu_packages_missing", "There is no torch.", fix=install("gpu"))
     return FakeMaker(happen)
 
 

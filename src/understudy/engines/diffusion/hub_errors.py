@@ -9,6 +9,7 @@ from typing import Any
 
 from understudy.engines.diffusion.weights import GB, Source, WeightSet
 from understudy.errors import ModelError
+from understudy.extras import install
 
 SPARE_BYTES = 2 * GB  # to leave free on the disk: a render's work folder may lie there too
 
@@ -22,7 +23,7 @@ def library(source: Source) -> Any:
             "hub_missing",
             f"What downloads {source.repo} is not installed: {error.name or error}.",
             value="huggingface_hub",
-            fix="pip install 'understudy[gpu]'",
+            fix=install("gpu"),
         ) from error
     return huggingface_hub
 

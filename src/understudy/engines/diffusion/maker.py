@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from understudy.engines.diffusion.assignment import finished, keep_segment, load_assignment, tail
 from understudy.engines.diffusion.source import STAGE, FakeSegments
 from understudy.errors import ModelError
+from understudy.extras import install
 from understudy.progress import Progress, silent
 
 # No download by surprise, and no word of what is as it should be: read when the libraries are imported.
@@ -85,7 +86,7 @@ def real_maker() -> Maker:
             "gpu_packages_missing",
             f"What runs the GPU engine is not installed, or is another version: {error}.",
             value=error.name,
-            fix="Install it: pip install 'understudy[gpu]'.",
+            fix=install("gpu"),
         ) from None
     except (
         ImportError,

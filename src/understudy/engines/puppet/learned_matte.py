@@ -1,4 +1,4 @@
-"""The matte of a learned network, for whoever installed ``understudy[matting]`` and pulled its weights.
+"""The matte of a learned network, for whoever installed the extra ``matting`` and pulled its weights.
 
 The network tells what stands out in a picture; whose bones the tracker found tells which of that is the character.
 IS-Net: Qin, Dai, Hu, Fan, Shao and Van Gool, "Highly Accurate Dichotomous Image Segmentation", ECCV 2022.
@@ -21,6 +21,7 @@ from understudy.engines.puppet.belief import BONES, Segment, capsules, sees, tor
 from understudy.engines.puppet.foreground import estimate_foreground
 from understudy.engines.puppet.matte import Matte, Matter, matte
 from understudy.errors import ModelError
+from understudy.extras import install
 from understudy.request import Matting
 from understudy.tracking.motion import Floats
 from understudy.tracking.tracker import Frame, Person
@@ -28,7 +29,7 @@ from understudy.tracking.tracker import Frame, Person
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-EXTRA = "Run `pip install 'understudy[matting]'`."
+EXTRA = install("matting")
 RUNTIME = "onnxruntime"
 SIDE = 1024  # pixels that IS-Net was trained on; taken where the network's file leaves it open
 FOUND = 0.5  # a network whose surest pixel is below this has found nothing
