@@ -108,6 +108,15 @@ def test_a_machine_whose_worker_does_no_gpu_tasks_offers_none(monkeypatch: pytes
     assert "wan-animate" in offered_by(settings(work="cpu", engines=("wan-animate",))).names
 
 
+def test_a_named_engine_is_offered_whole_where_one_worker_lacks_a_scene(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_gpu(monkeypatch, Scene.IMAGE)  # this machine's worker leaves the other scene's queue alone
+    wan = offered_by(settings(engines=("wan-animate",))).of("wan-animate")
+    assert wan is not None
+    assert (wan.scenes, wan.missing) == ((Scene.IMAGE, Scene.VIDEO), None)
+
+
 def test_the_operator_names_engines_whose_workers_are_elsewhere() -> None:
     made = offered_by(settings(engines=("wan-animate",)))
     assert made.names == ("puppet", "wan-animate")

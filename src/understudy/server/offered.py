@@ -94,10 +94,9 @@ def _offer(engine: Capabilities, settings: Settings) -> Offer:
     named = engine.name in settings.engines
     if settings.engines and not named and engine.name != settings.engine:
         return Offer(engine, (), LEFT_OUT)
-    left = needs_gpu(engine.name) and settings.work == "cpu"
-    here = None if left else availability(engine)
-    if here is not None and here.available:
-        return Offer(engine, here.scenes, here.first)
-    if named and needs_gpu(engine.name):  # on what its workers elsewhere have, nothing is known here
+    if named and needs_gpu(engine.name):  # what its workers elsewhere have is not known here
         return Offer(engine, engine.scenes)
-    return Offer(engine, (), LEFT_TO_OTHERS if here is None else here.first)
+    if needs_gpu(engine.name) and settings.work == "cpu":
+        return Offer(engine, (), LEFT_TO_OTHERS)
+    here = availability(engine)
+    return Offer(engine, here.scenes, here.first)
