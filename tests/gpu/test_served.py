@@ -101,9 +101,16 @@ def test_a_gpu_worker_takes_gpu_tasks_and_another_does_not(
     other = created(client, engine="fake")
     assert ended(client, other)["status"] == "succeed"
     for task in waiting:  # it was put in before
-        assert client.get(f"/understudy/v1/tasks/{task['id']}").json()["status"] == "submitted"
+        now = client.get(f"/understudy/v1/tasks/{task['id']}").json()
+        assert (now["status"], now["stage"]) == ("submitted", "no worker")
+    alone = tmp_path / "weights"
+    alone.mkdir()
+    (alone / "wan-animate-2").symlink_to(weights / "wan-animate-2")
+    with gpu_worker(service, alone):  # it can make the one scene, and leaves the other
+        picture = ended(client, waiting[0])
+        assert client.get(f"/understudy/v1/tasks/{waiting[1]['id']}").json()["status"] == "submitted"
     with gpu_worker(service, weights):
-        picture, scene = (ended(client, task) for task in waiting)
+        scene = ended(client, waiting[1])
     clip = probe(clip_path())
     for task, sound in ((picture, clip.has_audio), (scene, False)):
         assert task["status"] == "succeed", task

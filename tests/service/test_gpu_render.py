@@ -39,6 +39,7 @@ from understudy.tasks.task import Task
 
 GPU_TASK = replace(TASK, engine="wan-animate", sound=False, seed=fake_gpu.SEED)
 CHILD = module.COMMAND
+MOST_WAITING = 600 * 2**20  # bytes of a child that waits; 250 to 310 MiB were seen
 Told = list[tuple[str, float, float | None]]
 
 
@@ -93,8 +94,8 @@ class Setting:
     def left(self) -> list[str]:
         return [path.name for worker in self.folders.root.iterdir() for path in worker.iterdir()]
 
-    async def until(self, reached: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+    async def until(self, reached: Callable[[], bool], within_s: float = 20) -> None:
+        async with asyncio.timeout(within_s):
             while not reached():
                 await asyncio.sleep(0.02)
 
@@ -570,11 +571,20 @@ def test_the_engine_itself_in_its_confined_child(run: Run, monkeypatch: pytest.M
         async with its.folders.new(1) as folder:
             shutil.copy(character_path(), folder / "image")
             shutil.copy(clip_path(), folder / "video")
-            made = await Renderer(its.settings).render(folder, GPU_TASK, report, order)
+            async with its.hosts.one(0, nowhere):
+                work = asyncio.create_task(Renderer(its.settings).render(folder, GPU_TASK, report, order))
+                await its.until(lambda: waits(its.told), within_s=120)
+                child = psutil.Process(its.others_alive()[0])
+                before = child.cpu_times()
+                await asyncio.sleep(2)
+                spent_s = sum(child.cpu_times()[:2]) - sum(before[:2])
+                assert spent_s < 0.2  # its limit on those is not for waiting
+                assert child.memory_info().rss < MOST_WAITING
+            made = await work
             _, first = next(read_frames(probe(made.video)))
         assert (made.frames, min(made.width, made.height)) == (180, 720)
         stages = list(dict.fromkeys(stage for stage, _, _ in its.told))
-        assert stages[-3:] == ["clip", "denoising", "sign"]
+        assert stages[-4:] == ["clip", "waiting", "denoising", "sign"]
         assert {"loading", "denoising"} & set(made.timings_s)
         assert first.std() > 5
 

@@ -22,7 +22,9 @@ from understudy.server.app import create_app
 from understudy.server.native_form import FIELDS
 from understudy.server.open_service import open_service
 from understudy.storage import FakeStorage
+from understudy.tasks.jobs import RENDER
 from understudy.tasks.ledger import grant
+from understudy.tasks.listeners import Listening
 
 MIB = 2**20
 TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
@@ -379,6 +381,26 @@ def test_queue_positions(database_url: str, tmp_path: Path) -> None:
 
     async def _position(it: OpenApp, task: str) -> object:
         return (await it.client.get(f"{TASKS}/{task}")).json()["queue_position"]
+
+    with_app(database_url, tmp_path, test)
+
+
+def test_a_task_that_waits_for_a_worker_which_is_not_there_says_so(database_url: str, tmp_path: Path) -> None:
+    async def test(it: OpenApp) -> None:
+        task = await it.create()
+        listening = Listening(it.service.database, {RENDER: 1})
+        stages = []
+        for fetched, listened in ((False, False), (True, False), (True, True)):
+            if fetched:
+                known = await it.work.load(int(task["id"]))
+                assert known is not None
+                await it.work.fetched(known, 5.0)
+            if listened:
+                await listening.say()
+            now = (await it.client.get(f"{TASKS}/{task['id']}")).json()
+            assert (now["status"], now["queue_position"]) == ("submitted", 1)
+            stages.append(now["stage"])
+        assert stages == [None, "no worker", None]
 
     with_app(database_url, tmp_path, test)
 

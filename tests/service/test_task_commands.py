@@ -46,6 +46,22 @@ def made(database_url: str, story: Callable[[Setting], Awaitable[None]]) -> None
     run(database_url, story)
 
 
+def test_the_operator_is_told_where_tasks_wait_for_a_worker(command: Command, database_url: str) -> None:
+    async def story(its: Setting) -> None:
+        task = await its.task(await its.account("mine"), "https://example.com/a")
+        await its.work.fetched(task, 5.0)
+        async with its.database.begin() as connection:
+            await connection.execute(text("UPDATE tasks SET seen_at = seen_at - interval '600 s'"))
+
+    made(database_url, story)
+    for words in (["list"], ["list", "--json"]):
+        result = command(*words)
+        assert (
+            "1 task waits in the queue render, for up to 10 min, and no worker looks into it" in result.stderr
+        )
+        assert "no worker" not in result.stdout
+
+
 @pytest.fixture
 def three(database_url: str) -> list[Task]:
     """Of ``mine``: one that succeeded, one that failed; of ``other``: a live one with the external id ``shot 1``."""
