@@ -556,10 +556,10 @@ def test_on_gpus_it_is_by_how_many_there_are_and_by_scene(database_url: str) -> 
             await its.work.fetched(task, 5.0)
             taken = await its.work.claim(task.id)
             assert taken is not None
-            await its.work.succeed(taken, OUTPUT)
+            await its.work.succeed(taken, replace(OUTPUT, timings_s={"waiting": 7.5, "denoising": 1.0}))
             changed = {
                 "started_at": taken.created_at,
-                "ended_at": taken.created_at + timedelta(seconds=took_s),
+                "ended_at": taken.created_at + timedelta(seconds=took_s + 7.5),
             }
             async with its.database.begin() as connection:
                 await connection.execute(update(tasks).where(tasks.c.id == task.id).values(**changed))
@@ -583,6 +583,7 @@ def test_a_task_is_deserted_while_nobody_looks_into_its_queue(database_url: str)
         task = await its.tasks.submit(account, replace(SUBMISSION, engine="wan-animate"))
         assert not await standing.is_deserted(task)  # it is not yet in that queue
         await its.work.fetched(task, 5.0)
+        task = await its.tasks.find(account.id, str(task.id))
         assert await standing.is_deserted(task)
         listening = Listening(its.database, {render_job("wan-animate", Scene.IMAGE): 1, "render": 2})
         await listening.say()

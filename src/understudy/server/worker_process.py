@@ -56,6 +56,8 @@ async def work(settings: Settings) -> None:
         database = Database(settings.database_url, pool_size=16)
         hosts = GpuHosts(await asyncio.to_thread(gpus_of, settings))
         queues = await asyncio.to_thread(gpu_queues, settings) if len(hosts) else ()
+        if queues:
+            logging.getLogger(OUR_LOG).info("GPU tasks are taken from %s", ", ".join(queues))
         try:
             await hosts.start()
             parts = _parts(settings, database, folders, hosts, queues)

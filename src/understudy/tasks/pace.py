@@ -68,6 +68,11 @@ class Pace:
         self._wait_left: Callable[[], float | None] | None = None
         self._wait_begun_s = self._waited_s = 0.0
 
+    @property
+    def waited_s(self) -> float:
+        """For how long it did, so far as that is over."""
+        return self._waited_s
+
     def wait(self, left: Callable[[], float | None], now_s: float) -> None:
         """From now on the work waits; ``left`` tells for about how many seconds, None where nobody knows."""
         self._wait_left, self._wait_begun_s = left, now_s

@@ -51,6 +51,7 @@ __all__ = ["Cancelled", "ChildDied", "Rendered", "Renderer"]
 
 REPORT_S = 0.5
 CHECK_TIMEOUT_S = 120
+LEAST_TOLD_S = 0.1  # of a wait for a GPU, among the seconds of the stages
 SIGN = "sign"  # the stage after the child's own
 
 Report = Callable[[str, float, float | None], Awaitable[bool]]
@@ -167,7 +168,8 @@ class Renderer:
         rendered = await self._rendered(folder, task, answer)
         if order is None:
             return rendered
-        return replace(rendered, timings_s={**rendered.timings_s, **order.timings_s})
+        waited = {pace.WAITING: round(progress.waited_s, 3)} if progress.waited_s >= LEAST_TOLD_S else {}
+        return replace(rendered, timings_s={**rendered.timings_s, **order.timings_s, **waited})
 
     async def _rendered(self, folder: Path, task: Task, answer: Mapping[str, Any]) -> Rendered:
         video, cover = folder / MADE, folder / COVER

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from sqlalchemy import ColumnElement, bindparam, func, literal_column, select, text, tuple_
+from sqlalchemy import ColumnElement, func, literal_column, select, text, tuple_
 
 from understudy.engines.registry import engine_capabilities
 from understudy.tasks.database import Database
 from understudy.tasks.device import GPU, gpu_engines, needs_gpu
 from understudy.tasks.jobs import render_job
 from understudy.tasks.listeners import heard_of
+from understudy.tasks.pace import WAITING
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import tasks
 from understudy.tasks.task import Status, Task
@@ -20,7 +21,7 @@ LAST_TASKS = 20  # whose times tell what a task usually takes
 WORKER_SEEN_S = 15  # a worker says every 2 s that it lives
 # Spelled out: as a parameter, Postgres could not tell the index by it once it plans the statement for any value.
 SUCCEED: ColumnElement[str] = literal_column("'succeed'")
-FETCHED = select(tasks.c.fetched_at.is_not(None)).where(tasks.c.id == bindparam("task"))
+WAITED_S = func.coalesce(tasks.c.output["timings_s"][WAITING].as_float(), 0.0)
 
 
 class Standing:
@@ -55,12 +56,10 @@ class Standing:
 
     async def is_deserted(self, task: Task) -> bool:
         """Whether the task waits in a queue that no worker looks into."""
-        if task.status is not Status.SUBMITTED:
+        if task.status is not Status.SUBMITTED or task.fetched_at is None:
             return False
         async with self._database.read() as connection:
-            if render_job(task.engine, task.scene) in await heard_of(connection):
-                return False
-            return bool(await connection.scalar(FETCHED, {"task": task.id}))
+            return render_job(task.engine, task.scene) not in await heard_of(connection)
 
     async def wait_s(self, task: Task, at_once: int) -> float | None:
         """About how many seconds the task will still take: as its worker says; before one has it, as long as the
@@ -71,7 +70,7 @@ class Standing:
         if task.time_left_s is not None:
             return task.time_left_s
         took = (
-            select(func.extract("epoch", tasks.c.ended_at - tasks.c.started_at).label("s"))
+            select((func.extract("epoch", tasks.c.ended_at - tasks.c.started_at) - WAITED_S).label("s"))
             .where(
                 tasks.c.engine == task.engine,
                 tasks.c.scene == task.scene.value,
