@@ -37,6 +37,9 @@ class FolderStorage:
             ) from error
         self._root = root
 
+    def on_disk_of(self, folder: Path) -> bool:
+        return self._root.stat().st_dev == folder.stat().st_dev
+
     async def put_file(self, key: str, path: Path, *, filename: str | None = None) -> None:
         def copy(target: BinaryIO) -> None:
             with path.open("rb") as source:

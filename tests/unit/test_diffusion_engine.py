@@ -190,12 +190,18 @@ def test_a_motion_alone_is_refused_before_any_work(tmp_path: Path) -> None:
     assert caught.value.code == "video_missing"
 
 
-def test_too_little_room_is_told_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+def test_too_little_room_for_the_arrays_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 99_999))
     with pytest.raises(EngineError) as caught:
         made(tmp_path)
     assert caught.value.code == "segments_room"
-    assert "0.0 GB" in caught.value.message
+    assert caught.value.value == "0 MB"
+    assert caught.value.limit is not None
+    assert caught.value.limit.endswith(" MB")
+    assert not caught.value.limit.startswith("0")
+    assert "<data>/segments" in caught.value.fix
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.in_process import KEPT_S, InProcess
 from understudy.engines.diffusion.model import FakeModel
+from understudy.engines.diffusion.room import segments_bytes
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2
 from understudy.errors import EngineError, SettingError
 from understudy.progress import silent
@@ -187,3 +188,55 @@ def test_a_plan_that_is_none_is_told_before_any_work(variable: str, monkeypatch:
         in_process.wan_animate()
     assert caught.value.code == "gpu_plan"
     assert variable in caught.value.fix
+
+
+def free_bytes(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, free))
+
+
+def test_what_is_kept_counts_as_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Slow(1)
+    threading.Timer(0.5, first.let_go.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        all_made(source_of(tmp_path, first), stop_after=1)
+    free_bytes(monkeypatch, segments_bytes(LONG, len(first.made)))
+    assert all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2))) == [81, 80, 80]
+
+
+def test_too_little_room_for_the_segments_is_told_before_one_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = FakeModel(WAN_ANIMATE_2)
+    free_bytes(monkeypatch, segments_bytes(LONG) - 1)
+    with pytest.raises(EngineError) as caught:
+        all_made(source_of(tmp_path, model))
+    assert caught.value.code == "segments_room"
+    assert model.made == []
+
+
+def test_arrays_that_nobody_goes_on_from_are_cleared_at_once(tmp_path: Path) -> None:
+    """A killed run's: of one that had not begun to make anything all of it, else what the next run writes anew."""
+    unknown, known = tmp_path / "kept" / "new-x", tmp_path / "kept" / "known"
+    for place in (unknown, known):
+        place.mkdir(parents=True)
+        for name in ("reference", "driving", "segment-000", "tail-000"):
+            np.save(place / f"{name}.npy", np.zeros(3))
+    source = source_of(tmp_path, FakeModel(WAN_ANIMATE_2))
+    with source.place() as alive:
+        all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)), BLANK)
+        assert alive.exists()
+    assert not unknown.exists()
+    assert {path.name for path in known.glob("*.npy")} == {"segment-000.npy", "tail-000.npy"}
+
+
+def test_a_disk_that_is_full_before_the_first_segment_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(in_process, "_locked", full)
+    with pytest.raises(EngineError, match="No space left") as caught:
+        all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)))
+    assert caught.value.code == "segments_unwritable"
+    assert "<data>/segments" in caught.value.fix

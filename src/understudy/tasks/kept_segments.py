@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import takewhile
 from pathlib import Path
 
 from understudy.engines.diffusion.assignment import Assignment, finished, segment_name, tail_name
+from understudy.engines.diffusion.room import check_room, segments_bytes
+from understudy.folder_storage import FolderStorage
 from understudy.storage import Storage
 from understudy.tasks.patience import patiently
 from understudy.tasks.rows import segments_key
@@ -20,18 +23,25 @@ class KeptSegments:
         self._prefix = f"{segments_key(task_id)}/{assignment.digest}-{fingerprint}"
 
     async def fetch(self, folder: Path) -> int:
-        """Bring them into the assignment's folder. Returns how many there are from the first on."""
+        """Bring them into the assignment's folder. Returns how many there are from the first on. Raises
+        EngineError (``segments_room``) where the disk has no room for them and those that are to be made."""
         kept = set(await patiently(lambda: self._storage.names(self._prefix)))
-        for number in range(self._assignment.segments):
-            names = (tail_name(number), segment_name(number))
-            if not kept.issuperset(names):
-                break
+        names_of = [(tail_name(number), segment_name(number)) for number in range(self._assignment.segments)]
+        stored = list(takewhile(kept.issuperset, names_of))
+        await asyncio.to_thread(self._check_room, folder, len(stored))
+        for names in stored:
             for name in names:
                 await self._fetch(name, folder / name)
         fitting = await asyncio.to_thread(finished, folder, self._assignment)
         for number in range(fitting, self._assignment.segments):
             (folder / segment_name(number)).unlink(missing_ok=True)
         return fitting
+
+    def _check_room(self, folder: Path, stored: int) -> None:
+        needed = segments_bytes(self._assignment)
+        if isinstance(self._storage, FolderStorage) and self._storage.on_disk_of(folder):
+            needed += segments_bytes(self._assignment, stored)
+        check_room(folder, needed)
 
     async def _fetch(self, name: str, path: Path) -> None:
         key = f"{self._prefix}/{name}"

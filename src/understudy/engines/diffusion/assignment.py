@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +60,11 @@ class Assignment:
     @property
     def segments(self) -> int:
         return self.spec.segments(self.frames)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The names of all that the model is given."""
+        return (REFERENCE, *(name for name, _ in self.spec.arrays))
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Of the array ``name``. Raises KeyError for one that this model is not given."""
@@ -136,22 +141,21 @@ def load_assignment(folder: Path) -> Assignment:
 def take_over(given: Path, folder: Path, check: Callable[[Assignment], None] = lambda _: None) -> Assignment:
     """Copy an assignment out of its writer's reach into ``folder``, checked: an array whose file is cut short while it
     is mapped kills whoever maps it (SIGBUS). The arrays are gone from ``given`` then. Raises EngineError
-    (``assignment_invalid``)."""
+    (``assignment_invalid``; of ``folder``, which is ours, ``segments_unwritable``)."""
     assignment = load_assignment(given)
     check(assignment)  # before anything is copied
-    names = (REFERENCE, *(name for name, _ in assignment.spec.arrays))
-    for name in names:
-        try:
-            with _old_file(given / f"{name}.npy") as source, _new_file(folder / f"{name}.npy") as target:
-                left = MOST_HEADER + int(np.prod(assignment.shape(name)))
-                while left and (piece := source.read(min(left, COPY_BYTES))):
-                    left -= target.write(piece)
-        except (OSError, ValueError) as error:
-            raise _invalid(error) from error
-        mapped(folder, assignment, name)
-        clear(given, (name,))
-    with _new_file(folder / NAME) as file:
-        file.write(json.dumps(asdict(assignment)).encode())
+    try:
+        for name in assignment.arrays:
+            most = MOST_HEADER + int(np.prod(assignment.shape(name)))
+            with _new_file(folder / f"{name}.npy") as target:
+                for piece in _pieces(given / f"{name}.npy", most):
+                    target.write(piece)
+            mapped(folder, assignment, name)
+            clear(given, (name,))
+        with _new_file(folder / NAME) as file:
+            file.write(json.dumps(asdict(assignment)).encode())
+    except OSError as error:
+        raise unwritable(folder, error) from error
     return assignment
 
 
@@ -247,6 +251,17 @@ def _array(file: BinaryIO, shape: tuple[int, ...], kind: np.dtype[Any]) -> NDArr
     if os.fstat(file.fileno()).st_size != file.tell() + kind.itemsize * int(np.prod(shape)):
         raise ValueError("an array is cut off")
     return np.memmap(file, dtype=kind, mode="r", offset=file.tell(), shape=shape)
+
+
+def _pieces(path: Path, most: int) -> Iterator[bytes]:
+    """Its first ``most`` bytes. Raises EngineError (``assignment_invalid``)."""
+    try:
+        with _old_file(path) as file:
+            while most and (piece := file.read(min(most, COPY_BYTES))):
+                most -= len(piece)
+                yield piece
+    except (OSError, ValueError) as error:
+        raise _invalid(error) from error
 
 
 def _old_file(path: Path) -> BinaryIO:

@@ -15,7 +15,7 @@ from understudy.engines.capabilities import WAN_ANIMATE
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
 from understudy.engines.diffusion.caption import caption
 from understudy.engines.diffusion.maker import StoppedError
-from understudy.engines.diffusion.room import check_room, unwritable
+from understudy.engines.diffusion.room import arrays_bytes, check_room, unwritable
 from understudy.engines.diffusion.size import Fit, fit, native_size, scaled_up
 from understudy.engines.diffusion.source import SegmentSource
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
@@ -130,7 +130,7 @@ class WanAnimateEngine:
             steps=self._steps or plan.spec.steps,
             digest="",
         )
-        check_room(folder, blank)
+        check_room(folder, arrays_bytes(blank))  # of the segments who makes them knows how many there are
         picture = ready.picture
         reference = fit(picture.width, picture.height, *frame).applied(picture.on_white())
         with closing(AssignmentWriter(folder, blank, reference)) as writer:

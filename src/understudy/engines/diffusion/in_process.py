@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from collections.abc import Generator as Frames
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -23,18 +23,27 @@ from understudy import config
 from understudy.engines.diffusion.assignment import (
     MOST_SIDE,
     MOST_STEPS,
+    REFERENCE,
     Assignment,
+    clear,
+    finished,
     segment,
 )
 from understudy.engines.diffusion.engine import WanAnimateEngine
 from understudy.engines.diffusion.maker import Maker, real_maker
 from understudy.engines.diffusion.plan import PLAN_VARIABLE, PRECISION_VARIABLE, check_named, traits_of
-from understudy.engines.diffusion.room import unwritable
+from understudy.engines.diffusion.room import check_room, segments_bytes, unwritable
+from understudy.engines.diffusion.spec import SPECS
 from understudy.engines.diffusion.weights import fingerprint
 from understudy.errors import EngineError, SettingError
 from understudy.progress import Progress
 
-FOLDER_NAME, LOCK = "segments", "lock"  # within the data folder; of each assignment's
+FOLDER_NAME, LOCK, NEW = (
+    "segments",
+    "lock",
+    "new-",
+)  # within the data folder; of each assignment's; not yet known
+ARRAYS = (REFERENCE, *(name for spec in SPECS.values() for name, _ in spec.arrays))
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
 LOOK_S = 0.1
 MOST_PIXELS = MOST_SIDE**2
@@ -58,14 +67,18 @@ class InProcess:
 
     @contextmanager
     def place(self) -> Iterator[Path]:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _clear_old(self._folder)
-            place = tempfile.TemporaryDirectory(dir=self._folder, prefix="new-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise unwritable(self._folder, error) from error
-        with place as name:
-            folder = Path(name)
+        with ExitStack() as leaving:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                with _alone(self._folder):  # else another could clear the new place away before it is locked
+                    _clear_old(self._folder)
+                    place = tempfile.TemporaryDirectory(
+                        dir=self._folder, prefix=NEW, ignore_cleanup_errors=True
+                    )
+                    folder = Path(leaving.enter_context(place))
+                    leaving.enter_context(_alone(folder))
+            except OSError as error:
+                raise unwritable(self._folder, error) from error
             try:
                 yield folder
                 # Not after an error, and not where nobody wanted the rest: the next run goes on there.
@@ -76,7 +89,11 @@ class InProcess:
                     self._kept_of.pop(folder)[1].close()  # and others may have what is there
 
     def segments(self, folder: Path, assignment: Assignment, progress: Progress) -> Frames[NDArray[np.uint8]]:
-        kept = self._kept(folder, assignment)
+        try:
+            kept = self._kept(folder, assignment)
+            check_room(kept, segments_bytes(assignment, finished(kept, assignment)))
+        except OSError as error:
+            raise unwritable(folder, error) from error
         with ThreadPoolExecutor(1) as beside:
             stop = threading.Event()
             making = beside.submit(self._maker.make, kept, progress, stop.is_set)
@@ -96,7 +113,8 @@ class InProcess:
         this one itself, where another process makes the same just now."""
         kept = self._folder / f"{assignment.digest}-{self._fingerprint(assignment.model)}"
         try:
-            lock = _locked(kept)
+            with _alone(self._folder):  # whoever clears old arrays away has such locks for a moment
+                lock = _locked(kept)
         except BlockingIOError:
             return folder
         self._kept_of[folder] = kept, lock
@@ -131,15 +149,35 @@ def _made(folder: Path, assignment: Assignment, number: int) -> bool:
 
 
 def _clear_old(folder: Path) -> None:
-    """What was left long ago; who still works on it holds its lock."""
+    """What was left long ago, and what of younger runs nobody goes on from: arrays are written anew. Who still works on
+    it holds its lock."""
     for place in folder.iterdir():
         with suppress(OSError):
-            if time.time() - place.stat().st_mtime < KEPT_S:
+            if place.name.startswith(NEW):
+                with _alone(place, fcntl.LOCK_NB):
+                    shutil.rmtree(place, ignore_errors=True)
+                continue
+            old = time.time() - place.stat().st_mtime >= KEPT_S
+            if not old and not any((place / f"{name}.npy").exists() for name in ARRAYS):
                 continue
             handle = os.open(place / LOCK, os.O_WRONLY | os.O_CREAT, 0o600)
             with os.fdopen(handle, "wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(place, ignore_errors=True)
+                if old:
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    clear(place, ARRAYS)
+
+
+@contextmanager
+def _alone(folder: Path, how: int = 0) -> Iterator[None]:
+    """With the folder's own lock, as long as this process lives. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | how)
+        yield
+    finally:
+        os.close(handle)
 
 
 def wan_animate(threads: int = 2) -> WanAnimateEngine:
