@@ -211,7 +211,7 @@ def test_all_of_an_accounts_elements_are_made_in_turn(database_url: str, tmp_pat
         async def made() -> bool:
             return all([(await library.now(each)).status is Status.SUCCEED for each in wanted])
 
-        async with running(QueueWorker(database_url, ELEMENT, library.intake().run, concurrency=4).run()):
+        async with running(QueueWorker(database_url, (ELEMENT,), library.intake().run, concurrency=4).run()):
             await until(made)
         assert [(await library.now(each)).tries for each in wanted] == [1] * MOST_MAKINGS
 
