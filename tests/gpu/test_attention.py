@@ -11,6 +11,8 @@ from diffusers.models.transformers.transformer_wan_animate_2 import WanAnimate2K
 
 from understudy.engines.diffusion.attention import (
     KERNELS,
+    TABLES,
+    SplitAttention,
     best_kernel,
     merged,
     plain,
@@ -85,6 +87,20 @@ def test_two_parts_are_the_masked_attention(transformer: Any, kernel: str) -> No
     torch.testing.assert_close(found, wanted, atol=5e-6, rtol=0)
     torch.testing.assert_close(aside, wanted, atol=5e-6, rtol=0)
     assert 0 < (small - wanted).norm() / wanted.norm() < 0.01
+
+
+def test_tables_of_the_last_size_alone_are_kept() -> None:
+    """Every picture's shape has tables of its own: with time they would fill the card."""
+    attention = SplitAttention("plain")
+    table = torch.randn(512, 12, dtype=torch.complex128)
+    for size in range(2, 9):
+        for frames in (FRAMES, FRAMES + 1):
+            grid = torch.tensor([[frames, size, size]])
+            first = attention._rotary(table, grid, 1)
+            assert attention._rotary(table, grid, 1) is first
+        assert len(attention._turns) == TABLES
+    attention.forget()
+    assert not attention._turns
 
 
 def test_each_frame_sees_its_own_driving_frame_alone(transformer: Any) -> None:

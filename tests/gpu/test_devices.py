@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from understudy.engines.diffusion import animate2, attention, loading
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
-from understudy.engines.diffusion.card import machine_bytes
+from understudy.engines.diffusion.card import machine_bytes, visiting
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import GIB, Plan, plan_for
@@ -208,6 +209,15 @@ def test_a_limit_that_a_container_or_a_service_has_counts(
     assert found() == 90 * 1024
 
 
+def pretend_card(monkeypatch: pytest.MonkeyPatch, memory: Callable[[], tuple[int, int]]) -> None:
+    """A card of which so much is free, and so much this process's own."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (memory()[0], 0))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: memory()[1])
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.accelerator, "empty_host_cache", lambda: None, raising=False)
+
+
 def test_what_is_loaded_makes_room_for_what_comes(
     weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,13 +226,12 @@ def test_what_is_loaded_makes_room_for_what_comes(
     needed = plan_for(SPEC[2], WIDTH, HEIGHT, free_gib=30, host_gib=1000)
     card, machine = {"free": 30 * GIB, "reserved": 0}, [1000 * GIB]
     loads = []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (card["free"], 0))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: card["reserved"])
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    pretend_card(monkeypatch, lambda: (card["free"], card["reserved"]))
     monkeypatch.setattr(loading, "machine_bytes", lambda: machine[0])
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
-    monkeypatch.setattr(loading, "load", lambda *arguments, **more: loads.append(arguments) or object())
+    monkeypatch.setattr(
+        loading, "load", lambda *arguments, **more: loads.append(arguments) or SimpleNamespace()
+    )
     load = loading.Loading("cuda")
     first = load(assignment)
     card.update(free=GIB, reserved=29 * GIB)
@@ -237,29 +246,60 @@ def test_a_plan_that_took_too_much_is_left_for_the_next_for_an_hour(
 ) -> None:
     assignment = assigned(tmp_path, SPEC[2])
     smaller = replace(assignment, width=16)
-    now, tried = [0.0], []
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (140 * GIB, 0))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
-    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    now = [0.0]
+    pretend_card(monkeypatch, lambda: (140 * GIB, 0))
     monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
-    monkeypatch.setattr(loading, "load", lambda *arguments, **more: tried.append(arguments[-1].name))
+    monkeypatch.setattr(loading, "load", lambda *arguments, **_: SimpleNamespace(plan=arguments[-1]))
     load = loading.Loading("cuda", clock=lambda: now[0])
-    for _ in PLAN_NAMES[:-1]:
-        load(assignment)
-        assert load.step_down(assignment)
-    load(assignment)
-    assert not load.step_down(assignment)  # there is none that needs less
-    assert tried == list(PLAN_NAMES)
-    load(smaller)
-    assert tried[-1] == "resident"
+    for name in PLAN_NAMES:
+        assert load(assignment).plan.name == name
+        assert load.step_down(assignment) == (name != PLAN_NAMES[-1])  # then there is none that needs less
+    assert load(smaller).plan.name == "resident"
+    assert load(assignment).plan.name == PLAN_NAMES[-1]
     now[0] = loading.SHUNNED_S + 1
-    load(assignment)
-    assert tried[-1] == "resident"
+    assert load(assignment).plan.name == "resident"
     monkeypatch.setenv("UNDERSTUDY_GPU_PLAN", "resident")  # who names one gets that one
     load(assignment)
     assert not load.step_down(assignment)
+
+
+def test_a_plan_that_keeps_the_weights_alike_loads_nothing(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An 80 GB card that is asked for std and pro in turns: only the cache is kept in another way."""
+    small = assigned(tmp_path, SPEC[2])
+    std, pro = replace(small, width=640, height=800), replace(small, width=720, height=1280)
+    monkeypatch.setitem(SPECS, WAN_ANIMATE_2.name, WAN_ANIMATE_2)
+    loads = []
+    pretend_card(monkeypatch, lambda: (79 * GIB, 0))
+    monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
+    monkeypatch.setattr(
+        loading, "load", lambda *arguments, **more: loads.append(arguments[-1]) or SimpleNamespace()
+    )
+    load = loading.Loading("cuda")
+    models = [load(assignment) for assignment in (std, pro, std)]
+    assert [plan.name for plan in loads] == ["encoders-aside"]
+    assert models[0] is models[1] is models[2]
+    assert load(pro).plan.name == "small-cache"
+    assert load(std).plan.name == "encoders-aside"
+
+
+def test_what_came_half_onto_the_card_goes_back() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+
+    def full(device: torch.device) -> None:
+        if device != "cpu":
+            network[0].to(device)
+            raise ScarceError
+        torch.nn.Sequential.to(network, device)
+
+    network.to = full  # type: ignore[method-assign, assignment]
+    with NamedCard():
+        with pytest.raises(ScarceError), visiting(network, CARD, stays=False):
+            raise AssertionError("it went on")
+        assert {parameter.device.type for parameter in network.parameters()} == {"cpu"}
 
 
 def test_loading_that_was_broken_off_goes_on_with_what_was_read(

@@ -26,6 +26,7 @@ from understudy.engines.diffusion.assignment import (
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import Plan
+from understudy.engines.diffusion.source import STAGE
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.errors import ModelError
 from understudy.progress import silent
@@ -139,9 +140,13 @@ def test_a_killed_run_goes_on_to_the_same_video(
     generator = Generator(lambda *_: model)
     generator.make(tmp_path / "whole", silent)
     assigned(tmp_path / "killed", spec.name)
-    asked = iter(range(100))
-    with pytest.raises(StoppedError):
-        generator.make(tmp_path / "killed", silent, lambda: next(asked) > STEPS + 1)
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(StoppedError):  # after the second segment's first step
+        generator.make(
+            tmp_path / "killed",
+            lambda *now: told.append(now),
+            lambda: told[-1][0] == STAGE and told[-1][1] > STEPS,
+        )
     assert (tmp_path / "killed" / segment_name(0)).exists()
     assert not (tmp_path / "killed" / segment_name(1)).exists()
     again = loaded(spec, weights)
@@ -169,6 +174,19 @@ def test_plans_of_less_memory_make_nearly_the_same(trait: str, tiny_animate2: Pa
         frames.append(model.make(model.begin(tmp_path, assignment), 0, None, lambda *_: None)[0])
     off = np.abs(frames[0].astype(float) - frames[1])
     assert 0 < off.mean() < 8
+
+
+@pytest.mark.parametrize("which", [SPEC_2, SPEC_1])
+def test_a_stop_is_heard_before_the_first_step_too(
+    which: ModelSpec, tiny_animate2: Path, tiny_animate1: Path, tmp_path: Path
+) -> None:
+    """What comes before it takes as long on a card as a step."""
+    assignment = assigned(tmp_path, which.name)
+    model = loaded(which, tiny_animate2 if which is SPEC_2 else tiny_animate1)
+    told: list[tuple[int, int]] = []
+    model.make(model.begin(tmp_path, assignment), 0, None, lambda *now: told.append(now))
+    before = [(0, STEPS)] * (2 if which is SPEC_2 else 1)
+    assert told == [*before, *((done + 1, STEPS) for done in range(STEPS))]
 
 
 def test_a_model_stays_for_the_next_assignment_of_its_kind(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,6 +152,54 @@ def test_a_stop_is_heard_between_the_parts_that_are_loaded(tmp_path: Path) -> No
     with pytest.raises(StoppedError):
         Generator(load).make(tmp_path, lambda *now: told.append(now), lambda: len(told) > 1)
     assert told == [(LOADING, 0, 1), (LOADING, 10, 41)]
+
+
+def test_two_threads_come_one_after_the_other(tmp_path: Path) -> None:
+    """As the Python API's users may: the model and its scheduler are the process's."""
+    inside, most = 0, 0
+
+    class Counting(FakeModel):
+        def make(self, *arguments: object) -> object:  # type: ignore[override]
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.02)
+            made = super().make(*arguments)  # type: ignore[arg-type]
+            inside -= 1
+            return made
+
+    generator = Generator(lambda *_: Counting(WAN_ANIMATE_2))
+    assignments = [written(tmp_path / name, LONG)[0] for name in ("one", "two")]
+    with ThreadPoolExecutor(2) as both:
+        works = [both.submit(generator.make, tmp_path / name, silent) for name in ("one", "two")]
+        for work in works:
+            work.result()
+    assert most == 1
+    assert [finished(tmp_path / name, a) for name, a in zip(("one", "two"), assignments, strict=True)] == [
+        3,
+        3,
+    ]
+
+
+def test_who_waits_for_another_thread_can_be_stopped(tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Waiting(FakeModel):
+        def make(self, *arguments: object) -> object:  # type: ignore[override]
+            begun.set()
+            assert go_on.wait(30)
+            return super().make(*arguments)  # type: ignore[arg-type]
+
+    generator = Generator(lambda *_: Waiting(WAN_ANIMATE_2))
+    for name in ("one", "two"):
+        written(tmp_path / name, LONG)
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(generator.make, tmp_path / "one", silent)
+        assert begun.wait(30)
+        with pytest.raises(StoppedError):
+            generator.make(tmp_path / "two", silent, lambda: True)
+        go_on.set()
+        first.result()
 
 
 def test_other_errors_come_as_they_are(tmp_path: Path) -> None:

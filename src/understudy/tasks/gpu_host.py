@@ -28,7 +28,7 @@ from understudy.tasks.child import LINE_BYTES
 from understudy.tasks.child_process import KILL_TIMEOUT_S, end, keep_tail
 
 COMMAND = (sys.executable, "-P", "-m", "understudy.engines.diffusion.host")
-STOP_S = 60.0  # a denoising step of a large video may take as long
+STOP_S = 180.0  # a denoising step of a large video takes half as long on a slow card
 LOAD_STOP_S = (
     600.0  # while the model is loaded nothing else is heard, and a killed process would load it again
 )

@@ -55,7 +55,7 @@ class Animate1:
     ) -> None:
         self.spec = spec
         self._distilled = distilled
-        self._device, self._plan = device, plan
+        self._device, self.plan = device, plan
         self._pipeline = WanAnimatePipeline(**parts)
         self._face_side = parts["transformer"].config.motion_encoder_size
 
@@ -64,14 +64,14 @@ class Animate1:
         pipeline, device = self._pipeline, self._device
         dtype = pipeline.transformer.dtype
         picture = mapped(folder, assignment, REFERENCE)
-        with visiting(pipeline.text_encoder, self._device, stays=self._plan.encoders_stay):
+        with visiting(pipeline.text_encoder, self._device, stays=self.plan.encoders_stay):
             caption, _ = pipeline.encode_prompt(
                 assignment.caption,
                 do_classifier_free_guidance=False,
                 max_sequence_length=CAPTION_TOKENS,
                 device=device,
             )
-        with visiting(pipeline.image_encoder, self._device, stays=self._plan.encoders_stay):
+        with visiting(pipeline.image_encoder, self._device, stays=self.plan.encoders_stay):
             seen = pipeline.encode_image(Image.fromarray(np.array(picture)), device)
         reference = pipeline.prepare_reference_image_latents(pixels(picture[None], device), device=device)
         return Begun(folder, assignment, caption.to(dtype), seen.to(dtype), reference)
@@ -106,6 +106,8 @@ class Animate1:
         own = self._distilled or assignment.steps != self.spec.steps  # or somebody wants another number
         steps = assignment.steps if own else UNDISTILLED_STEPS
         scheduler.set_timesteps(steps, device=device)
+        wait_for(device)
+        step(0, steps)  # encoding takes as long as a step
         for index, t in enumerate(scheduler.timesteps):
             noise = pipeline.transformer(
                 hidden_states=torch.cat([latents, conditions], dim=1).to(dtype),

@@ -58,7 +58,7 @@ class Animate2:
         self, parts: dict[str, Any], device: torch.device, plan: Plan, *, spec: ModelSpec = WAN_ANIMATE_2
     ) -> None:
         self.spec = spec
-        self._device, self._plan = device, plan
+        self._device, self.plan = device, plan
         self._pipeline = WanAnimate2DistilledModularPipeline(blocks=WanAnimate2DistilledBlocks())
         self._pipeline.update_components(**parts)
         self._captions: dict[str, Tensor] = {}
@@ -66,16 +66,16 @@ class Animate2:
         transformer = self._pipeline.transformer
         config = transformer.config
         kernel = best_kernel(device, transformer.dtype, config.num_heads, config.dim // config.num_heads)
-        split_attention(transformer, kernel)
+        self._attention = split_attention(transformer, kernel)
 
     @torch.no_grad()
     def begin(self, folder: Path, assignment: Assignment) -> Begun:
         pipeline = self._pipeline
         reference = pixels(mapped(folder, assignment, REFERENCE)[None], self._device)
         driving = pixels(mapped(folder, assignment, "driving")[:1], self._device)
-        with visiting(pipeline.text_encoder, self._device, stays=self._plan.encoders_stay):
+        with visiting(pipeline.text_encoder, self._device, stays=self.plan.encoders_stay):
             caption, driving_caption = map(self._read, (assignment.caption, DRIVING_CAPTION))
-        with visiting(pipeline.image_encoder, self._device, stays=self._plan.encoders_stay) as encoder:
+        with visiting(pipeline.image_encoder, self._device, stays=self.plan.encoders_stay) as encoder:
             seen = [
                 clip_visual_encode(encoder, each[0], self._device, encoder.dtype)
                 for each in (reference, driving)
@@ -102,6 +102,8 @@ class Animate2:
         latents = self._noise(known, number, assignment.seed)
         scheduler = pipeline.scheduler
         scheduler.set_timesteps(assignment.steps, device=device)
+        wait_for(device)
+        step(0, assignment.steps)  # encoding takes as long as a step, and so does what comes now
         pipeline.transformer(
             [driving.to(dtype)],
             timestep=scheduler.timesteps[:1].to(dtype),
@@ -113,6 +115,8 @@ class Animate2:
             seq_len=driving.shape[1] * area,
             offset_grid_sizes=grid,
         )
+        wait_for(device)
+        step(0, assignment.steps)
         for index, t in enumerate(scheduler.timesteps):
             noise = pipeline.transformer(
                 [latents.to(dtype)],
@@ -137,6 +141,7 @@ class Animate2:
 
     def forget(self) -> None:
         self._nothing_known.clear()
+        self._attention.forget()
         give_back(self._device)
 
     def _read(self, caption: str) -> Tensor:
@@ -176,9 +181,9 @@ class Animate2:
         return randn_tensor(shape, generator=generator, device=self._device, dtype=torch.float32)
 
     def _keeping(self) -> Keeping:
-        if self._plan.streamed:
+        if self.plan.streamed:
             return Keeping.HOST
-        return Keeping.FP8 if self._plan.small_cache else Keeping.DEVICE
+        return Keeping.FP8 if self.plan.small_cache else Keeping.DEVICE
 
 
 def pixels(frames: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -26,6 +26,7 @@ Kernel = Callable[[Tensor, Tensor, Tensor], Attended]
 query's sum."""
 
 AT_ONCE = 8192  # tokens of which there are copies in 32 bits at a time
+TABLES = 2  # of a size: of the driving frames, and of what is made with the reference image's place before it
 TRIED = (2, 301)  # batches and tokens, of a number that no kernel's tile divides
 
 _aten = torch.ops.aten
@@ -116,6 +117,10 @@ class SplitAttention:
         self._attend = KERNELS[kernel]
         self._turns: dict[tuple[Any, ...], Tensor] = {}
 
+    def forget(self) -> None:
+        """Tables of sizes, some 20 MB each."""
+        self._turns.clear()
+
     def __call__(
         self,
         attn: Any,
@@ -175,6 +180,8 @@ class SplitAttention:
                 dim=-1,
             )
             turns = turns.reshape(frames * height * width, 1, half).to(torch.complex64)
+            while len(self._turns) >= TABLES:  # of another size: they would fill the card with time
+                self._turns.pop(next(iter(self._turns)))
             self._turns[known] = turns
         return turns
 
@@ -198,12 +205,13 @@ class NoMasks(dict[Any, None]):
         return None
 
 
-def split_attention(transformer: Any, kernel: str) -> None:
+def split_attention(transformer: Any, kernel: str) -> SplitAttention:
     """Have a ``WanAnimate2Transformer3DModel`` attend in two parts."""
     attention = SplitAttention(kernel)
     for block in transformer.blocks:
         block.self_attn.set_processor(attention)
     transformer.block_masks = NoMasks()
+    return attention
 
 
 def _per_query(sums: Tensor, query: Tensor) -> Tensor:

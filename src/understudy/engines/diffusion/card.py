@@ -64,17 +64,19 @@ def wait_for(device: torch.device) -> None:
 
 
 def give_back(device: torch.device) -> None:
-    """What nothing refers to any more, to the driver."""
+    """What nothing refers to any more, to the driver: the card's memory, and the machine's that a card copies from."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+        if hasattr(torch.accelerator, "empty_host_cache"):  # of later versions
+            torch.accelerator.empty_host_cache()
 
 
 @contextmanager
 def visiting(network: Any, device: torch.device, *, stays: bool) -> Iterator[Any]:
     """The network on the device, for as long as it is used where it does not stay."""
-    network.to(device)
     try:
+        network.to(device)  # may end in the middle, for want of memory
         yield network
     finally:
         if not stays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,17 +33,20 @@ StepDown = Callable[[Assignment], bool]
 
 # Of the processor's allocator; of memory that a card copies from; of the libraries of matrix products and convolutions.
 LACKED = ("not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
+LOOK_S = 0.1  # whether one that waits is still wanted
 
 log = logging.getLogger(__name__)
 
 
 class Generator:
-    """A `Maker`. ``load`` gives the model; one that fits stays for the next assignment. Not for two threads at once."""
+    """A `Maker`. ``load`` gives the model; one that fits stays for the next assignment. Of threads that come at once
+    the others wait: a model has its state."""
 
     def __init__(self, load: Loader, step_down: StepDown = lambda _: False) -> None:
         self._load = load
         self._step_down = step_down
         self._model: Model | None = None
+        self._one = threading.Lock()
 
     def make(
         self, folder: Path, progress: Progress, stopped: Callable[[], bool] = lambda: False
@@ -55,6 +59,18 @@ class Generator:
         ModelError.
         """
         assignment = load_assignment(folder)
+        while not self._one.acquire(timeout=LOOK_S):
+            if stopped():
+                raise StoppedError
+        try:
+            return self._all(folder, assignment, progress, stopped)
+        finally:
+            self._one.release()
+
+    def _all(
+        self, folder: Path, assignment: Assignment, progress: Progress, stopped: Callable[[], bool]
+    ) -> dict[str, float]:
+        """What ``make`` makes, by as many plans as it takes."""
         spent: dict[str, float] = {}
         while True:
             try:

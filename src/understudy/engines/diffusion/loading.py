@@ -84,9 +84,11 @@ class Loading:
         (``gpu_memory``, ``gpu_plan``)."""
         plan = self._tried = self._plan(assignment)
         if self._kept is not None:
-            name, kept = self._kept[0]
-            if (name, kept.name) == (assignment.model, plan.name):
-                return self._kept[1]
+            (name, kept), model = self._kept
+            if name == assignment.model and kept.same_weights(plan):
+                model.plan = plan
+                self._kept = ((name, plan), model)
+                return model
         self._kept = None  # before the next takes its place
         give_back(self._device)
         folder = weights_folder(assignment.model)

@@ -17,7 +17,8 @@ Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
 -1..1."""
 
 Step = Callable[[int, int], None]
-"""Called after each denoising step with how many are done and how many there are; what it raises ends the work."""
+"""Called after each denoising step, and after what comes before the first and takes as long, with how many are done and
+how many there are; what it raises ends the work."""
 
 
 class Model(Protocol):

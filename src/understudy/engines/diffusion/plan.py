@@ -6,7 +6,7 @@ measurements.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from understudy.config import PREFIX
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
@@ -55,6 +55,13 @@ class Plan:
     small_weights: bool = False
     small_products: bool = False
     streamed: bool = False
+
+    def same_weights(self, other: Plan) -> bool:
+        """Whether a model's parts lie and are kept alike: then what is loaded for one serves the other."""
+        mine, its = (
+            replace(plan, name="", needs_gib=0.0, host_gib=0.0, small_cache=False) for plan in (self, other)
+        )
+        return mine == its
 
 
 def tokens(spec: ModelSpec, width: int, height: int) -> int:
