@@ -244,8 +244,9 @@ def test_what_is_loaded_makes_room_for_what_comes(
 def test_a_plan_that_took_too_much_is_left_for_the_next_for_an_hour(
     weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assignment = assigned(tmp_path, SPEC[2])
-    smaller = replace(assignment, width=16)
+    assignment = replace(assigned(tmp_path, SPEC[2]), width=640, height=800)
+    smaller = replace(assignment, width=624)
+    monkeypatch.setitem(SPECS, WAN_ANIMATE_2.name, WAN_ANIMATE_2)
     now = [0.0]
     pretend_card(monkeypatch, lambda: (140 * GIB, 0))
     monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
