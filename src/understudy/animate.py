@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,11 @@ def animate(
         scene=choice(Scene, "scene", scene),
         seed=checked_seed(seed),
     )
-    return fulfil(request, progress)
+    result = fulfil(request, progress)
+    if seed is None or result.seed is not None:
+        return result
+    told = LeftOut("seed", f"The engine {result.engine} makes the same video with every seed.")
+    return replace(result, left_out=(*result.left_out, told))
 
 
 def fulfil(request: MotionRequest, progress: Progress = silent, engine: Engine[Any] | None = None) -> Result:

@@ -66,3 +66,13 @@ def test_a_process_may_load_its_model_before_it_stops(
         assert len(pids) == processes
 
     asyncio.run(story())
+
+
+def test_what_amds_cards_need_is_handed_on_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"HIP_VISIBLE_DEVICES": "1", "HSA_OVERRIDE_GFX_VERSION": "11.0.0", "ROCR_VISIBLE_DEVICES": "1"}
+    for name, value in {**kept, "AWS_SECRET_ACCESS_KEY": "x", "UNDERSTUDY_SECRET_KEY": "x"}.items():
+        monkeypatch.setenv(name, value)
+    told = gpu_host._environment("3")
+    assert kept.items() <= told.items()
+    assert told["CUDA_VISIBLE_DEVICES"] == "3"
+    assert not any("SECRET" in name for name in told)

@@ -574,4 +574,7 @@ def test_an_engine_is_handed_scene_and_seed_and_the_seed_is_told(
     assert [(each.scene, each.seed) for each in engine.asked] == [(Scene.VIDEO, 7)]
     assert (result.seed, result.engine) == (7, "wan-animate")
     assert made(inputs, out, engine="wan-animate").seed == 0
-    assert made(inputs, out, seed=7).seed is None  # the fake makes one video of its inputs
+    plain = made(inputs, out, seed=7)  # the fake makes one video of its inputs
+    assert plain.seed is None
+    assert [each.what for each in plain.left_out] == ["seed"]
+    assert made(inputs, out).left_out == ()

@@ -100,3 +100,20 @@ def test_what_ends_a_stopped_work_is_told_as_it_is(
     else:
         host.process.wait(20)
     host.end()
+
+
+@pytest.mark.parametrize(("chosen", "order"), [(None, "PCI_BUS_ID"), ("FASTEST_FIRST", "FASTEST_FIRST")])
+def test_cards_are_numbered_as_the_driver_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None, order: str
+) -> None:
+    """Before the libraries are imported: here by some that tell."""
+    for name in ("torch", "diffusers", "transformers"):
+        (tmp_path / f"{name}.py").write_text("import os\nraise ImportError(os.environ['CUDA_DEVICE_ORDER'])\n")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_DEVICE_ORDER", chosen)
+    written(tmp_path / "folder", BLANK)
+    host = Host(*HOST, path=tmp_path)
+    host.ask(make=str(tmp_path / "folder"))
+    assert f": {order}." in host.hear()["error"]["message"]
+    host.end()

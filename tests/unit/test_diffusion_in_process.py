@@ -240,3 +240,16 @@ def test_a_disk_that_is_full_before_the_first_segment_is_told(
         all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2)))
     assert caught.value.code == "segments_unwritable"
     assert "<data>/segments" in caught.value.fix
+
+
+def test_what_nobody_foresaw_is_told_as_the_service_tells_it(tmp_path: Path) -> None:
+    model = FakeModel(WAN_ANIMATE_2, fail_at=1, error=RuntimeError("an illegal access"))
+    with pytest.raises(EngineError) as caught:
+        all_made(source_of(tmp_path, model))
+    assert caught.value.code == "engine_failed"
+    assert "RuntimeError" in caught.value.message
+    told = tmp_path / "gpu-error.txt"
+    assert str(told) in caught.value.fix
+    assert "an illegal access" in told.read_text()
+    assert "Traceback" in told.read_text()
+    assert isinstance(caught.value.__cause__, RuntimeError)

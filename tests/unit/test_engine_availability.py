@@ -304,3 +304,31 @@ def test_a_device_that_is_none_is_told_by_its_variable(monkeypatch: pytest.Monke
     lacks = availability(WAN_ANIMATE).first
     assert lacks is not None
     assert "UNDERSTUDY_GPU_DEVICE is 'banana'" in lacks.reason
+
+
+@pytest.mark.parametrize(
+    ("named", "shown", "cards", "said"),
+    [
+        ("cuda:1", None, 1, "the only GPU is cuda:0"),
+        ("cuda:2", None, 2, "cuda:0 to cuda:1"),
+        ("cuda:1", "1", 2, "the only GPU is cuda:0"),
+        ("cuda:1", None, 2, ""),
+        ("cuda:1", "0,GPU-8f6a", 2, ""),
+        ("cuda:0", None, 1, ""),
+        ("cuda", None, 1, ""),
+    ],
+)
+def test_a_card_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, named: str, shown: str | None, cards: int, said: str
+) -> None:
+    installed(monkeypatch)
+    weights(monkeypatch, *WAN_ANIMATE.weights)
+    card(monkeypatch, *[CARD] * cards)
+    monkeypatch.setenv("UNDERSTUDY_GPU_DEVICE", named)
+    if shown is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", shown)
+    first = availability(WAN_ANIMATE).first
+    assert (first is None) == (not said)
+    if first is not None:
+        assert f"'{named}'" in first.reason
+        assert said in first.reason

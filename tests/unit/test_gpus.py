@@ -67,3 +67,17 @@ def test_where_the_engine_is_not_available_it_is_said_only_to_who_asked(
     with pytest.raises(SettingError, match="torch") as caught:
         gpus_of(replace(SETTINGS, work="gpu"))
     assert caught.value.fix == "Run `pip install`."
+
+
+@pytest.mark.parametrize("work", ["all", "gpu"])
+def test_a_numbered_device_and_chosen_gpus_contradict_each_other(
+    monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    there(monkeypatch, TWO)
+    for device in ("cuda", "cuda:0"):
+        monkeypatch.setenv("UNDERSTUDY_GPU_DEVICE", device)
+        assert gpus_of(replace(SETTINGS, gpus=("1",), work=work)) == ("1",)
+    monkeypatch.setenv("UNDERSTUDY_GPU_DEVICE", "cuda:1")
+    assert gpus_of(replace(SETTINGS, work=work)) == ("",)
+    with pytest.raises(SettingError, match="cuda:1"):
+        gpus_of(replace(SETTINGS, gpus=("1",), work=work))

@@ -285,3 +285,12 @@ def test_a_file_in_the_folders_place_is_one_error(run: Callable[..., Said], home
     home.parent.mkdir()
     home.write_bytes(b"")
     assert "[weights_folder]" in run("pull", "wan-animate-2", "--from", stick).err
+
+
+def test_a_folder_and_a_commit_contradict_each_other(
+    run: Callable[..., Said], home: Path, stick: Path
+) -> None:
+    said = run("pull", "wan-animate-2", "--from", stick, "--revision", "main")
+    assert said.code == 2
+    assert "[models_option]" in said.err
+    assert not home.exists()

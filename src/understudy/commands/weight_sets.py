@@ -9,7 +9,7 @@ import typer
 from understudy.commands.model_sets import Row
 from understudy.engines.diffusion.presence import State, look, named
 from understudy.engines.diffusion.weights import GB, WeightSet, weights_folder
-from understudy.errors import ModelError
+from understudy.errors import ModelError, RequestError
 
 MANY_DIGITS = 12  # of a commit, to show
 
@@ -43,6 +43,13 @@ class GpuSet:
         from understudy.engines.diffusion.pulling import pulling
         from understudy.terminal import say
 
+        if source is not None and revision is not None:
+            raise RequestError(
+                "models_option",
+                "A folder's weights are of whichever commit they are; --revision is for what the network brings.",
+                value="--revision",
+                fix="Give either --from or --revision.",
+            )
         say(f"{self.name}, for {self._weights.purpose}")
         for licence in self._weights.licences:
             say(f"  licence  {licence}")

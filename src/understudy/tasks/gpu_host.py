@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from understudy.config import PREFIX, SECRET
-from understudy.engines.diffusion.spec import FAILED, LOADING
+from understudy.engines.diffusion.failure import FAILED
+from understudy.engines.diffusion.spec import LOADING
 from understudy.progress import Progress
 from understudy.tasks.answers import (
     ChildDied,
@@ -39,6 +40,7 @@ KEPT = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "CC", "CXX")
 KEPT_BEGINNINGS = (
     *("UNDERSTUDY_", "CUDA", "NVIDIA", "TORCH", "PYTORCH", "TRITON", "NCCL", "LD_", "LC_", "XDG_"),
     *("PYTHON", "OMP_", "MKL_"),
+    *("HIP_", "HSA_", "ROCR_", "ROCM_", "MIOPEN_"),  # AMD's
 )
 SECRET_VARIABLES = frozenset(PREFIX + name.upper() for name in SECRET)
 NO_DOWNLOADS = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}

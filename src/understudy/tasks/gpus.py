@@ -6,7 +6,7 @@ import os
 
 from understudy.config import Settings
 from understudy.engines.capabilities import WAN_ANIMATE
-from understudy.engines.diffusion.availability import DEVICE, availability
+from understudy.engines.diffusion.availability import DEVICE, availability, named_card
 from understudy.errors import SettingError
 from understudy.tasks.jobs import render_job
 
@@ -16,11 +16,20 @@ ANY = ("",)  # one place, where the engine finds by itself what there is
 
 def gpus_of(settings: Settings) -> tuple[str, ...]:
     """Their numbers or names, none where the worker leaves GPU tasks to others. Raises SettingError where the worker
-    is for GPU tasks alone and cannot do any."""
+    is for GPU tasks alone and cannot do any, or where both GPUs and a GPU's
+    number as the engine's device are set."""
     if settings.work == "cpu":
         return ()
     found = availability(WAN_ANIMATE)
     if found.available:
+        if settings.gpus and named_card():
+            raise SettingError(
+                "setting_invalid",
+                f"{DEVICE} is {os.environ[DEVICE]!r}, but each process of this worker sees one GPU alone, as cuda:0.",
+                value=os.environ[DEVICE],
+                limit="cuda:0",
+                fix=f"Unset {DEVICE}: the GPUs are chosen by UNDERSTUDY_GPUS.",
+            )
         return settings.gpus or _visible(len(found.devices))
     if settings.work == "gpu":
         reason, fix = ("", "") if found.first is None else (found.first.reason, found.first.fix)

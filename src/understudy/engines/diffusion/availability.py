@@ -130,7 +130,25 @@ def _lacking(devices: tuple[Device, ...]) -> Missing | None:
             "No NVIDIA or AMD GPU is seen.",
             "Use a machine with a GPU, and in a container hand it over (docker run --gpus all).",
         )
-    return None
+    return _beyond(len(devices))
+
+
+def _beyond(count: int) -> Missing | None:
+    """Whether the device that is named is none of the cards that this process may use."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if shown is not None:
+        count = min(count, len([name for name in shown.split(",") if name.strip()]))
+    if named_card() < max(count, 1):  # the first one is there
+        return None
+    cards = "the only GPU is cuda:0" if count == 1 else f"the GPUs are cuda:0 to cuda:{count - 1}"
+    return Missing(
+        f"{DEVICE} is {os.environ[DEVICE]!r}, and {cards}.", "Unset it, or name one that is there."
+    )
+
+
+def named_card() -> int:
+    """The number that UNDERSTUDY_GPU_DEVICE names, else 0."""
+    return int(os.environ.get(DEVICE, "").partition(":")[2] or 0)
 
 
 def _tracker_lacking(engine: Capabilities) -> Missing | None:

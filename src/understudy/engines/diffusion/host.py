@@ -25,9 +25,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from understudy.engines.diffusion.assignment import finished, load_assignment, segment_name
+from understudy.engines.diffusion.failure import failed
 from understudy.engines.diffusion.maker import Maker, StoppedError, real_maker
-from understudy.engines.diffusion.spec import FAILED
-from understudy.errors import EngineError, UnderstudyError
+from understudy.errors import UnderstudyError
 
 LOOK_S = 0.05  # between two looks for a segment that was made
 PROGRESS_S = 0.1
@@ -62,12 +62,7 @@ def _tell(answers: Answers, error: Exception) -> None:
     else:
         traceback.print_exception(error)
         sys.stderr.flush()
-        failed = EngineError(
-            FAILED,
-            f"The GPU engine failed at this picture and video ({type(error).__name__}).",
-            fix="Try again, or try another picture or video; what went wrong is in the worker's log.",
-        )
-        answers.say(error=failed.fields())
+        answers.say(error=failed(error, "the worker's log").fields())
 
 
 class Asked:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from traceback import format_exception
 from typing import BinaryIO
 
 import numpy as np
@@ -30,12 +31,13 @@ from understudy.engines.diffusion.assignment import (
     segment,
 )
 from understudy.engines.diffusion.engine import WanAnimateEngine
-from understudy.engines.diffusion.maker import Maker, real_maker
+from understudy.engines.diffusion.failure import failed
+from understudy.engines.diffusion.maker import Maker, StoppedError, real_maker
 from understudy.engines.diffusion.plan import PLAN_VARIABLE, PRECISION_VARIABLE, check_named, traits_of
 from understudy.engines.diffusion.room import check_room, segments_bytes, unwritable
 from understudy.engines.diffusion.spec import SPECS
 from understudy.engines.diffusion.weights import fingerprint
-from understudy.errors import EngineError, SettingError
+from understudy.errors import EngineError, SettingError, UnderstudyError
 from understudy.progress import Progress
 
 FOLDER_NAME, LOCK, NEW = (
@@ -44,6 +46,7 @@ FOLDER_NAME, LOCK, NEW = (
     "new-",
 )  # within the data folder; of each assignment's; not yet known
 ARRAYS = (REFERENCE, *(name for spec in SPECS.values() for name, _ in spec.arrays))
+ERROR_NAME = "gpu-error.txt"  # within the data folder: the last one that nobody foresaw
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
 LOOK_S = 0.1
 MOST_PIXELS = MOST_SIDE**2
@@ -96,7 +99,7 @@ class InProcess:
             raise unwritable(folder, error) from error
         with ThreadPoolExecutor(1) as beside:
             stop = threading.Event()
-            making = beside.submit(self._maker.make, kept, progress, stop.is_set)
+            making = beside.submit(self._make, kept, progress, stop.is_set)
             try:
                 for number in range(assignment.segments):
                     while not (made := _made(kept, assignment, number)) and not making.done():
@@ -107,6 +110,18 @@ class InProcess:
                 making.result()
             finally:
                 stop.set()
+
+    def _make(self, kept: Path, progress: Progress, stopped: Callable[[], bool]) -> None:
+        """What nobody foresaw is told as the service tells it; the error itself lies in a file of the data folder."""
+        try:
+            self._maker.make(kept, progress, stopped)
+        except (UnderstudyError, StoppedError):
+            raise
+        except Exception as error:
+            told = self._folder.parent / ERROR_NAME
+            with suppress(OSError):
+                told.write_text("".join(format_exception(error)), encoding="utf-8")
+            raise failed(error, str(told)) from error
 
     def _kept(self, folder: Path, assignment: Assignment) -> Path:
         """The folder that the same assignment had before, with what is in this one, and locked until its place is left;

@@ -17,12 +17,14 @@ from understudy.errors import ModelError
 from understudy.extras import install
 from understudy.progress import Progress, silent
 
-# No download by surprise, and no word of what is as it should be: read when the libraries are imported.
+# No download by surprise, no word of what is as it should be, and cards numbered as nvidia-smi has them: read when the
+# libraries are imported, unless somebody chose otherwise.
 LIBRARIES = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TRANSFORMERS_VERBOSITY": "error",
     "DIFFUSERS_VERBOSITY": "error",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
 
 

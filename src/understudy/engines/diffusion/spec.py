@@ -32,7 +32,6 @@ class ModelSpec:
         return self.segment_frames if number == 0 else self.advance
 
 
-FAILED = "engine_failed"  # what the GPU's process tells last: it ends after an error that nobody foresaw
 LOADING = "loading"  # the stage in which the model is loaded, mostly that of the first task
 FACE_SIDE = 512  # of the face pictures that Wan2.2-Animate is given
 PICTURE = (0, -1, 3)
