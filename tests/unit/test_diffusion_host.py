@@ -108,7 +108,9 @@ def test_cards_are_numbered_as_the_driver_has_them(
 ) -> None:
     """Before the libraries are imported: here by some that tell."""
     for name in ("torch", "diffusers", "transformers"):
-        (tmp_path / f"{name}.py").write_text("import os\nraise ImportError(os.environ['CUDA_DEVICE_ORDER'])\n")
+        (tmp_path / f"{name}.py").write_text(
+            "import os\nraise ImportError(os.environ['CUDA_DEVICE_ORDER'])\n"
+        )
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     if chosen is not None:
         monkeypatch.setenv("CUDA_DEVICE_ORDER", chosen)

@@ -48,8 +48,24 @@ def test_too_small_a_card_is_told_with_both_figures() -> None:
         plan_for(WAN_ANIMATE_2, 720, 1280, free_gib=7.5, host_gib=128)
     assert caught.value.code == "gpu_memory"
     assert "7.5 GiB free" in caught.value.message
-    with pytest.raises(EngineError):  # the machine's own memory counts too
+    assert (caught.value.value, caught.value.limit) == ("7.5 GiB", "17.5 GiB")
+
+
+def test_too_little_of_the_machines_own_memory_is_told_with_what_would_do() -> None:
+    with pytest.raises(EngineError) as caught:
         plan_for(WAN_ANIMATE_2, 640, 800, free_gib=24, host_gib=32)
+    assert (caught.value.value, caught.value.limit) == ("32.0 GiB", "100.8 GiB")
+    with pytest.raises(EngineError) as caught:  # the plan that takes least of it, of those that fit the card
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=80, host_gib=8)
+    assert (caught.value.value, caught.value.limit) == ("8.0 GiB", "15.8 GiB")
+    assert "machine's memory" in caught.value.fix
+
+
+def test_32_bits_on_the_disk_are_16_in_the_machines_memory_before_they_reach_the_card() -> None:
+    for plan in plans(WAN_ANIMATE_1, 640, 800):
+        assert plan.loading_gib == 32.2
+        assert plan.host_gib >= 36.2
+    assert {plan.loading_gib for plan in plans(WAN_ANIMATE_2, 640, 800)} == {0.0}
 
 
 def test_a_named_plan_is_taken_and_a_wrong_name_told() -> None:

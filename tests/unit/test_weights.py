@@ -51,7 +51,7 @@ def test_a_folder_of_anybodys_tool_is_ready(home: Path) -> None:
     assert found.here_bytes == found.size_bytes == sum(map(len, small_files().values()))
 
 
-def test_a_fingerprint_is_of_the_files_that_are_loaded(home: Path) -> None:
+def test_a_fingerprint_is_of_the_files_that_are_loaded(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     none = fingerprint("wan-animate-2")
     lay(home, small_files())
     first = fingerprint("wan-animate-2")
@@ -59,6 +59,9 @@ def test_a_fingerprint_is_of_the_files_that_are_loaded(home: Path) -> None:
     assert fingerprint("wan-animate-2") == first
     (home / "notes.md").write_text("of no use")
     assert fingerprint("wan-animate-2") == first
+    monkeypatch.setenv("UNDERSTUDY_GPU_PRECISION", "8")
+    assert fingerprint("wan-animate-2") != first
+    monkeypatch.delenv("UNDERSTUDY_GPU_PRECISION")
     os.utime(home / SHARD, ns=(1, 1))  # a file of the same size in its place
     assert fingerprint("wan-animate-2") != first
 

@@ -147,8 +147,8 @@ def out_of_memory(assignment: Assignment) -> EngineError:
         "gpu_memory",
         f"The GPU's memory does not suffice for {assignment.width} x {assignment.height} pixels.",
         value=f"{assignment.width} x {assignment.height}",
-        fix="Close what else uses the GPU, take mode std, or choose a plan that needs less: UNDERSTUDY_GPU_PLAN, "
-        "docs/gpu.md.",
+        fix="Close what else uses the GPU, take mode std, UNDERSTUDY_GPU_PRECISION=8, or a plan that needs less: "
+        "UNDERSTUDY_GPU_PLAN, docs/gpu.md.",
     )
 
 

@@ -127,7 +127,10 @@ class Loading:
                 "PyTorch sees no GPU.",
                 fix="Look at `nvidia-smi`, and that PyTorch was built for this card: docs/gpu.md.",
             )
-        ours_gib = 0.0 if self._kept is None else self._kept[0][1].host_gib  # makes room for what comes
+        ours_gib = 0.0  # what is loaded makes room for what comes, or has been loaded already
+        if self._kept is not None:
+            name, kept = self._kept[0]
+            ours_gib = kept.host_gib - (0.0 if name == assignment.model else kept.loading_gib)
         return plan_for(
             assignment.spec,
             assignment.width,

@@ -45,11 +45,12 @@ class Plan:
     """``encoders_stay`` on the device between uses. ``small_cache`` and ``small_weights``: in 8 bits; with
     ``small_products`` too what is multiplied with those weights. ``streamed``: the transformer's blocks come from the
     machine's memory for each pass, and the cache stays there. ``needs_gib`` is on the device, ``host_gib`` in the
-    machine's memory; both are estimates."""
+    machine's memory, ``loading_gib`` of that only until all is loaded; all are estimates."""
 
     name: str
     needs_gib: float
     host_gib: float
+    loading_gib: float = 0.0
     encoders_stay: bool = False
     small_cache: bool = False
     small_weights: bool = False
@@ -59,7 +60,8 @@ class Plan:
     def same_weights(self, other: Plan) -> bool:
         """Whether a model's parts lie and are kept alike: then what is loaded for one serves the other."""
         mine, its = (
-            replace(plan, name="", needs_gib=0.0, host_gib=0.0, small_cache=False) for plan in (self, other)
+            replace(plan, name="", needs_gib=0.0, host_gib=0.0, loading_gib=0.0, small_cache=False)
+            for plan in (self, other)
         )
         return mine == its
 
@@ -90,6 +92,8 @@ def plans(spec: ModelSpec, width: int, height: int, precision: str = "") -> tupl
         """The text encoder comes for the caption, before there are keys and steps."""
         return weights + max(keys + working, TEXT_ENCODER_GIB) + other
 
+    # What lies in 16 bits on the disk is mapped; the first model's 32 bits become 16 in memory before they go anywhere.
+    loading = 0.0 if newer else TRANSFORMER_GIB[spec.name]
     aside = ENCODERS_GIB + 4
     sizes = (
         (transformer + ENCODERS_GIB + cache + working + other, 4.0),
@@ -106,7 +110,7 @@ def plans(spec: ModelSpec, width: int, height: int, precision: str = "") -> tupl
         {"streamed": True},
     )
     return tuple(
-        Plan(name, round(needs, 1), round(host, 1), **{**trait, **narrow})
+        Plan(name, round(needs, 1), round(host + loading, 1), loading, **{**trait, **narrow})
         for name, (needs, host), trait in zip(PLANS, sizes, traits, strict=True)
     )
 
@@ -166,12 +170,15 @@ def plan_for(
             continue
         if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
             return plan
-    least = all_plans[-1]
+    on_card = [plan for plan in all_plans if plan.needs_gib <= free_gib * USABLE]
+    least = min(on_card, key=lambda plan: plan.host_gib, default=all_plans[-1])
     raise EngineError(
         "gpu_memory",
         f"The GPU has {free_gib:.1f} GiB free and the machine {host_gib:.1f} GiB; {width} x {height} pixels need at "
         f"least {least.needs_gib:.1f} and {least.host_gib:.1f}.",
-        value=f"{free_gib:.1f} GiB",
-        limit=f"{least.needs_gib:.1f} GiB",
-        fix="Close what else uses the GPU, take a mode or a picture of fewer pixels, or a larger card.",
+        value=f"{host_gib if on_card else free_gib:.1f} GiB",
+        limit=f"{least.host_gib if on_card else least.needs_gib:.1f} GiB",
+        fix="Close what else uses the machine's memory, or give it more: it is the machine's that is short."
+        if on_card
+        else "Close what else uses the GPU, take a mode or a picture of fewer pixels, or a larger card.",
     )

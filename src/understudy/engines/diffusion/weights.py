@@ -7,6 +7,7 @@ machine, is as good as one that `understudy models pull` made. Nothing here load
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from types import MappingProxyType
 
 from understudy import config
 from understudy.engines.diffusion.manifest import Fact, Manifest
+from understudy.engines.diffusion.plan import PRECISION_VARIABLE
 from understudy.engines.diffusion.presence import State, look, named, present
 from understudy.engines.diffusion.safetensors_file import fault_of
 from understudy.errors import ModelError
@@ -202,14 +204,15 @@ def weights_folder(name: str) -> Path:
 
 def fingerprint(name: str) -> str:
     """Of the files that a set consists of, 16 digits: by names, sizes and the checksums of their pull, or else the time
-    of their last change. Frames that were made with other files do not go on into one another."""
+    of their last change; and of the precision that is asked for. Frames made with others do not go on into each other.
+    """
     weights = SETS[name]
     try:
         manifest = Manifest.read(weights.folder, weights)
     except ValueError:
         manifest = None
     facts = manifest.facts if manifest else {}
-    digest = hashlib.blake2b(digest_size=8)
+    digest = hashlib.blake2b(os.environ.get(PRECISION_VARIABLE, "").encode(), digest_size=8)
     for path, file in present(weights, weights.folder).items():
         with suppress(OSError):
             found = file.stat()
