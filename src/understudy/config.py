@@ -19,10 +19,10 @@ PREFIX = "UNDERSTUDY_"
 FILE_NAME = "understudy.toml"
 LEAST = {
     "result_days": 1,
-    "render_timeout_s": 1,
     "render_memory_mb": 1024,
 }  # of settings that are numbers; else 0
 MOST = 1_000_000
+TIME_LIMIT_S, GPU_TIME_LIMIT_S = 3600, 4 * 3600  # 30 s in pro are hours of a small card's work: docs/gpu.md
 GPU_NAME = re.compile(r"[0-9]{1,3}|(GPU|MIG)-[A-Za-z0-9/-]{1,80}")  # as CUDA_VISIBLE_DEVICES has it
 SECRET = ("secret_key", "database_url")  # never shown: the one is, the other may hold, a password
 
@@ -124,7 +124,7 @@ class Settings:
     gpu_steps: int = 0  # of its denoising; 0: the model's own
     concurrency: int = 0  # renders at once; 0: one for every two cores
     threads: int = 0  # of one render; 0: as the command line has it
-    render_timeout_s: int = 3600
+    render_timeout_s: int = 0  # for one video; 0: TIME_LIMIT_S, or GPU_TIME_LIMIT_S for a GPU's
     render_memory_mb: int = 6144
 
     @classmethod
@@ -151,6 +151,10 @@ class Settings:
         host = f"[{self.host}]" if ":" in self.host else self.host
         shown = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
         return (self.public_url or f"http://{shown}:{self.port}").rstrip("/")
+
+    def time_limit_s(self, *, gpu: bool) -> int:
+        """Seconds that one video may take, without its waiting for a GPU."""
+        return self.render_timeout_s or (GPU_TIME_LIMIT_S if gpu else TIME_LIMIT_S)
 
     @property
     def renders_at_once(self) -> int:

@@ -317,6 +317,7 @@ def test_the_time_limit_holds_for_the_host_too(run: Run) -> None:
         with pytest.raises(EngineError) as caught:
             await its.render("slow for long")
         assert caught.value.code == "render_timeout"
+        assert "UNDERSTUDY_RENDER_TIMEOUT_S" in caught.value.fix
         its.settings = replace(its.settings, render_timeout_s=60)
         await its.render()
         assert len(its.pids) == 1

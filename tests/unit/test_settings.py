@@ -59,6 +59,12 @@ def test_networks_and_keys_are_lists_with_commas(tmp_path: Path) -> None:
     assert settings.secret_key == ("new", "old")
 
 
+def test_a_gpus_video_may_take_longer_unless_somebody_sets_the_limit(tmp_path: Path) -> None:
+    plain, chosen = Settings(tmp_path), Settings(tmp_path, render_timeout_s=7000)
+    assert (plain.time_limit_s(gpu=False), plain.time_limit_s(gpu=True)) == (3600, 14400)
+    assert (chosen.time_limit_s(gpu=False), chosen.time_limit_s(gpu=True)) == (7000, 7000)
+
+
 @pytest.mark.parametrize(
     ("host", "public_url", "expected"),
     [

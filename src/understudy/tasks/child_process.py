@@ -17,12 +17,16 @@ KILL_TIMEOUT_S = 5.0
 LOG_BYTES = 4096
 
 
-def timed_out(limit_s: float) -> EngineError:
+SMALLER = "Use a shorter or smaller video."
+LONGER = f"{SMALLER} Whoever runs this service may allow more: UNDERSTUDY_RENDER_TIMEOUT_S."
+
+
+def timed_out(limit_s: float, fix: str = SMALLER) -> EngineError:
     return EngineError(
         "render_timeout",
         f"The work took longer than the {limit_s:g} s that a task may take.",
         limit=f"{limit_s:g} s",
-        fix="Use a shorter or smaller video.",
+        fix=fix,
     )
 
 
@@ -47,7 +51,7 @@ class TimeLimit:
 
 
 @asynccontextmanager
-async def time_limit(limit_s: float) -> AsyncIterator[TimeLimit]:
+async def time_limit(limit_s: float, fix: str = SMALLER) -> AsyncIterator[TimeLimit]:
     """Raise EngineError (``render_timeout``) when the block takes longer."""
     limit = asyncio.timeout(limit_s)
     try:
@@ -55,7 +59,7 @@ async def time_limit(limit_s: float) -> AsyncIterator[TimeLimit]:
             yield TimeLimit(limit)
     except TimeoutError:
         if limit.expired():
-            raise timed_out(limit_s) from None
+            raise timed_out(limit_s, fix) from None
         raise
 
 

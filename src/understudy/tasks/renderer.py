@@ -37,7 +37,7 @@ from understudy.tasks.child import (
     Job,
     view_names,
 )
-from understudy.tasks.child_process import running, time_limit
+from understudy.tasks.child_process import LONGER, running, time_limit
 from understudy.tasks.children import Children
 from understudy.tasks.element_limits import MOST_VIEWS
 from understudy.tasks.sandbox import Confinement
@@ -89,14 +89,14 @@ class Renderer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._threads = settings.threads or min(os.cpu_count() or 1, 4)
-        self._children = Children(settings.render_timeout_s)
+        self._children = Children(settings.time_limit_s(gpu=False))
 
     async def check(self, folder: Path, task: Task) -> float:
         """The clip's duration in seconds, where ``folder``'s files ``image`` and ``video`` are what a task may have.
 
         Raises the UnderstudyError that the child found, EngineError (``render_timeout``) and ChildDied.
         """
-        timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
+        timeout_s = min(CHECK_TIMEOUT_S, self._settings.time_limit_s(gpu=False))
         job = self._job_of(folder, task, CHECK)
         async with self._children.at_work(folder, f"task {task.id}", job) as process, time_limit(timeout_s):
             answer = await self._children.answer(process, lambda *_: None)
@@ -109,7 +109,7 @@ class Renderer:
 
         Raises the UnderstudyError that the child found, EngineError (``render_timeout``) and ChildDied.
         """
-        timeout_s = min(CHECK_TIMEOUT_S, self._settings.render_timeout_s)
+        timeout_s = min(CHECK_TIMEOUT_S, self._settings.time_limit_s(gpu=False))
         job = self._job(folder, VIEWS, views=pictures)
         async with (
             self._children.at_work(folder, f"element {element_id}", job) as process,
@@ -148,7 +148,7 @@ class Renderer:
 
         async with (
             self._children.at_work(folder, f"task {task.id}", self._job_of(folder, task, RENDER)) as process,
-            time_limit(self._settings.render_timeout_s) as limit,
+            time_limit(self._settings.time_limit_s(gpu=order is not None), LONGER) as limit,
             running(self._children.answer(process, tell, wanted)) as answered,
             running(
                 _nothing(wanted) if order is None else order.make(folder, wanted, tell, waiting)
@@ -223,7 +223,7 @@ class Renderer:
                 readable=(str(config.models_dir().absolute()),),
                 hidden=(str(self._settings.data_dir),),
                 memory_mb=self._settings.render_memory_mb,
-                cpu_s=self._settings.render_timeout_s * (self._threads + 2),
+                cpu_s=self._settings.time_limit_s(gpu=False) * (self._threads + 2),
                 parent=os.getpid(),
             ),
             orientation=Orientation.VIDEO.value,
