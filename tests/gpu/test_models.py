@@ -230,3 +230,21 @@ def test_weights_that_cannot_be_loaded_are_one_error(
         loaded(SPEC_2, tmp_path / "weights")
     assert caught.value.code == "weights_corrupt"
     assert "models pull wan-animate-2" in caught.value.fix
+
+
+@pytest.mark.parametrize(("chosen", "taken"), [("", 20), ("0", 20), (str(STEPS), STEPS)])
+def test_without_the_lora_only_a_chosen_number_of_steps_holds(
+    tiny_animate1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, taken: int
+) -> None:
+    monkeypatch.setenv("UNDERSTUDY_GPU_STEPS", chosen)
+    assignment = assigned(tmp_path, SPEC_1.name)
+    model: Any = loading.load(replace(SPEC_1, steps=STEPS), tiny_animate1, CPU, HERE)
+    told: list[int] = []
+
+    def step(done: int, steps: int) -> None:
+        told.append(steps)
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        model.make(model.begin(tmp_path, assignment), 0, None, step)
+    assert told == [taken]

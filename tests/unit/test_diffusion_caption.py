@@ -15,6 +15,7 @@ from understudy.engines.diffusion.caption import (
     SAME_BACKGROUND,
     SAME_VIEW,
     caption,
+    unread,
 )
 from understudy.request import Orientation, Scene
 
@@ -101,3 +102,14 @@ def test_letters_that_cost_the_text_encoder_more_are_fewer() -> None:
 def test_in_the_videos_scene_the_prompt_stands_for_itself() -> None:
     assert caption("", Orientation.VIDEO, Scene.VIDEO) == IN_A_VIDEO
     assert caption("a woman\nin red", Orientation.VIDEO, Scene.VIDEO) == "a woman in red"
+
+
+@pytest.mark.parametrize("scene", list(Scene))
+def test_what_is_cut_off_is_counted(scene: Scene) -> None:
+    assert unread("a knight", scene) == unread("", scene) == 0
+    long = "silver " * 1000
+    read = caption(long, Orientation.VIDEO, scene).count("silver")
+    assert 1000 - read == pytest.approx(unread(long, scene) / 7, abs=1)
+    both = f"appearance: {long}; background: {long}"
+    if scene is Scene.IMAGE:
+        assert unread(both, scene) > unread(long, scene) + 6000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import signal
 import threading
@@ -157,6 +158,22 @@ def test_what_is_not_used_is_told(tmp_path: Path) -> None:
         matting=Matting.LEARNED,
     )
     assert {part.what for part in result.left_out} >= {"orientation", "views", "joints", "matting"}
+
+
+def test_what_the_caption_has_no_room_for_is_told(tmp_path: Path) -> None:
+    result, _ = made(tmp_path, prompt="a knight in silver " * 5000)
+    told = {part.what: part.detail for part in result.left_out}
+    assert re.search(r"last 9\d{4} characters", told["prompt"])
+    assert "prompt" not in {part.what for part in made(tmp_path, prompt="a knight in silver")[0].left_out}
+
+
+@pytest.mark.parametrize(("steps", "told"), [(0, "20 of the ordinary"), (6, "6 of the ordinary")])
+def test_the_lack_of_the_lora_is_told(tmp_path: Path, steps: int, told: str) -> None:
+    engine = WanAnimateEngine(Watched(), steps=steps, distilled=False)
+    result = fulfil(asked(tmp_path, Fraction(30), scene=Scene.VIDEO), engine=engine)
+    assert told in {part.what: part.detail for part in result.left_out}["steps"]
+    result = fulfil(asked(tmp_path, Fraction(30)), engine=engine)  # of another model
+    assert "steps" not in {part.what for part in result.left_out}
 
 
 def test_in_the_videos_scene_the_output_has_the_videos_shape(tmp_path: Path) -> None:

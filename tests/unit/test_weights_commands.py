@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_weights import COMMIT, lay, manifest_of, small_files
+from small_weights import COMMIT, lay, manifest_of, safetensors, small_files
 
 from understudy import cli
 from understudy.engines.diffusion import brought, hub
@@ -294,3 +294,41 @@ def test_a_folder_and_a_commit_contradict_each_other(
     assert said.code == 2
     assert "[models_option]" in said.err
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("scheduler/scheduler_config.json", b"{}"),
+        ("scheduler/scheduler_config.json", b'{"shift": 5}'),
+        ("transformer/config.json", b"{}"),
+        ("vae/config.json", b"[]"),
+        ("modular_model_index.json", b"{}"),
+    ],
+)
+def test_what_is_loaded_must_say_something(
+    run: Callable[..., Said], home: Path, path: str, content: bytes
+) -> None:
+    lay(home, {**small_files(), path: content})
+    said = run("verify", "wan-animate-2")
+    assert said.code == 1
+    assert path in said.err
+
+
+def test_a_file_that_is_not_needed_may_be_empty(run: Callable[..., Said], home: Path) -> None:
+    lay(home, {**small_files(), "tokenizer/added_tokens.json": b"{}"})
+    assert run("verify", "wan-animate-2").code == 0
+
+
+def test_the_list_tells_what_the_lack_of_the_lora_means(run: Callable[..., Said], home: Path) -> None:
+    files = {**small_files(), "image_processor/preprocessor_config.json": b'{"size": 224}'}
+    files["model_index.json"] = files.pop("modular_model_index.json")
+    older = lay(home.with_name("wan-animate-1"), files)
+    found = {each["name"]: each for each in json.loads(run("list", "--json").out)}["wan-animate-1"]
+    assert found["state"] == "ready"
+    assert "20 steps instead of 4" in found["note"]
+    assert "`understudy models pull wan-animate-1`" in found["note"]
+    lora = "lora/wan2.1_i2v_lora_rank64_lightx2v_4step.safetensors"
+    lay(older, {lora: safetensors({"a": b"1"})})
+    found = {each["name"]: each for each in json.loads(run("list", "--json").out)}["wan-animate-1"]
+    assert found["note"] == ""

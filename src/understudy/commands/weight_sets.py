@@ -8,7 +8,7 @@ import typer
 
 from understudy.commands.model_sets import Row
 from understudy.engines.diffusion.presence import State, look, named
-from understudy.engines.diffusion.weights import GB, WeightSet, weights_folder
+from understudy.engines.diffusion.weights import GB, WeightSet, shortcomings, weights_folder
 from understudy.errors import ModelError, RequestError
 
 MANY_DIGITS = 12  # of a commit, to show
@@ -27,6 +27,8 @@ class GpuSet:
                 weights_folder(self.name)
             except ModelError as error:
                 note = error.fix
+        elif short := shortcomings(self._weights):
+            note = f"{' '.join(short)} Run `understudy models pull {self.name}`."
         return Row(
             self.name,
             found.state.value,

@@ -53,6 +53,15 @@ def caption(prompt: str, orientation: Orientation, scene: Scene) -> str:
     )
 
 
+def unread(prompt: str, scene: Scene) -> int:
+    """How many characters of the prompt are more than the caption has room for."""
+    words = _plain(prompt)
+    if scene is Scene.VIDEO:
+        return len(words) - len(_cut(words, WHOLE_TOKENS))
+    limits = zip(_parts(words), (APPEARANCE_TOKENS, BACKGROUND_TOKENS), strict=True)
+    return sum(len(text) - len(_cut(text, tokens)) for text, tokens in limits)
+
+
 def _plain(prompt: str) -> str:
     """Without what is no text: controls, halves of surrogate pairs, runs of spaces."""
     kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in prompt)

@@ -13,12 +13,18 @@ from numpy.typing import NDArray
 
 from understudy.engines.capabilities import WAN_ANIMATE
 from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
-from understudy.engines.diffusion.caption import caption
+from understudy.engines.diffusion.caption import caption, unread
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.room import arrays_bytes, check_room, unwritable
 from understudy.engines.diffusion.size import Fit, fit, native_size, scaled_up
 from understudy.engines.diffusion.source import SegmentSource
-from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
+from understudy.engines.diffusion.spec import (
+    SPECS,
+    UNDISTILLED_STEPS,
+    WAN_ANIMATE_1,
+    WAN_ANIMATE_2,
+    ModelSpec,
+)
 from understudy.engines.diffusion.timeline import SAME_S, model_times, retimed, sampled, shown_times
 from understudy.engines.engine import Performance
 from understudy.errors import RequestError
@@ -54,18 +60,26 @@ class WanAnimateEngine:
     """Has a diffusion model make the video. ``source`` is who has the model; ``threads`` decode the clip.
 
     ``most_pixels`` a frame that the model draws, where that is less than the mode's, and denoising ``steps`` other than
-    the model's own: 0 leaves each as it is.
+    the model's own: 0 leaves each as it is. Not ``distilled``: the model of the video's scene is known to be without the
+    LoRA that spares it steps.
     """
 
     capabilities = WAN_ANIMATE
 
     def __init__(
-        self, source: SegmentSource, *, threads: int = 2, most_pixels: int = 0, steps: int = 0
+        self,
+        source: SegmentSource,
+        *,
+        threads: int = 2,
+        most_pixels: int = 0,
+        steps: int = 0,
+        distilled: bool = True,
     ) -> None:
         self._source = source
         self._threads = threads
         self._most_pixels = most_pixels
         self._steps = steps
+        self._distilled = distilled
 
     def prepare(self, picture: Picture, request: MotionRequest, progress: Progress = silent) -> Ready:
         """Raises RequestError (``video_missing``): the model looks at the video itself."""
@@ -91,6 +105,10 @@ class WanAnimateEngine:
 
         frames = self._frames(plan, ready, motion, request, told)
         left_out = _left_out(plan, motion, request)
+        if plan.spec.name == WAN_ANIMATE_1.name and not self._distilled:
+            taken = self._steps or UNDISTILLED_STEPS
+            told = f"The model's LoRA for {plan.spec.steps} steps is not here: it took {taken} of the ordinary ones."
+            left_out += (LeftOut("steps", told),)
         return Performance(
             plan.width, plan.height, frames, "model", left_out, tells_progress=True, stop=unwanted.set
         )
@@ -207,6 +225,11 @@ def _left_out(plan: _Plan, motion: Motion, request: MotionRequest) -> tuple[Left
                 f"The model drew {plan.spec.fps} frames a second; {between} of the video's {len(motion)} frames lie "
                 "between two of them, and were made by following the movement.",
             )
+        )
+    cut = unread(request.prompt, request.scene)
+    if cut:
+        told.append(
+            LeftOut("prompt", f"The model's caption has no room for the prompt's last {cut} characters.")
         )
     if request.orientation is Orientation.IMAGE and request.scene is Scene.IMAGE:
         told.append(

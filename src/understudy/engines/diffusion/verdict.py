@@ -8,7 +8,7 @@ from pathlib import Path
 
 from understudy.engines.diffusion.manifest import Fact, Manifest, wrong_files
 from understudy.engines.diffusion.presence import Presence, look, present
-from understudy.engines.diffusion.weights import WeightSet
+from understudy.engines.diffusion.weights import SCHEDULER, WeightSet
 from understudy.progress import Progress, silent
 
 
@@ -34,8 +34,11 @@ def verify(weights: WeightSet, progress: Progress = silent, *, folder: Path | No
     here = present(weights, folder)
     facts = {path: fact for path, fact in known_facts(weights, folder).items() if path in here}
     wrong = wrong_files(folder, facts, progress)
+    needed = _needed(weights)
     texts = [
-        path for path in here if path.endswith(".json") and path not in facts and not _is_json(folder / path)
+        path
+        for path in here
+        if path.endswith(".json") and path not in facts and not _sound(folder / path, needed=path in needed)
     ]
     damaged = tuple(dict.fromkeys((*found.damaged, *wrong, *texts)))
     return Verdict(found, damaged, len(here), len(facts))
@@ -51,9 +54,24 @@ def known_facts(weights: WeightSet, folder: Path) -> dict[str, Fact]:
     return {**facts, **(manifest.facts if manifest else {})}
 
 
-def _is_json(path: Path) -> bool:
+def _needed(weights: WeightSet) -> set[str]:
+    """The files by their path in the set without which nothing is loaded."""
+    return {
+        source.place(f"{folder}/{name}" if folder else name)
+        for source in weights.sources
+        for folder, files in (("", source.files), *((one.folder, one.files) for one in source.components))
+        for names in files
+        for name in names.split("|")
+    }
+
+
+def _sound(path: Path, *, needed: bool) -> bool:
+    """Whether it is JSON; one that is needed says something, and a scheduler's names its class."""
     try:
-        json.loads(path.read_bytes())
+        told = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return True
+    if not needed:
+        return True
+    named = path.name != SCHEDULER or (isinstance(told, dict) and isinstance(told.get("_class_name"), str))
+    return isinstance(told, dict) and bool(told) and named

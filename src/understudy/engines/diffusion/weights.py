@@ -57,7 +57,8 @@ class Source:
 
     ``revision`` is a commit, or a name that a pull turns into one; ``begins`` are the first digits of the commit that
     the name is known to have led to. ``folder`` is where its files lie in the set. ``known`` are files whose bytes a
-    public source states. Without ``needed`` the set is ready without it.
+    public source states. Without ``needed`` the set is ready without it; ``without``
+    says what that means.
     """
 
     repo: str
@@ -69,6 +70,7 @@ class Source:
     folder: str = ""
     known: Mapping[str, Fact] = field(default_factory=lambda: MappingProxyType({}))
     needed: bool = True
+    without: str = ""
 
     def wants(self, path: str) -> bool:
         """Whether the file ``path`` of the repository is of use."""
@@ -103,6 +105,7 @@ class WeightSet:
         return tuple(dict.fromkeys(source.licence for source in self.sources))
 
 
+SCHEDULER = "scheduler_config.json"
 TRANSFORMER = Component("transformer", ("config.json",), "diffusion_pytorch_model")
 COMPONENTS = (
     TRANSFORMER,
@@ -110,7 +113,7 @@ COMPONENTS = (
     Component("text_encoder", ("config.json",), "model"),
     Component("tokenizer", ("tokenizer_config.json", "tokenizer.json|spiece.model")),
     Component("image_encoder", ("config.json",), "model"),
-    Component("scheduler", ("scheduler_config.json",)),
+    Component("scheduler", (SCHEDULER,)),
 )
 IMAGE_PROCESSOR = Component("image_processor", ("preprocessor_config.json|processor_config.json",))
 INDEX, MODULAR_INDEX = "model_index.json", "modular_model_index.json"
@@ -162,6 +165,7 @@ WAN_ANIMATE_1 = WeightSet(
                 {LORA: Fact(739_472_104, "8833bd4fd7c8eabebf0bc8ee5cfaf47f4f310ce116928a02c1adf8941dd4b0f1")}
             ),
             needed=False,
+            without="Its 4-step LoRA is not here: it takes 20 steps instead of 4.",
         ),
     ),
 )
@@ -219,6 +223,17 @@ def fingerprint(name: str) -> str:
             known = facts[path].sum if path in facts else str(found.st_mtime_ns)
             digest.update(f"{path} {found.st_size} {known}\n".encode())
     return digest.hexdigest()
+
+
+def shortcomings(weights: WeightSet) -> tuple[str, ...]:
+    """What it means that parts are not here without which the set is ready."""
+    lacking = (
+        source.without
+        for source in weights.sources
+        if not source.needed
+        and not all((weights.folder / source.place(path)).is_file() for path in source.files)
+    )
+    return tuple(lacking)
 
 
 def lora_path() -> Path | None:
