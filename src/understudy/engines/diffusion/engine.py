@@ -60,8 +60,8 @@ class WanAnimateEngine:
     """Has a diffusion model make the video. ``source`` is who has the model; ``threads`` decode the clip.
 
     ``most_pixels`` a frame that the model draws, where that is less than the mode's, and denoising ``steps`` other than
-    the model's own: 0 leaves each as it is. Not ``distilled``: the model of the video's scene is known to be without the
-    LoRA that spares it steps.
+    the model's own: 0 leaves each as it is. Not ``distilled``: the model of the video's scene is known to be without
+    the LoRA that spares it steps.
     """
 
     capabilities = WAN_ANIMATE
@@ -107,8 +107,8 @@ class WanAnimateEngine:
         left_out = _left_out(plan, motion, request)
         if plan.spec.name == WAN_ANIMATE_1.name and not self._distilled:
             taken = self._steps or UNDISTILLED_STEPS
-            told = f"The model's LoRA for {plan.spec.steps} steps is not here: it took {taken} of the ordinary ones."
-            left_out += (LeftOut("steps", told),)
+            detail = f"The model's LoRA for {plan.spec.steps} steps is not here: it took {taken} of the ordinary ones."
+            left_out += (LeftOut("steps", detail),)
         return Performance(
             plan.width, plan.height, frames, "model", left_out, tells_progress=True, stop=unwanted.set
         )
