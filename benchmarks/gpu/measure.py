@@ -2,203 +2,237 @@
 
     PYTHONPATH=src python benchmarks/gpu/measure.py --out out/gpu
 
-Needs torch, diffusers and transformers, and nothing from a network. Each run makes one clip of ``--seconds`` from a
-random picture and random frames: the same arithmetic as a real one, and noise comes out. Each plan is measured in 16
-bits and in 8, and by itself one matrix product in 16 bits and in each way of 8 that the card has. Prints tables and
-writes measure.json. ``--tiny`` tries the script itself on any machine.
+Needs torch, diffusers and transformers, and nothing from a network. Each row makes a clip of ``--segments`` segments
+(3.4 s of video the first, 3.3 s each further one) from a random picture and random frames: the same arithmetic as a
+real one, and noise comes out. Longer clips are more of the same segments, so seconds per second of video hold for
+those too.
+
+The most important comes first: the fastest plan at the first size in 16 bits, diffusers' own pipeline, 8 bits; then the
+other sizes; then the other plans. ``first`` is the first clip of a loaded model, ``warm`` one after it; where only
+``warm`` is wanted, or ``first`` was measured by another call, a clip of one step goes before it, unmeasured. After the
+first rows come single matrix products in 16 bits and each way of 8.
+
+Each row is printed and in measure.json as soon as it is known; what goes wrong in one is named in it, and the next goes
+on. What does not fit into ``--minutes`` is left out with a word, and what runs out of them in the middle is stopped
+there and tells its steps so far. A further call with the same ``--out`` measures what is missing. ``--tiny`` tries the
+script itself on any machine.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
+import signal
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from traceback import clear_frames
 from typing import Any
 
 import numpy as np
 import torch
+from budget import COUNTED, Budget, estimate_s
+from cases import WARM, Case, cases_of
 from diffusers import __version__ as diffusers_version
-from PIL import Image
+from diffusers.utils import logging as diffusers_logging
 from products import products, products_table
-from random_parts import random_parts
+from record import ERROR, HEAD, SKIPPED, STOPPED, UNDER_WAY, Record, line
+from watch import OutOfTimeError, Watch
+from ways import Ours, Theirs
 
-from understudy.engines.diffusion import animate2
-from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter, mapped
-from understudy.engines.diffusion.generator import Generator
-from understudy.engines.diffusion.loading import place
-from understudy.engines.diffusion.plan import GIB, PRECISIONS, Plan, plans
-from understudy.engines.diffusion.spec import WAN_ANIMATE_2
+from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
+from understudy.engines.diffusion.card import give_back, wait_for
+from understudy.engines.diffusion.plan import GIB, PLANS, PRECISIONS
+from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_2, ModelSpec
 
 CAPTION = "人物外观描述：穿着一件浅蓝色衬衫的人物。背景描述：背景为明亮的房间。"
 SIZES = {"640x800": (640, 800), "720x1280": (720, 1280)}
-TINY_SIZE = (64, 80)
+TINY = {"tiny": (32, 48)}
+TINY_FRAMES = 5  # of a segment
+MINUTES = 9.0  # of ten that a command often has
+WORDS_OF_AN_ERROR = 300  # letters
 
 
-class Stages:
-    """Seconds in the parts of a run, each waited for on the device."""
+class Measuring:
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self._asked = asked
+        self._budget = Budget(asked.minutes)
+        self._device = torch.device(asked.device)
+        on_card = self._device.type == "cuda"
+        self._dtype = torch.bfloat16 if on_card else torch.float32
+        self._weights = "tiny" if asked.tiny else "full"
+        self._spec: ModelSpec = SPECS[WAN_ANIMATE_2.name]
+        self._sizes = TINY if asked.tiny else SIZES
+        self._loading_s = 0.0  # of the last that was loaded
+        about = {
+            "device": torch.cuda.get_device_name(self._device)
+            if on_card
+            else platform.processor() or platform.machine(),
+            "torch": torch.__version__,
+            "diffusers": diffusers_version,
+            "dtype": str(self._dtype).removeprefix("torch."),
+            "weights": "tiny" if asked.tiny else "random, of the published sizes",
+            "compiled": asked.compile,
+        }
+        self._record = Record(about, asked.out, again=asked.again)
 
-    def __init__(self, device: torch.device) -> None:
-        self.seconds: dict[str, float] = {}
-        self._device = device
+    def all(self) -> int:
+        """An exit status: 0, 1 where a row went wrong, 130 where it was broken off."""
+        print(" ".join(f"{name}: {value}" for name, value in self._record.about.items()), HEAD, sep="\n")
+        cases = list(cases_of(self._asked, self._spec, self._sizes))
+        try:
+            for number, case in enumerate(cases, 1):
+                self._case(case, f"{number} of {len(cases)}")
+                if number == 1:
+                    self._products()
+        except KeyboardInterrupt:
+            for row in self._record.rows:
+                if UNDER_WAY in row:
+                    row[STOPPED] = "broken off at: " + row.pop(UNDER_WAY)
+            self._record.save()
+            self._told("broken off")
+            return 130
+        finally:
+            print(f"\n{self._record.table()}", flush=True)
+        return int(any(ERROR in row for row in self._record.rows))
 
-    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any, **options: Any) -> Any:
-            named = options.get("kv_cache_mode", stage)
-            with self.stage({"extract": "driving pass", "cached": "denoising"}.get(named, stage)):
-                return function(*arguments, **options)
+    def _case(self, case: Case, number: str) -> None:
+        todo = [run for run in case.runs if not self._record.has(self._named(case, run))]
+        if not todo:
+            self._told(f"{number}: {case.way}, {case.size}: is there already")
+            return
+        lacking = self._lacking(case, todo[0], loaded=False)
+        for run in todo if lacking else ():
+            self._known({**self._named(case, run), SKIPPED: lacking})
+        if lacking:
+            return
+        rest = list(todo)
+        try:
+            self._told(f"{number}: {case.way}, {case.size}: loading random weights")
+            begun = time.perf_counter()
+            way = self._loaded(case)
+            wait_for(self._device)
+            self._loading_s = time.perf_counter() - begun
+            self._told(f"loaded in {self._loading_s:.1f} s")
+            while rest:
+                self._run(case, way, rest[0], cold=rest == todo)
+                rest.pop(0)
+        except Exception as error:
+            clear_frames(error.__traceback__)  # they hold what is on the device
+            said = " ".join(str(error).split())[:WORDS_OF_AN_ERROR]
+            for run in rest:
+                self._known({**self._named(case, run), ERROR: f"{type(error).__name__}: {said}"})
+        way = None
+        give_back(self._device)
 
-        return run
+    def _loaded(self, case: Case) -> Ours | Theirs:
+        if case.plan is None:
+            return Theirs(self._weights, self._device, self._dtype)
+        return Ours(self._weights, self._device, self._dtype, case.plan, compiled=self._asked.compile)
 
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        synchronize(self._device)
-        begun = time.perf_counter()
-        yield
-        synchronize(self._device)
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+    def _run(self, case: Case, way: Ours | Theirs, run: str, *, cold: bool) -> None:
+        """One row, measured; the warm-up before it too, where nothing was made since loading."""
+        named = self._named(case, run)
+        lacking = self._lacking(case, run, loaded=True)
+        if lacking:
+            self._known({**named, SKIPPED: lacking})
+            return
+        if cold and run == WARM:
+            self._told("warming up with one step")
+            self._made(case, way, 1, lambda *_: None)
+
+        def told(at: str, watch: Watch) -> None:
+            self._record.put({**named, **_seen(watch), UNDER_WAY: at})
+            self._told(f"{case.way}, {case.size}, {run}: {at}")
+
+        watch, took, peak_gib = self._made(case, way, self._asked.steps, told)
+        row = {
+            **named,
+            **_seen(watch),
+            "peak_gib": round(peak_gib, 1),
+            "loading_s": round(self._loading_s, 2),
+        }
+        if case.plan is not None:
+            row["estimated_gib"] = case.plan.needs_gib
+        if took is None:
+            row[STOPPED] = f"the minutes were over after {watch.steps} steps"
+        else:
+            row |= {"work_s": round(took, 3), "work_s_per_video_s": round(took / named["video_s"], 3)}
+        self._known(row)
+
+    def _made(
+        self, case: Case, way: Ours | Theirs, steps: int, told: Any
+    ) -> tuple[Watch, float | None, float]:
+        """A clip: what was seen of it, its seconds (none where the minutes were over), and GiB at the most."""
+        width, height = self._sizes[case.size]
+        segments = self._asked.segments
+        watch = Watch(self._device, segments * steps, lambda: self._budget.left_s, told)
+        with tempfile.TemporaryDirectory() as folder:
+            assignment = _assigned(Path(folder), self._spec, width, height, self._frames, steps)
+            took: float | None = None
+            with _peak(self._device) as peak, watch.on(way.module, way.transformer):
+                begun = time.perf_counter()
+                try:
+                    way.make(Path(folder), assignment)
+                    wait_for(self._device)
+                    took = time.perf_counter() - begun
+                except OutOfTimeError as error:
+                    clear_frames(error.__traceback__)
+        return watch, took, peak[0]
+
+    def _products(self) -> None:
+        if self._record.products:
+            return
+        self._told("single matrix products")
+        try:
+            self._record.put_products(products(self._device, self._dtype, self._weights))
+            print(products_table(self._record.products), flush=True)
+        except Exception as error:
+            self._told(f"single matrix products went wrong: {type(error).__name__}: {error}")
+        give_back(self._device)
+
+    @property
+    def _frames(self) -> int:
+        return self._spec.overlap + self._asked.segments * self._spec.advance
+
+    def _named(self, case: Case, run: str) -> dict[str, Any]:
+        return {
+            "way": case.way,
+            "size": case.size,
+            "run": run,
+            "steps": self._asked.steps,
+            "frames": self._frames,
+            "segments": self._asked.segments,
+            "video_s": round(self._frames / self._spec.fps, 3),
+        }
+
+    def _lacking(self, case: Case, run: str, *, loaded: bool) -> str:
+        counted, segments = COUNTED[case.size], self._asked.segments
+        tflop = counted.segments(segments, self._asked.steps)
+        if run == WARM and not loaded:
+            tflop += counted.segments(segments, 1)
+        needed_s = estimate_s(tflop, self._record.rows, case.way)
+        if needed_s is not None and not loaded:
+            needed_s += self._loading_s
+        return self._budget.lacking(needed_s)
+
+    def _known(self, row: dict[str, Any]) -> None:
+        self._record.put(row)
+        print(line(row), flush=True)
+
+    def _told(self, text: str) -> None:
+        print(f"[{self._budget.clock()}] {text}", flush=True)
 
 
-def main() -> None:
-    asked = _arguments()
-    device = torch.device("cpu" if asked.tiny and not torch.cuda.is_available() else "cuda")
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    sizes = {"tiny": TINY_SIZE} if asked.tiny else {name: SIZES[name] for name in asked.sizes}
-    about = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor(),
-        "torch": torch.__version__,
-        "diffusers": diffusers_version,
-        "dtype": str(dtype).removeprefix("torch."),
-        "weights": "random, of the published sizes" if not asked.tiny else "tiny",
+def _seen(watch: Watch) -> dict[str, Any]:
+    return {
+        "steps_made": watch.steps,
+        "stages_s": {name: round(seconds, 3) for name, seconds in watch.seconds.items()},
     }
-    rows: list[dict[str, Any]] = []
-    alone = products(device, dtype, "tiny" if asked.tiny else "full")
-    print(products_table(alone))
-    _empty(device)
-    for named, precision in _chosen(asked):
-        parts = random_parts("tiny" if asked.tiny else "full", device, dtype)
-        planned = {name: _plan(named, precision, *size) for name, size in sizes.items()}
-        place(parts, device, next(iter(planned.values())), dtype)
-        if asked.compile:
-            parts["transformer"].compile_repeated_blocks(fullgraph=False)
-        for name, (width, height) in sizes.items():
-            rows += ours(asked, device, parts, planned[name], name, width, height, precision)
-        del parts
-        _empty(device)
-    if asked.diffusers:
-        parts = random_parts("tiny" if asked.tiny else "full", device, dtype)
-        for name, (width, height) in sizes.items():
-            rows += theirs(asked, device, parts, name, width, height)
-    print(json.dumps(about))
-    print(_table(rows))
-    if asked.out:
-        asked.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"about": about, "products": alone, "rows": rows}, indent=2)
-        (asked.out / "measure.json").write_text(text, encoding="utf-8")
-
-
-def ours(
-    asked: argparse.Namespace,
-    device: torch.device,
-    parts: dict[str, Any],
-    plan: Plan,
-    size: str,
-    width: int,
-    height: int,
-    precision: str,
-) -> list[dict[str, Any]]:
-    """The first task of a size, and a warm one."""
-    model = animate2.Animate2(parts, device, plan)
-    rows = []
-    for run in ("first", "warm"):
-        with tempfile.TemporaryDirectory() as folder:
-            assignment = _assigned(Path(folder), width, height, asked)
-            stages = Stages(device)
-            with _watched(stages, model), _peak(device) as peak:
-                begun = time.perf_counter()
-                Generator(lambda *_: model).make(Path(folder), lambda *_: None)
-                synchronize(device)
-                took = time.perf_counter() - begun
-            rows.append(
-                _row(_way(plan.name, precision), size, run, assignment, took, stages.seconds, peak, plan)
-            )
-    return rows
-
-
-def _chosen(asked: argparse.Namespace) -> list[tuple[str, str]]:
-    """Plans and precisions. In 8 bits all plans have small weights, so that the one of that name is none of its own."""
-    pairs = [(named, precision) for precision in asked.precisions for named in asked.plans]
-    return [pair for pair in pairs if pair != ("small-weights", "8")]
-
-
-def _plan(named: str, precision: str, width: int, height: int) -> Plan:
-    return next(plan for plan in plans(WAN_ANIMATE_2, width, height, precision) if plan.name == named)
-
-
-def _way(named: str, precision: str) -> str:
-    return f"understudy, {named}" + (", 8 bits" if precision == "8" else "")
-
-
-def theirs(
-    asked: argparse.Namespace, device: torch.device, parts: dict[str, Any], size: str, width: int, height: int
-) -> list[dict[str, Any]]:
-    """diffusers' own pipeline as its documentation has it: flex attention, blocks compiled."""
-    from diffusers import WanAnimate2DistilledModularPipeline
-    from diffusers.modular_pipelines import WanAnimate2DistilledBlocks
-
-    pipeline = WanAnimate2DistilledModularPipeline(blocks=WanAnimate2DistilledBlocks())
-    pipeline.update_components(**parts)
-    if device.type == "cuda":
-        pipeline.transformer.compile_repeated_blocks(fullgraph=False)
-    rows = []
-    for run in ("first", "warm"):
-        with tempfile.TemporaryDirectory() as folder:
-            assignment = _assigned(Path(folder), width, height, asked)
-            picture = Image.fromarray(np.array(mapped(Path(folder), assignment, "reference")))
-            driving = [
-                Image.fromarray(np.array(frame)) for frame in mapped(Path(folder), assignment, "driving")
-            ]
-            with _peak(device) as peak:
-                begun = time.perf_counter()
-                pipeline(
-                    image=picture,
-                    driving_video=driving,
-                    prompt=assignment.caption,
-                    num_inference_steps=assignment.steps,
-                    height=height,
-                    width=width,
-                    generator=torch.Generator().manual_seed(0),
-                    output="videos",
-                )
-                synchronize(device)
-                took = time.perf_counter() - begun
-            rows.append(_row("diffusers", size, run, assignment, took, {}, peak, None))
-    return rows
-
-
-def synchronize(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-@contextmanager
-def _watched(stages: Stages, model: Any) -> Iterator[None]:
-    """The parts of a segment timed, which costs a wait for the device at each."""
-    encode, decode = animate2.encode_vae, animate2.decode_vae
-    transformer = model._pipeline.transformer
-    forward = transformer.forward
-    animate2.encode_vae = stages.timed("encoding", encode)
-    animate2.decode_vae = stages.timed("decoding", decode)
-    transformer.forward = stages.timed("denoising", forward)
-    try:
-        yield
-    finally:
-        animate2.encode_vae, animate2.decode_vae = encode, decode
-        transformer.forward = forward
 
 
 @contextmanager
@@ -210,81 +244,55 @@ def _peak(device: torch.device) -> Iterator[list[float]]:
     peak.append(torch.cuda.max_memory_allocated(device) / GIB if device.type == "cuda" else 0.0)
 
 
-def _assigned(folder: Path, width: int, height: int, asked: argparse.Namespace) -> Assignment:
+def _assigned(folder: Path, spec: ModelSpec, width: int, height: int, frames: int, steps: int) -> Assignment:
     rng = np.random.default_rng(0)
-    frames = max(round(asked.seconds * WAN_ANIMATE_2.fps), 1)
-    blank = Assignment(WAN_ANIMATE_2.name, width, height, frames, CAPTION, 0, asked.steps, "")
+    blank = Assignment(spec.name, width, height, frames, CAPTION, 0, steps, "")
     writer = AssignmentWriter(folder, blank, rng.integers(0, 255, (height, width, 3), np.uint8))
     for _ in range(frames):
         writer.add("driving", rng.integers(0, 255, (height, width, 3), np.uint8))
     return writer.finish()
 
 
-def _row(
-    way: str,
-    size: str,
-    run: str,
-    assignment: Assignment,
-    took: float,
-    stages: dict[str, float],
-    peak: list[float],
-    plan: Plan | None,
-) -> dict[str, Any]:
-    seconds = assignment.frames / WAN_ANIMATE_2.fps
-    return {
-        "way": way,
-        "size": size,
-        "run": run,
-        "steps": assignment.steps,
-        "video_s": round(seconds, 2),
-        "work_s": round(took, 2),
-        "work_s_per_video_s": round(took / seconds, 2),
-        "stages_s": {name: round(value, 2) for name, value in stages.items()},
-        "peak_gib": round(peak[0], 1),
-        "estimated_gib": plan.needs_gib if plan is not None else None,
-    }
-
-
-def _table(rows: list[dict[str, Any]]) -> str:
-    lines = [
-        "| way | size | run | steps | s of work per s of video | peak GiB | stages, s |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        stages = ", ".join(f"{name} {value}" for name, value in row["stages_s"].items())
-        cells = (
-            row["way"],
-            row["size"],
-            row["run"],
-            row["steps"],
-            row["work_s_per_video_s"],
-            row["peak_gib"],
-            stages,
-        )
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
-
-
-def _empty(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-
-
-def _arguments() -> argparse.Namespace:
+def _arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seconds", type=float, default=10.0, help="of video")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="that it may take in all")
+    parser.add_argument("--segments", type=int, default=1, help="of each clip")
     parser.add_argument("--steps", type=int, default=WAN_ANIMATE_2.steps)
     parser.add_argument("--sizes", nargs="+", choices=tuple(SIZES), default=list(SIZES))
-    parser.add_argument("--plans", nargs="+", default=["resident", "small-cache", "small-weights"])
+    parser.add_argument(
+        "--plans", nargs="+", choices=PLANS, default=["resident", "small-cache", "small-weights"]
+    )
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=list(PRECISIONS))
     parser.add_argument("--compile", action="store_true", help="ours with blocks compiled")
     parser.add_argument("--diffusers", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--again", action="store_true", help="try rows that went wrong once more")
     parser.add_argument("--tiny", action="store_true", help="try the script: tiny weights, any machine")
-    parser.add_argument("--out", type=Path, help="folder for measure.json")
-    return parser.parse_args()
+    parser.add_argument("--device", help="cuda; with --tiny the processor")
+    parser.add_argument("--out", type=Path, help="folder for measure.json, or with one to go on from")
+    asked = parser.parse_args(given)
+    asked.device = asked.device or ("cpu" if asked.tiny else "cuda")
+    return asked
+
+
+def main(given: list[str] | None = None) -> int:
+    asked = _arguments(given)
+    if asked.tiny:
+        SPECS[WAN_ANIMATE_2.name] = replace(WAN_ANIMATE_2, segment_frames=TINY_FRAMES)
+    try:
+        measuring = Measuring(asked)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return measuring.all()
+
+
+def _ended(*_: Any) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    main()
+    signal.signal(signal.SIGTERM, _ended)
+    diffusers_logging.set_verbosity_error()  # not a word for each part that is made
+    sys.exit(main())
