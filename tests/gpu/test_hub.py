@@ -156,14 +156,16 @@ def test_a_pull_that_is_killed_goes_on(server: SmallHub, home: Path, monkeypatch
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     start = [sys.executable, "-m", "understudy", "models", "pull", "wan-animate-2"]
-    first = subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    end = time.monotonic() + 60
-    while (half := halves(home)) < 10**7:
-        assert first.poll() is None, first.communicate()[0]
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    end = time.monotonic() + 120
+    with subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as first:
+        try:
+            while (half := halves(home)) < 10**7:
+                assert first.poll() is None, first.communicate()[0]
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        finally:
+            first.send_signal(signal.SIGKILL)
+            first.communicate()
     assert not (home / SHARD).exists()
     half = halves(home)
     server.delay_s = 0
