@@ -232,12 +232,11 @@ def test_weights_that_cannot_be_loaded_are_one_error(
     assert "models pull wan-animate-2" in caught.value.fix
 
 
-@pytest.mark.parametrize(("chosen", "taken"), [("", 20), ("0", 20), (str(STEPS), STEPS)])
+@pytest.mark.parametrize(("chosen", "taken"), [(False, 20), (True, STEPS)])
 def test_without_the_lora_only_a_chosen_number_of_steps_holds(
-    tiny_animate1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: str, taken: int
+    tiny_animate1: Path, tmp_path: Path, chosen: bool, taken: int
 ) -> None:
-    monkeypatch.setenv("UNDERSTUDY_GPU_STEPS", chosen)
-    assignment = assigned(tmp_path, SPEC_1.name)
+    assignment = replace(assigned(tmp_path, SPEC_1.name), chosen=chosen)
     model: Any = loading.load(replace(SPEC_1, steps=STEPS), tiny_animate1, CPU, HERE)
     told: list[int] = []
 

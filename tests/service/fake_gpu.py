@@ -79,7 +79,7 @@ class TinyEngine:
 
 
 def written(folder: Path, caption: str = "", *, frames: int = FRAMES, seed: int = SEED) -> Assignment:
-    blank = Assignment(WAN_ANIMATE_2.name, SIDE, SIDE, frames, caption, seed, STEPS, "")
+    blank = Assignment(WAN_ANIMATE_2.name, SIDE, SIDE, frames, caption, seed, STEPS, "", chosen=True)
     writer = AssignmentWriter(folder, blank, np.full((SIDE, SIDE, 3), 200, np.uint8))
     for index in range(frames):
         writer.add("driving", np.full((SIDE, SIDE, 3), index % 256, np.uint8))

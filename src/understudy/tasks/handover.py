@@ -121,6 +121,7 @@ def check_fits(assignment: Assignment, task: Task, settings: Settings) -> None:
         assignment.model == spec.name
         and assignment.seed == task.noise_seed
         and assignment.steps == (settings.gpu_steps or spec.steps)
+        and assignment.chosen == bool(settings.gpu_steps)
         and assignment.width * assignment.height <= max(most, MOST_THIN)
         and assignment.frames <= (MOST_S + 1) * spec.fps
     )

@@ -5,7 +5,6 @@ The parts are those of diffusers' ``WanAnimatePipeline``, called segment by segm
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from understudy.engines.diffusion.assignment import REFERENCE, Assignment, mappe
 from understudy.engines.diffusion.card import give_back, visiting, wait_for
 from understudy.engines.diffusion.model import Made, Step, segment_frames
 from understudy.engines.diffusion.plan import Plan
-from understudy.engines.diffusion.spec import STEPS_VARIABLE, UNDISTILLED_STEPS, WAN_ANIMATE_1, ModelSpec
+from understudy.engines.diffusion.spec import UNDISTILLED_STEPS, WAN_ANIMATE_1, ModelSpec
 
 CAPTION_TOKENS = 512
 REPLACE = "replace"
@@ -103,8 +102,7 @@ class Animate1:
         latents = self._noise(number, assignment)
         faces = self._faces(face).to(dtype)
         scheduler = pipeline.scheduler
-        chosen_steps = assignment.steps != self.spec.steps or os.environ.get(STEPS_VARIABLE, "").strip("0")
-        steps = assignment.steps if self._distilled or chosen_steps else UNDISTILLED_STEPS
+        steps = assignment.steps if self._distilled or assignment.chosen else UNDISTILLED_STEPS
         scheduler.set_timesteps(steps, device=device)
         wait_for(device)
         step(0, steps)  # encoding takes as long as a step

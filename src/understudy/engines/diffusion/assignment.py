@@ -40,7 +40,8 @@ MOST_STEPS = 100
 
 @dataclass(frozen=True)
 class Assignment:
-    """``model`` names a `ModelSpec`. Sides are pixels, multiples of 16. ``digest`` is of all that decides the outcome:
+    """``model`` names a `ModelSpec`. Sides are pixels, multiples of 16. ``steps`` are denoising steps, ``chosen`` by
+    somebody or the model's own. ``digest`` is of all that decides the outcome:
     segments of one digest fit together, if the same weights made them (``weights.fingerprint``); of the plan they
     differ by roundings."""
 
@@ -52,6 +53,7 @@ class Assignment:
     seed: int
     steps: int
     digest: str
+    chosen: bool = False
 
     @property
     def spec(self) -> ModelSpec:

@@ -147,6 +147,7 @@ class WanAnimateEngine:
             seed=request.seed or 0,
             steps=self._steps or plan.spec.steps,
             digest="",
+            chosen=bool(self._steps),
         )
         check_room(folder, arrays_bytes(blank))  # of the segments who makes them knows how many there are
         picture = ready.picture

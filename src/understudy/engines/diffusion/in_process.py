@@ -35,7 +35,7 @@ from understudy.engines.diffusion.failure import failed
 from understudy.engines.diffusion.maker import Maker, StoppedError, real_maker
 from understudy.engines.diffusion.plan import PLAN_VARIABLE, PRECISION_VARIABLE, check_named, traits_of
 from understudy.engines.diffusion.room import check_room, segments_bytes, unwritable
-from understudy.engines.diffusion.spec import SPECS, STEPS_VARIABLE
+from understudy.engines.diffusion.spec import SPECS
 from understudy.engines.diffusion.weights import fingerprint, lora_path
 from understudy.errors import EngineError, SettingError, UnderstudyError
 from understudy.progress import Progress
@@ -50,7 +50,7 @@ ERROR_NAME = "gpu-error.txt"  # within the data folder: the last one that nobody
 KEPT_S = 7 * 24 * 3600  # of what a killed run left
 LOOK_S = 0.1
 MOST_PIXELS = MOST_SIDE**2
-PIXELS_VARIABLE = f"{config.PREFIX}GPU_PIXELS"
+PIXELS_VARIABLE, STEPS_VARIABLE = f"{config.PREFIX}GPU_PIXELS", f"{config.PREFIX}GPU_STEPS"
 
 
 class InProcess:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from understudy.config import PREFIX
-
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -34,7 +32,6 @@ class ModelSpec:
         return self.segment_frames if number == 0 else self.advance
 
 
-STEPS_VARIABLE = f"{PREFIX}GPU_STEPS"  # somebody's choice of steps, which holds whatever the model's own are
 UNDISTILLED_STEPS = 20  # of Wan2.2-Animate-14B without its LoRA, as its authors take
 LOADING = "loading"  # the stage in which the model is loaded, mostly that of the first task
 FACE_SIDE = 512  # of the face pictures that Wan2.2-Animate is given
