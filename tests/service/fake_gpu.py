@@ -86,6 +86,15 @@ def written(folder: Path, caption: str = "", *, frames: int = FRAMES, seed: int 
     return writer.finish()
 
 
+def open_gate(log: Path) -> None:
+    """Lets those go on whose prompt has them stay at a gate."""
+    _gate(log).touch()
+
+
+def _gate(log: Path) -> Path:
+    return log.with_suffix(".open")
+
+
 def happen(folder: Path, number: int, done: int) -> None:
     """What the prompt asks for, before a step."""
     caption = load_assignment(folder).caption
@@ -107,6 +116,8 @@ def happen(folder: Path, number: int, done: int) -> None:
         raise RuntimeError("an inner matter")
     if caption.endswith("stuck"):
         time.sleep(600)
+    while caption.endswith("gated") and not _gate(log).exists():
+        time.sleep(0.02)
 
 
 def maker() -> FakeMaker:

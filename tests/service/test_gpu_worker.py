@@ -34,6 +34,7 @@ from understudy.tasks.task import Status, Task
 UP = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '3 s'"
 WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = '{}'"
 JOBS_IN = "SELECT count(*) FROM procrastinate_jobs WHERE status = '{}' AND starts_with(queue_name, 'render')"
+SEEN = "SELECT seen_at FROM tasks WHERE id = {}"
 RENDER_GPU = render_job("wan-animate", Scene.IMAGE)
 QUEUES = {"all": 6, "cpu": 5, "gpu": 1}
 
@@ -205,6 +206,16 @@ async def waits(its: Setting, task: Task) -> None:
     await until(reached, within_s=30)
 
 
+async def heard(its: Setting, task: Task) -> None:
+    """Its worker says anew that it is at it."""
+    seen_at = await its.scalar(SEEN.format(task.id))
+
+    async def reached() -> bool:
+        return bool(await its.scalar(SEEN.format(task.id)) > seen_at)
+
+    await until(reached, within_s=30)
+
+
 async def jobs_in(its: Setting, status: str) -> int:
     return int(await its.scalar(JOBS_IN.format(status)))
 
@@ -215,7 +226,7 @@ def test_the_next_task_is_ready_before_the_gpu_is_free(
     """The first task never ends with its GPU: another waits for that, a third in the queue."""
     monkeypatch.setattr(recovery, "POSTGRES_UP_S", 0.0)
     monkeypatch.setattr(recovery, "IN_TOUCH_S", 0.0)
-    monkeypatch.setattr(recovery, "FORGOTTEN_S", {RENDER: 2.0, recovery.UPKEEP: 3600.0})
+    monkeypatch.setattr(recovery, "FORGOTTEN_S", {RENDER: 10.0, recovery.UPKEEP: 3600.0})
 
     async def story(its: Setting) -> None:
         account, sender = await its.account(), Sender(its, tmp_path)
@@ -228,6 +239,8 @@ def test_the_next_task_is_ready_before_the_gpu_is_free(
             await asyncio.sleep(4)
             assert ((await its.now(third)).status, (await its.now(third)).attempt) == (Status.SUBMITTED, 0)
             assert len(list((tmp_path / "work").glob("*/*"))) == 4  # a child's and the assignment's, of two
+            for task in (first, second):
+                await heard(its, task)
             async with queue_app(its.database.url, "test").open_async() as app:
                 await Recovery(its.database, ProcrastinateJobs(), its.work).look(app)
             assert (await jobs_in(its, "doing"), await jobs_in(its, "todo")) == (2, 1)
