@@ -17,6 +17,7 @@ from understudy.errors import SettingError
 
 PREFIX = "UNDERSTUDY_"
 FILE_NAME = "understudy.toml"
+FOLDERS = ("DATA_DIR", "MODELS_DIR", "WEIGHTS_DIR")
 LEAST = {
     "result_days": 1,
     "render_memory_mb": 1024,
@@ -35,9 +36,9 @@ def data_dir() -> Path:
     ``UNDERSTUDY_DATA_DIR`` moves it. Else it is the home's; where that cannot be written, the virtual environment's.
     Raises SettingError ``data_folder`` where there is neither a home nor a virtual environment.
     """
-    chosen = os.environ.get(f"{PREFIX}DATA_DIR")
+    chosen = _chosen("DATA_DIR")
     if chosen:
-        return Path(chosen).expanduser()
+        return chosen
     usual = _usual_data_dirs()
     if not usual:
         raise SettingError(
@@ -53,9 +54,9 @@ def models_dir() -> Path:
 
     Else it is ``models`` in the data folder; where that holds none, the usual one that does, which set-up filled.
     """
-    chosen = os.environ.get(f"{PREFIX}MODELS_DIR")
+    chosen = _chosen("MODELS_DIR")
     if chosen:
-        return Path(chosen).expanduser()
+        return chosen
     own = data_dir() / "models"
     known = (own, *(place / "models" for place in _usual_data_dirs()))
     return next((folder for folder in known if folder.is_dir()), own)
@@ -66,8 +67,18 @@ def weights_dir() -> Path:
 
     Else they lie with the other models.
     """
-    chosen = os.environ.get(f"{PREFIX}WEIGHTS_DIR")
-    return Path(chosen).expanduser() if chosen else models_dir()
+    return _chosen("WEIGHTS_DIR") or models_dir()
+
+
+def chosen_folders() -> dict[str, str]:
+    """The variables of this process that move those folders, as absolute paths: for a process that works elsewhere."""
+    chosen = {f"{PREFIX}{name}": _chosen(name) for name in FOLDERS}
+    return {variable: str(folder) for variable, folder in chosen.items() if folder}
+
+
+def _chosen(name: str) -> Path | None:
+    chosen = os.environ.get(f"{PREFIX}{name}")
+    return Path(chosen).expanduser().absolute() if chosen else None
 
 
 def keep_data_in(folder: Path) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from understudy.config import PREFIX, SECRET
+from understudy.config import PREFIX, SECRET, chosen_folders
 from understudy.engines.diffusion.failure import FAILED
 from understudy.engines.diffusion.spec import LOADING
 from understudy.progress import Progress
@@ -209,7 +209,7 @@ def _environment(gpu: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if (name in KEPT or name.startswith(KEPT_BEGINNINGS)) and name not in SECRET_VARIABLES
     }
-    return {**kept, **NO_DOWNLOADS, **({VISIBLE: gpu} if gpu else {})}
+    return {**kept, **chosen_folders(), **NO_DOWNLOADS, **({VISIBLE: gpu} if gpu else {})}
 
 
 async def _say(process: Process, **message: Any) -> None:
