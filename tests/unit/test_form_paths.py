@@ -40,6 +40,8 @@ def test_each_dialect_declares_those_that_it_receives_piece_by_piece() -> None:
         (STREAM_PATH, FORM, "112 MB"),
         (BASE64_PATH, FORM, "16 MB"),
         (GENERATE_PATH, FORM, "112 MB"),
+        (Imini.prefix + GENERATE_PATH, FORM, "112 MB"),
+        (Imini.prefix + GENERATE_PATH, JSON, "16 MB"),
         ("/v1/videos/motion-control", FORM, "16 MB"),
     ],
 )

@@ -43,8 +43,13 @@ def dialect_of_path(path: str) -> Dialect | None:
 
 @cache
 def form_paths() -> frozenset[str]:
-    """Those of all dialects."""
-    return frozenset(path for dialect in _ALL for path in dialect.form_paths)
+    """Those of all dialects, with their prefixes and without."""
+    return frozenset(
+        path
+        for dialect in _ALL
+        for declared in dialect.form_paths
+        for path in (declared, dialect.prefix + declared)
+    )
 
 
 @cache
