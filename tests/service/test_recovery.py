@@ -321,6 +321,47 @@ def test_a_gpus_task_is_recovered_in_its_own_queue(
     run(database_url, tmp_path, story, queue=JOBS)
 
 
+def test_a_render_in_an_older_versions_queue_goes_into_its_tasks_own(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(its: Setting) -> None:
+        account = await its.account()
+        waiting = await its.taken_in(account, engine="wan-animate", scene=Scene.VIDEO)
+        taken = await its.taken_in(account, engine="wan-animate", scene=Scene.VIDEO)
+        plain = await its.taken_in(account)
+        async with its.database.begin() as connection:
+            await connection.execute(text("DELETE FROM procrastinate_jobs WHERE queue_name = 'intake'"))
+            await connection.execute(
+                text(
+                    "UPDATE procrastinate_jobs SET queue_name = 'render-gpu', task_name = 'render-gpu' "
+                    f"WHERE queue_name = '{RENDER_GPU}'"
+                )
+            )
+            await connection.execute(
+                text(
+                    f"UPDATE procrastinate_jobs SET status = 'doing' WHERE (args->>'id')::bigint = {taken.id}"
+                )
+            )
+        for task in (waiting, taken, plain):
+            await seen(its, task, 59)
+        await look(its, monkeypatch)
+        assert await job_statuses(its, RENDER_GPU) == []
+        for task in (waiting, taken, plain):
+            await seen(its, task, 61)
+        await look(its, monkeypatch)
+        await look(its, monkeypatch)
+        moved = await its.scalar(
+            f"SELECT string_agg(args->>'id' || ' ' || status, ', ') FROM procrastinate_jobs "
+            f"WHERE queue_name = '{RENDER_GPU}' AND task_name = '{RENDER_GPU}'"
+        )
+        assert moved == f"{waiting.id} todo"
+        assert await job_statuses(its, "render-gpu") == [JobStatus.DOING.value]  # an older worker has it
+        assert await job_statuses(its, RENDER) == [JobStatus.TODO.value]
+        assert [(await its.now(task)).crashes for task in (waiting, taken, plain)] == [0, 0, 0]
+
+    run(database_url, tmp_path, story, queue=JOBS)
+
+
 def test_a_queue_that_no_worker_looks_into_is_told_of_once_in_a_while(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

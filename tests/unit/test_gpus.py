@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from understudy.engines.diffusion.availability import Availability, Missing
 from understudy.engines.diffusion.devices import Device
 from understudy.errors import SettingError
 from understudy.request import Scene
+from understudy.server import worker_process
 from understudy.tasks import gpus
 from understudy.tasks.gpus import gpu_queues, gpus_of
 
@@ -81,3 +83,21 @@ def test_a_numbered_device_and_chosen_gpus_contradict_each_other(
     assert gpus_of(replace(SETTINGS, work=work)) == ("",)
     with pytest.raises(SettingError, match="cuda:1"):
         gpus_of(replace(SETTINGS, gpus=("1",), work=work))
+
+
+def test_a_worker_for_gpu_tasks_alone_that_can_make_no_scene_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its weights went between the two looks at what there is."""
+
+    async def start(hosts: object) -> None:
+        raise AssertionError("it started")
+
+    monkeypatch.setattr(worker_process, "gpus_of", lambda settings: ("0",))
+    monkeypatch.setattr(worker_process, "gpu_queues", lambda settings: ())
+    monkeypatch.setattr(worker_process.GpuHosts, "start", start)
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    with pytest.raises(SettingError, match="can make none of their scenes") as caught:
+        asyncio.run(worker_process.work(Settings(data_dir=tmp_path, work="gpu", database_url=url)))
+    assert caught.value.code == "work_impossible"
+    assert "`understudy engines`" in caught.value.fix

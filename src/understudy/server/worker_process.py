@@ -12,6 +12,7 @@ from typing import Any
 from procrastinate.exceptions import ConnectorException
 
 from understudy.config import Settings
+from understudy.errors import SettingError
 from understudy.media.network import NetworkGuard
 from understudy.server.dialects.registry import dialect_named
 from understudy.server.links import Links
@@ -56,6 +57,12 @@ async def work(settings: Settings) -> None:
         database = Database(settings.database_url, pool_size=16)
         hosts = GpuHosts(await asyncio.to_thread(gpus_of, settings))
         queues = await asyncio.to_thread(gpu_queues, settings) if len(hosts) else ()
+        if settings.work == ONLY_GPU and not queues:  # the weights were there a moment ago
+            raise SettingError(
+                "work_impossible",
+                "This worker is for GPU tasks alone, and this machine can make none of their scenes.",
+                fix="Ask `understudy engines` on this machine what it lacks.",
+            )
         if queues:
             logging.getLogger(OUR_LOG).info("GPU tasks are taken from %s", ", ".join(queues))
         try:

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.errors import UnavailableError
 from understudy.request import Scene
 from understudy.tasks.database import Database
+from understudy.tasks.device import gpu_engines
 from understudy.tasks.intake import CHECKING
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, is_render, render_job
 from understudy.tasks.listeners import DESERTED_S, deserted
@@ -70,6 +71,7 @@ HEARD = text(
     """
 ).bindparams(bindparam("jobs", expanding=True))
 
+# A render that waits in another queue than its task's own (see ``render_job``) is none: maybe nobody looks into it.
 # NOT IN becomes a hash whatever the statistics say; NOT EXISTS took 7 s among 10,000 tasks before the first ANALYZE.
 MISSING_TASKS = text(
     """
@@ -78,8 +80,20 @@ MISSING_TASKS = text(
      WHERE ended_at IS NULL AND seen_at < clock_timestamp() - make_interval(secs => :silent_s)
        AND id NOT IN (
            SELECT coalesce((args->>'id')::bigint, 0) FROM procrastinate_jobs
-            WHERE status IN ('todo', 'doing') AND (queue_name = 'intake' OR starts_with(queue_name, 'render')))
+            WHERE queue_name = 'intake' AND status IN ('todo', 'doing')
+               OR starts_with(queue_name, 'render') AND status = 'doing')
+       AND (id, CASE WHEN engine IN :on_gpus THEN 'render-' || engine || '-' || scene ELSE 'render' END) NOT IN (
+           SELECT coalesce((args->>'id')::bigint, 0), queue_name FROM procrastinate_jobs
+            WHERE status = 'todo' AND starts_with(queue_name, 'render'))
      LIMIT 100
+    """
+).bindparams(bindparam("on_gpus", expanding=True))
+MOVE_STRAYED = text(
+    """
+    UPDATE procrastinate_jobs SET queue_name = :queue, task_name = :queue
+     WHERE status = 'todo' AND id = (
+           SELECT min(id) FROM procrastinate_jobs
+            WHERE status = 'todo' AND starts_with(queue_name, 'render') AND (args->>'id')::bigint = :task)
     """
 )
 MISSING_DELIVERIES = text(
@@ -173,15 +187,33 @@ class Recovery:
             logger.info("recovery: job %s has ended meanwhile", job.id)
 
     async def _replace_missing(self, connection: AsyncConnection) -> None:
-        for row in await connection.execute(MISSING_TASKS, {"silent_s": MISSING_S}):
+        missing = await connection.execute(
+            MISSING_TASKS, {"silent_s": MISSING_S, "on_gpus": list(gpu_engines())}
+        )
+        for row in missing:
+            its = INTAKE if row.intake else render_job(row.engine, Scene(row.scene))
+            if its != INTAKE and await self._move_strayed(connection, row.id, its):
+                continue
             logger.error("recovery: task %d had no job; it gets one again", row.id)
             if not await self._count_crash(row.id):
-                its = INTAKE if row.intake else render_job(row.engine, Scene(row.scene))
                 await self._jobs.put(connection, its, row.id)
         for row in await connection.execute(MISSING_DELIVERIES, {"silent_s": MISSING_S}):
             logger.error("recovery: callback %d of task %d had no job", row.id, row.task_id)
             # Before the later callbacks of its task, which have jobs of their own.
             await self._jobs.put(connection, DELIVER, row.id, lock=f"callback-{row.task_id}", priority=1)
+
+    async def _move_strayed(self, connection: AsyncConnection, task_id: int, queue: str) -> bool:
+        """Into its task's own queue, if it has a job at all: a worker of before an upgrade puts jobs where none of
+        after it looks. Nothing was lost, so no crash is counted."""
+        moved = await connection.execute(MOVE_STRAYED, {"queue": queue, "task": task_id})
+        if moved.rowcount:
+            logger.warning(
+                "recovery: the job of task %d was in a queue of an older version and is now in %s; "
+                "stop workers of that version",
+                task_id,
+                queue,
+            )
+        return bool(moved.rowcount)
 
     async def _tell_deserted(self, connection: AsyncConnection, now: float) -> None:
         """Not by every look. The tasks wait on: somebody may start such a worker."""
