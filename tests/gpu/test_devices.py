@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.plan import GIB, Plan, plan_for
 from understudy.engines.diffusion.plan import PLANS as PLAN_NAMES
+from understudy.engines.diffusion.shunned import SHUNNED_S
 from understudy.engines.diffusion.spec import SPECS, WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.errors import EngineError
 from understudy.progress import silent
@@ -209,6 +210,16 @@ def test_a_limit_that_a_container_or_a_service_has_counts(
     assert found() == 90 * 1024
 
 
+class Pretended:
+    """A model that only knows its plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def take(self, plan: Plan) -> None:
+        self.plan = plan
+
+
 def pretend_card(monkeypatch: pytest.MonkeyPatch, memory: Callable[[], tuple[int, int]]) -> None:
     """A card of which so much is free, and so much this process's own."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
@@ -230,7 +241,7 @@ def test_what_is_loaded_makes_room_for_what_comes(
     monkeypatch.setattr(loading, "machine_bytes", lambda: machine[0])
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
     monkeypatch.setattr(
-        loading, "load", lambda *arguments, **more: loads.append(arguments) or SimpleNamespace()
+        loading, "load", lambda *arguments, **more: loads.append(arguments) or Pretended(arguments[-1])
     )
     load = loading.Loading("cuda")
     first = load(assignment)
@@ -251,14 +262,14 @@ def test_a_plan_that_took_too_much_is_left_for_the_next_for_an_hour(
     pretend_card(monkeypatch, lambda: (140 * GIB, 0))
     monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
-    monkeypatch.setattr(loading, "load", lambda *arguments, **_: SimpleNamespace(plan=arguments[-1]))
+    monkeypatch.setattr(loading, "load", lambda *arguments, **_: Pretended(arguments[-1]))
     load = loading.Loading("cuda", clock=lambda: now[0])
     for name in PLAN_NAMES:
         assert load(assignment).plan.name == name
         assert load.step_down(assignment) == (name != PLAN_NAMES[-1])  # then there is none that needs less
     assert load(smaller).plan.name == "resident"
     assert load(assignment).plan.name == PLAN_NAMES[-1]
-    now[0] = loading.SHUNNED_S + 1
+    now[0] = SHUNNED_S + 1
     assert load(assignment).plan.name == "resident"
     monkeypatch.setenv("UNDERSTUDY_GPU_PLAN", "resident")  # who names one gets that one
     load(assignment)
@@ -277,7 +288,7 @@ def test_a_plan_that_keeps_the_weights_alike_loads_nothing(
     monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
     monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
     monkeypatch.setattr(
-        loading, "load", lambda *arguments, **more: loads.append(arguments[-1]) or SimpleNamespace()
+        loading, "load", lambda *arguments, **more: loads.append(arguments[-1]) or Pretended(arguments[-1])
     )
     load = loading.Loading("cuda")
     models = [load(assignment) for assignment in (std, pro, std)]
@@ -285,6 +296,72 @@ def test_a_plan_that_keeps_the_weights_alike_loads_nothing(
     assert models[0] is models[1] is models[2]
     assert load(pro).plan.name == "small-cache"
     assert load(std).plan.name == "encoders-aside"
+
+
+def test_nothing_refers_to_a_model_while_the_next_is_loaded(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two would not fit: the card was full of one."""
+    assignment = replace(assigned(tmp_path, SPEC[2]), width=640, height=800)
+    monkeypatch.setitem(SPECS, WAN_ANIMATE_2.name, WAN_ANIMATE_2)
+    pretend_card(monkeypatch, lambda: (140 * GIB, 0))
+    monkeypatch.setattr(loading, "machine_bytes", lambda: 200 * GIB)
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[2])
+    made: list[weakref.ref[Pretended]] = []
+    alive: list[int] = []
+
+    def load(*arguments: Any, **_: Any) -> Pretended:
+        gc.collect()
+        alive.append(sum(each() is not None for each in made))
+        model = Pretended(arguments[-1])
+        made.append(weakref.ref(model))
+        return model
+
+    monkeypatch.setattr(loading, "load", load)
+    loads = loading.Loading("cuda")
+    for _ in PLAN_NAMES:
+        loads(assignment)
+        loads.step_down(assignment)
+    monkeypatch.setattr(loading, "fingerprint", lambda name: "others")
+    loads(assignment)
+    assert alive == [0] * len(made)
+    assert len(made) == 4  # the first three keep the transformer alike
+
+
+def test_what_was_read_of_a_model_does_not_keep_it_from_being_loaded(
+    weights: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = replace(assigned(tmp_path / "older", SPEC[1]), width=640, height=800)
+    newer = replace(assigned(tmp_path / "newer", SPEC[2]), width=640, height=800)
+    for spec in (WAN_ANIMATE_1, WAN_ANIMATE_2):
+        monkeypatch.setitem(SPECS, spec.name, spec)
+    machine = [56 * GIB]
+    pretend_card(monkeypatch, lambda: (140 * GIB, 0))
+    monkeypatch.setattr(loading, "machine_bytes", lambda: int(machine[0]))
+    monkeypatch.setattr(loading, "weights_folder", lambda name: weights[1])
+    monkeypatch.setattr(loading, "_bytes", lambda network: 0 if network is None else 33 * GIB)
+    stopped = [True]
+
+    def load(*arguments: Any, parts: dict[str, Any], **_: Any) -> Pretended:
+        parts["transformer"] = object()
+        if stopped.pop() if stopped else False:
+            machine[0] = 23 * GIB
+            raise StoppedError
+        return Pretended(arguments[-1])
+
+    monkeypatch.setattr(loading, "load", load)
+    loads = loading.Loading("cuda")
+    with pytest.raises(StoppedError):
+        loads(older)
+    assert loads._read is not None
+    assert loads(older).plan.name == "resident"
+    stopped.append(True)
+    machine[0] = 56 * GIB
+    monkeypatch.setattr(loading, "fingerprint", lambda name: "others")
+    with pytest.raises(StoppedError):
+        loads(older)
+    loads(newer)
+    assert loads._read is None  # it made room
 
 
 def test_what_came_half_onto_the_card_goes_back() -> None:

@@ -106,7 +106,7 @@ def test_a_segment_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
         OutOfMemoryError("CUDA out of memory"),
         MemoryError(),
         RuntimeError("CUDA error: out of memory"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
     ],
 )
 def test_out_of_memory_is_told_and_the_next_try_goes_on(tmp_path: Path, error: Exception) -> None:
@@ -133,12 +133,17 @@ def test_a_card_that_was_too_full_goes_on_with_what_needs_less(tmp_path: Path) -
     assert (made_of(tmp_path, assignment)[:200, 1:] == 255 - driving[:, 1:]).all()
 
 
-def test_the_machines_own_memory_is_not_saved_by_another_plan(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9")],
+)
+def test_the_machines_own_memory_is_not_saved_by_another_plan(tmp_path: Path, error: Exception) -> None:
     written(tmp_path, LONG)
-    model = FakeModel(WAN_ANIMATE_2, fail_at=1, error=MemoryError())
+    model = FakeModel(WAN_ANIMATE_2, fail_at=1, error=error)
     with pytest.raises(EngineError) as caught:
         Generator(lambda *_: model, lambda _: pytest.fail("asked for another")).make(tmp_path, silent)
     assert caught.value.code == "gpu_memory"
+    assert "machine's own" in caught.value.message
 
 
 def test_a_stop_is_heard_between_the_parts_that_are_loaded(tmp_path: Path) -> None:

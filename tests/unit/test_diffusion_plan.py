@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.engines.diffusion.plan import PLANS, plan_for, plans, tokens
+from understudy.engines.diffusion.shunned import SHUNNED_S, Shunned
 from understudy.engines.diffusion.size import AREAS, fit, native_size, scaled_up
 from understudy.engines.diffusion.spec import WAN_ANIMATE_1, WAN_ANIMATE_2, ModelSpec
 from understudy.errors import EngineError
@@ -59,6 +60,33 @@ def test_too_little_of_the_machines_own_memory_is_told_with_what_would_do() -> N
         plan_for(WAN_ANIMATE_2, 640, 800, free_gib=80, host_gib=8)
     assert (caught.value.value, caught.value.limit) == ("8.0 GiB", "15.8 GiB")
     assert "machine's memory" in caught.value.fix
+
+
+def test_what_did_not_fit_the_card_is_not_told_as_what_would_do() -> None:
+    with pytest.raises(EngineError) as caught:
+        plan_for(WAN_ANIMATE_2, 640, 800, free_gib=139, host_gib=10, after="resident")
+    assert (caught.value.value, caught.value.limit) == ("10.0 GiB", "15.8 GiB")
+
+
+def test_what_is_loaded_needs_no_loading_where_its_weights_stay() -> None:
+    whole = plans(WAN_ANIMATE_1, 640, 800)
+    kept = plan_for(WAN_ANIMATE_1, 640, 800, free_gib=139, host_gib=5, loaded=whole[0])
+    assert kept.name == "resident"
+    with pytest.raises(EngineError):
+        plan_for(WAN_ANIMATE_1, 640, 800, free_gib=139, host_gib=5)
+    with pytest.raises(EngineError):  # other weights are loaded anew
+        plan_for(WAN_ANIMATE_1, 640, 800, free_gib=35, host_gib=30, loaded=whole[0])
+
+
+def test_plans_that_failed_are_shunned_by_size_and_for_a_while() -> None:
+    now = [0.0]
+    shunned = Shunned(lambda: now[0])
+    shunned.add("a", "encoders-aside", 800)
+    shunned.add("a", "resident", 400)
+    assert [shunned.last("a", pixels) for pixels in (300, 400, 800)] == ["", "resident", "encoders-aside"]
+    assert shunned.last("b", 800) == ""
+    now[0] = SHUNNED_S + 1
+    assert shunned.last("a", 800) == ""
 
 
 def test_32_bits_on_the_disk_are_16_in_the_machines_memory_before_they_reach_the_card() -> None:

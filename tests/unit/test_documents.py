@@ -34,6 +34,9 @@ OF_OTHER_TOOLS = {
     "--no-rest",
     "--out",
     "--seconds",
+    "--minutes",  # of benchmarks/gpu/measure.py, as the next two
+    "--again",
+    "--segments",
     "--runs",
     "--files",
     "--seed",

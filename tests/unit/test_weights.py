@@ -185,8 +185,8 @@ def test_the_lora_is_optional(home: Path) -> None:
     folder = home.parent / "wan-animate-1"
     files = {
         **small_files(),
-        "model_index.json": b"{}",
-        "image_processor/preprocessor_config.json": b"{}",
+        "model_index.json": b'{"_class_name": "Pipeline"}',
+        "image_processor/preprocessor_config.json": b'{"do_resize": true}',
     }
     del files["modular_model_index.json"]
     lay(folder, files)

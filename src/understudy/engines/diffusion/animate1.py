@@ -58,6 +58,13 @@ class Animate1:
         self._pipeline = WanAnimatePipeline(**parts)
         self._face_side = parts["transformer"].config.motion_encoder_size
 
+    def take(self, plan: Plan) -> None:
+        """Go on by another plan with the same weights."""
+        self.plan = plan
+        if not plan.encoders_stay:
+            for network in (self._pipeline.text_encoder, self._pipeline.image_encoder):
+                network.to("cpu")
+
     @torch.no_grad()
     def begin(self, folder: Path, assignment: Assignment) -> Begun:
         pipeline, device = self._pipeline, self._device

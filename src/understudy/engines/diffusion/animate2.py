@@ -68,6 +68,13 @@ class Animate2:
         kernel = best_kernel(device, transformer.dtype, config.num_heads, config.dim // config.num_heads)
         self._attention = split_attention(transformer, kernel)
 
+    def take(self, plan: Plan) -> None:
+        """Go on by another plan with the same weights."""
+        self.plan = plan
+        if not plan.encoders_stay:
+            for network in (self._pipeline.text_encoder, self._pipeline.image_encoder):
+                network.to("cpu")
+
     @torch.no_grad()
     def begin(self, folder: Path, assignment: Assignment) -> Begun:
         pipeline = self._pipeline

@@ -96,7 +96,7 @@ class AssignmentWriter:
         self._files: dict[str, BinaryIO] = {}
         self._reference = hashlib.blake2b(reference.tobytes(), digest_size=16).hexdigest()
         with _new_file(folder / f"{REFERENCE}.npy") as file:
-            np.save(file, _exactly(REFERENCE, reference, blank.shape(REFERENCE)), allow_pickle=False)
+            _write(file, _exactly(REFERENCE, reference, blank.shape(REFERENCE)))
 
     def add(self, name: str, entry: NDArray[np.uint8]) -> None:
         shape = self._blank.shape(name)
@@ -184,7 +184,7 @@ def keep_segment(folder: Path, number: int, frames: NDArray[np.uint8], end: NDAr
         part.unlink(missing_ok=True)
         try:
             with _new_file(part) as file:
-                np.save(file, array, allow_pickle=False)
+                _write(file, array)
             part.replace(folder / name)
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -277,6 +277,13 @@ def _old_file(path: Path) -> BinaryIO:
 
 def _new_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _write(file: BinaryIO, array: NDArray[Any]) -> None:
+    """As NumPy's own would, which does not tell why a disk takes no more."""
+    whole = np.ascontiguousarray(array)
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
+    file.write(whole.data)
 
 
 def _exactly(name: str, array: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:

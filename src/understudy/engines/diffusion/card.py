@@ -54,7 +54,8 @@ def _within_limits(group: Path, groups: Path) -> Iterator[int]:
             with suppress(OSError, ValueError, KeyError):
                 most = int((folder / limit).read_text())  # "max" is no number: no limit
                 kept = dict(row.split() for row in (folder / "memory.stat").read_text().splitlines())
-                yield max(0, most - int((folder / used).read_text()) + int(kept[cached]))
+                files = int(kept[cached]) - int(kept.get("shmem", 0))  # shared memory counts as files
+                yield max(0, most - int((folder / used).read_text()) + files)
 
 
 def wait_for(device: torch.device) -> None:

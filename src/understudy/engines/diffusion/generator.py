@@ -19,6 +19,7 @@ from understudy.engines.diffusion.assignment import (
 )
 from understudy.engines.diffusion.maker import StoppedError
 from understudy.engines.diffusion.model import Model, Step
+from understudy.engines.diffusion.shortage import Shortage, shortage
 from understudy.engines.diffusion.source import STAGE
 from understudy.engines.diffusion.spec import LOADING
 from understudy.errors import EngineError
@@ -31,8 +32,6 @@ ends the loading. Raises ModelError, EngineError."""
 StepDown = Callable[[Assignment], bool]
 """Called after the card's memory did not suffice: whether the next that is loaded for the assignment needs less."""
 
-# Of the processor's allocator; of memory that a card copies from; of the libraries of matrix products and convolutions.
-LACKED = ("not enough memory", "CUDA error: out of memory", "_STATUS_ALLOC_FAILED")
 LOOK_S = 0.1  # whether one that waits is still wanted
 
 log = logging.getLogger(__name__)
@@ -76,10 +75,10 @@ class Generator:
             try:
                 self._made(folder, assignment, progress, stopped, spent)
             except (MemoryError, RuntimeError) as error:
-                if not _lacked_memory(error):
+                short = shortage(error)
+                if short is None:
                     raise
                 log.warning("%s: %s", type(error).__name__, error)
-                machines_own = isinstance(error, MemoryError)
                 clear_frames(error.__traceback__)  # they hold what was on the device
             else:
                 return spent
@@ -87,8 +86,8 @@ class Generator:
             # this one.
             if self._model is not None:
                 self._model.forget()
-            if machines_own or not self._step_down(assignment):
-                raise out_of_memory(assignment)
+            if short is Shortage.MACHINE or not self._step_down(assignment):
+                raise out_of_memory(assignment, short)
 
     def _made(
         self,
@@ -138,21 +137,26 @@ class Generator:
 def _spent(seconds: dict[str, float], stage: str) -> Iterator[None]:
     """Adds the seconds of a block to a stage's."""
     begun = time.perf_counter()
-    yield
-    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - begun, 3)
+    try:
+        yield
+    finally:
+        seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - begun, 3)
 
 
-def out_of_memory(assignment: Assignment) -> EngineError:
+def out_of_memory(assignment: Assignment, whose: Shortage) -> EngineError:
+    size = f"{assignment.width} x {assignment.height}"
+    if whose is Shortage.MACHINE:
+        return EngineError(
+            "gpu_memory",
+            f"The machine's own memory does not suffice for {size} pixels.",
+            value=size,
+            fix="Close what else uses it, give the machine or the container more, or choose a plan that keeps more on "
+            "the card: UNDERSTUDY_GPU_PLAN, docs/gpu.md.",
+        )
     return EngineError(
         "gpu_memory",
-        f"The GPU's memory does not suffice for {assignment.width} x {assignment.height} pixels.",
-        value=f"{assignment.width} x {assignment.height}",
+        f"The GPU's memory does not suffice for {size} pixels.",
+        value=size,
         fix="Close what else uses the GPU, take mode std, UNDERSTUDY_GPU_PRECISION=8, or a plan that needs less: "
         "UNDERSTUDY_GPU_PLAN, docs/gpu.md.",
     )
-
-
-def _lacked_memory(error: BaseException) -> bool:
-    """torch.OutOfMemoryError by its name, so that torch is not needed to tell; others say it in words."""
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or any(words in str(error) for words in LACKED)

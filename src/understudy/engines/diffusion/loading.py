@@ -8,9 +8,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -33,9 +32,11 @@ from understudy.engines.diffusion.plan import (
     plan_for,
     traits_of,
 )
+from understudy.engines.diffusion.shortage import shortage
+from understudy.engines.diffusion.shunned import Shunned
 from understudy.engines.diffusion.spec import WAN_ANIMATE_2, ModelSpec
-from understudy.engines.diffusion.weights import lora_path, weights_folder
-from understudy.errors import ModelError
+from understudy.engines.diffusion.weights import fingerprint, lora_path, weights_folder
+from understudy.errors import EngineError, ModelError
 
 # Networks, in each library's way of naming a type; then what is read as it is. The scheduler's class is in its file.
 NETWORKS_2 = {
@@ -50,7 +51,6 @@ READ_1 = {**READ_2, "image_processor": transformers.CLIPImageProcessorPil}  # th
 ON_DEVICE, ENCODERS = ("transformer", "vae"), ("text_encoder", "image_encoder")
 
 MB = 10**6
-SHUNNED_S = 3600.0
 
 Parts = dict[str, Any]
 """A model's components, by their names in its pipeline."""
@@ -58,13 +58,21 @@ Parts = dict[str, Any]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class TooLarge:
-    """A plan that took more memory than there was for so many pixels; for a while nothing larger is tried."""
+class Kept(NamedTuple):
+    """A model that stays loaded; ``files`` is the fingerprint of its weights."""
 
-    plan: str
-    pixels: int
-    until_s: float
+    name: str
+    files: str
+    plan: Plan
+    model: Animate1 | Animate2
+
+
+class Read(NamedTuple):
+    """Parts of a model whose loading was broken off."""
+
+    name: str
+    files: str
+    parts: Parts
 
 
 class Loading:
@@ -72,48 +80,51 @@ class Loading:
 
     def __init__(self, device: str | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._device = torch.device(device or os.environ.get(DEVICE) or "cuda")
-        self._clock = clock
-        self._kept: tuple[tuple[str, Plan], Animate1 | Animate2] | None = None
-        self._reading: tuple[str, Parts] = ("", {})  # parts of a model whose loading was broken off
+        self._kept: Kept | None = None
+        self._read: Read | None = None
         self._tried: Plan | None = None
-        self._too_large: dict[str, TooLarge] = {}  # by model
+        self._shunned = Shunned(clock)
 
     def __call__(self, assignment: Assignment, told: Step = lambda *_: None) -> Animate1 | Animate2:
         """The model, loaded. ``told`` is called after each part with how many MB of how many are read; where it raises,
         what is read stays for the next call. Raises ModelError (``weights_...``, ``gpu_missing``), EngineError
         (``gpu_memory``, ``gpu_plan``)."""
-        plan = self._tried = self._plan(assignment)
-        if self._kept is not None:
-            (name, kept), model = self._kept
-            if name == assignment.model and kept.same_weights(plan):
-                model.plan = plan
-                self._kept = ((name, plan), model)
-                return model
-        self._kept = None  # before the next takes its place
-        give_back(self._device)
-        folder = weights_folder(assignment.model)
-        log.info("loading %s from its folder: plan %s on %s", assignment.model, plan.name, self._device)
-        parts = self._reading[1] if self._reading[0] == assignment.model else {}
-        self._reading = (assignment.model, parts)
+        name, files = assignment.model, fingerprint(assignment.model)
+        for held in ("_kept", "_read"):  # of another model, or of weights that are others now
+            if getattr(self, held) is not None and getattr(self, held)[:2] != (name, files):
+                setattr(self, held, None)
         try:
-            model = load(assignment.spec, folder, self._device, plan, parts=parts, told=told)
+            plan = self._tried = self._plan(assignment)
+        except EngineError:
+            self._read = None
+            raise
+        if self._kept is not None and self._kept.plan.same_weights(plan):
+            self._kept = self._kept._replace(plan=plan)
+            self._kept.model.take(plan)
+            return self._kept.model
+        self._kept = None  # before the next takes its place: nothing may refer to it
+        give_back(self._device)
+        folder = weights_folder(name)
+        log.info("loading %s from its folder: plan %s on %s", name, plan.name, self._device)
+        self._read = self._read or Read(name, files, {})
+        try:
+            model = load(assignment.spec, folder, self._device, plan, parts=self._read.parts, told=told)
         except StoppedError:
             raise
         except BaseException:
-            self._reading = ("", {})
+            self._read = None
             raise
-        self._reading = ("", {})
-        self._kept = ((assignment.model, plan), model)
+        self._read = None
+        self._kept = Kept(name, files, plan, model)
         return model
 
     def step_down(self, assignment: Assignment) -> bool:
-        """After the plan that was tried took more memory than there was: whether there is one that needs less. For
-        SHUNNED_S what needs as much gets that one at once: others may have the card's memory for a while only."""
+        """After the plan that was tried took more memory than there was: whether there is one that needs less. The next
+        call takes it."""
         tried = self._tried
         if tried is None or tried.name not in PLANS[:-1] or os.environ.get(PLAN_VARIABLE):
             return False
-        pixels = assignment.width * assignment.height
-        self._too_large[assignment.model] = TooLarge(tried.name, pixels, self._clock() + SHUNNED_S)
+        self._shunned.add(assignment.model, tried.name, assignment.width * assignment.height)
         log.warning("plan %s took more memory than there is: on with the next", tried.name)
         return True
 
@@ -127,10 +138,11 @@ class Loading:
                 "PyTorch sees no GPU.",
                 fix="Look at `nvidia-smi`, and that PyTorch was built for this card: docs/gpu.md.",
             )
-        ours_gib = 0.0  # what is loaded makes room for what comes, or has been loaded already
+        ours_gib = 0.0  # what is loaded makes room for what comes
         if self._kept is not None:
-            name, kept = self._kept[0]
-            ours_gib = kept.host_gib - (0.0 if name == assignment.model else kept.loading_gib)
+            ours_gib = self._kept.plan.host_gib - self._kept.plan.loading_gib
+        elif self._read is not None and not _newer(assignment.spec):  # the other's files are mapped
+            ours_gib = _bytes(self._read.parts.get("transformer")) / GIB
         return plan_for(
             assignment.spec,
             assignment.width,
@@ -138,16 +150,10 @@ class Loading:
             free_gib=free_bytes(self._device) / GIB,
             host_gib=machine_bytes() / GIB + ours_gib,
             named=os.environ.get(PLAN_VARIABLE, ""),
-            after=self._tried_in_vain(assignment),
+            after=self._shunned.last(assignment.model, assignment.width * assignment.height),
+            loaded=None if self._kept is None else self._kept.plan,
             precision=precision,
         )
-
-    def _tried_in_vain(self, assignment: Assignment) -> str:
-        """The last plan that is too large for so many pixels; empty where none is known to be."""
-        known = self._too_large.get(assignment.model)
-        if known is None or self._clock() > known.until_s:
-            return ""
-        return known.plan if assignment.width * assignment.height >= known.pixels else ""
 
 
 def load(
@@ -217,9 +223,9 @@ def _whole(spec: ModelSpec, part: str) -> Iterator[None]:
     a lack of memory comes as it is."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
     except Exception as error:
+        if shortage(error) is not None:
+            raise
         why = " ".join(str(error).split())[:200]
         raise ModelError(
             "weights_corrupt",
@@ -227,6 +233,11 @@ def _whole(spec: ModelSpec, part: str) -> Iterator[None]:
             value=part,
             fix=f"Run `understudy models verify {spec.name}`, then `understudy models pull {spec.name}`.",
         ) from error
+
+
+def _bytes(network: Any) -> int:
+    """Of what a network is made of; 0 for none."""
+    return 0 if network is None else sum(parameter.nbytes for parameter in network.parameters())
 
 
 def _size_mb(folder: Path) -> int:

@@ -58,9 +58,17 @@ class Plan:
     streamed: bool = False
 
     def same_weights(self, other: Plan) -> bool:
-        """Whether a model's parts lie and are kept alike: then what is loaded for one serves the other."""
+        """Whether a model's transformer lies and is kept alike: then what is loaded for one serves the other."""
         mine, its = (
-            replace(plan, name="", needs_gib=0.0, host_gib=0.0, loading_gib=0.0, small_cache=False)
+            replace(
+                plan,
+                name="",
+                needs_gib=0.0,
+                host_gib=0.0,
+                loading_gib=0.0,
+                small_cache=False,
+                encoders_stay=False,
+            )
             for plan in (self, other)
         )
         return mine == its
@@ -156,28 +164,34 @@ def plan_for(
     host_gib: float,
     named: str = "",
     after: str = "",
+    loaded: Plan | None = None,
     precision: str = "",
 ) -> Plan:
-    """The first plan that fits, of those that come ``after`` one that did not, or the one that is ``named``. Raises
-    EngineError (``gpu_memory``, ``gpu_plan``)."""
+    """The first plan that fits, of those that come ``after`` one that did not, or the one that is ``named``. What is
+    ``loaded`` needs no loading. Raises EngineError (``gpu_memory``, ``gpu_plan``)."""
     check_named(named)
     all_plans = plans(spec, width, height, precision)
     if named:
         return all_plans[PLANS.index(named)]
     too_much = all_plans[PLANS.index(after)].needs_gib if after else float("inf")
-    for plan in all_plans[PLANS.index(after) + 1 if after else 0 :]:
-        if plan.needs_gib >= too_much:  # another name for the same: not every model and precision has each
-            continue
-        if plan.needs_gib <= free_gib * USABLE and plan.host_gib <= host_gib:
+    # One that needs no less is another name for the same: not every model and precision has each.
+    left = [plan for plan in all_plans if plan.needs_gib < too_much]
+
+    def in_machine(plan: Plan) -> float:
+        is_there = loaded is not None and loaded.same_weights(plan)
+        return plan.host_gib - (plan.loading_gib if is_there else 0.0)
+
+    on_card = [plan for plan in left if plan.needs_gib <= free_gib * USABLE]
+    for plan in on_card:
+        if in_machine(plan) <= host_gib:
             return plan
-    on_card = [plan for plan in all_plans if plan.needs_gib <= free_gib * USABLE]
-    least = min(on_card, key=lambda plan: plan.host_gib, default=all_plans[-1])
+    least = min(on_card, key=in_machine, default=all_plans[-1])
     raise EngineError(
         "gpu_memory",
         f"The GPU has {free_gib:.1f} GiB free and the machine {host_gib:.1f} GiB; {width} x {height} pixels need at "
-        f"least {least.needs_gib:.1f} and {least.host_gib:.1f}.",
+        f"least {least.needs_gib:.1f} and {in_machine(least):.1f}.",
         value=f"{host_gib if on_card else free_gib:.1f} GiB",
-        limit=f"{least.host_gib if on_card else least.needs_gib:.1f} GiB",
+        limit=f"{in_machine(least) if on_card else least.needs_gib:.1f} GiB",
         fix="Close what else uses the machine's memory, or give it more: it is the machine's that is short."
         if on_card
         else "Close what else uses the GPU, take a mode or a picture of fewer pixels, or a larger card.",

@@ -216,7 +216,7 @@ def fingerprint(name: str) -> str:
     except ValueError:
         manifest = None
     facts = manifest.facts if manifest else {}
-    digest = hashlib.blake2b(os.environ.get(PRECISION_VARIABLE, "").encode(), digest_size=8)
+    digest = hashlib.blake2b((os.environ.get(PRECISION_VARIABLE) or "16").encode(), digest_size=8)
     for path, file in present(weights, weights.folder).items():
         with suppress(OSError):
             found = file.stat()
