@@ -400,7 +400,22 @@ def test_a_task_that_waits_for_a_worker_which_is_not_there_says_so(database_url:
             now = (await it.client.get(f"{TASKS}/{task['id']}")).json()
             assert (now["status"], now["queue_position"]) == ("submitted", 1)
             stages.append(now["stage"])
+            (listed,) = (await it.client.get(TASKS)).json()["tasks"]
+            assert listed["stage"] == now["stage"]
         assert stages == [None, "no worker", None]
+        await it.work.report(await it.begin(task["id"]), "denoising", 0.7, 42.0)
+        told = []
+        for silent_s in (0, 21, 600):
+            async with it.service.database.begin() as connection:
+                for table in ("listeners", "tasks"):
+                    ago = f"seen_at = clock_timestamp() - interval '{silent_s} s'"
+                    await connection.execute(text(f"UPDATE {table} SET {ago}"))
+            now = (await it.client.get(f"{TASKS}/{task['id']}")).json()
+            (listed,) = (await it.client.get(TASKS)).json()["tasks"]
+            assert listed == now
+            assert (now["status"], now["progress"]) == ("processing", 0.7)
+            told.append((now["stage"], now["time_left_s"]))
+        assert told == [("denoising", 42.0), ("denoising", 42.0), ("no worker", None)]
 
     with_app(database_url, tmp_path, test)
 

@@ -137,13 +137,16 @@ def test_a_render_that_is_heard_of_is_not_lost(
     async def story(its: Setting) -> None:
         task = await put_to_render(its)
         await begin(its, RENDER, heartbeat_s=60, begun_s=60)
+        await its.work.report(task, "drawing", 0.7, 42.0)
         await seen(its, task, 5)
         await look(its, monkeypatch)
         assert await job_statuses(its, RENDER) == [JobStatus.DOING.value]
+        assert (await its.now(task)).stage == "drawing"
         await seen(its, task, 12)
         await look(its, monkeypatch)
         assert await job_statuses(its, RENDER) == [JobStatus.TODO.value]
-        assert (await its.now(task)).crashes == 1
+        now = await its.now(task)
+        assert (now.crashes, now.stage, now.progress, now.time_left_s) == (1, None, 0.7, None)
 
     run(database_url, tmp_path, story)
 
@@ -227,7 +230,8 @@ def test_an_intake_whose_files_kill_its_workers_ends(
             await its.work.report(task, stage, 0.0, None)
             await seen(its, task, 60)
             await look(its, monkeypatch)
-            assert (await its.now(task)).crashes == crashes
+            now = await its.now(task)
+            assert (now.crashes, now.stage) == (crashes, None)
         assert (await its.now(task)).error_code == "worker_lost"
 
     run(database_url, tmp_path, story, queue=JOBS)

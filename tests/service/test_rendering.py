@@ -252,12 +252,17 @@ def test_a_stopped_worker_kills_the_render_and_counts_no_crash(database_url: str
         async def at_it() -> bool:
             return bool(its.renderer.rendered)
 
+        async def told() -> bool:
+            return (await its.now(task)).time_left_s is not None
+
         await until(at_it)
+        await until(told)
         rendering.cancel()
         await asyncio.wait([rendering])
         assert rendering.cancelled()
         now = await its.now(task)
         assert (its.renderer.killed, now.crashes, now.status) == (1, 0, Status.PROCESSING)
+        assert (now.stage, now.progress, now.time_left_s) == (None, 0.5, None)
 
     run(database_url, tmp_path, story)
 

@@ -594,7 +594,15 @@ def test_a_task_is_deserted_while_nobody_looks_into_its_queue(database_url: str)
         assert await standing.is_deserted(task)
         taken = await its.work.claim(task.id)
         assert taken is not None
+        await its.work.report(taken, "denoising", 0.7, 42.0)
         assert not await standing.is_deserted(taken)
+        async with its.database.begin() as connection:
+            await connection.execute(text("UPDATE tasks SET seen_at = seen_at - interval '21 s'"))
+        assert await standing.is_deserted(taken)
+        again = await its.work.claim(task.id)
+        assert again is not None
+        assert (again.stage, again.progress, again.time_left_s) == (None, 0.0, None)
+        assert not await standing.is_deserted(again)
 
     run(database_url, story)
 

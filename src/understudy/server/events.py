@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ EVENT_STREAM = "text/event-stream"
 POLL_S = 0.5
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
-NO_WORKER = "no worker"  # a stage: none looks into the queue of such tasks
+NO_WORKER = "no worker"  # a stage: nobody looks into the queue of such tasks, nor is at this one
 LONGEST_S = 3600.0  # then the client connects anew, and shows its key again
 
 
@@ -95,14 +95,19 @@ class TaskEvents(StreamingResponse):
 
 
 async def in_queue(service: Service, task: Task) -> tuple[Task, int | None]:
-    """The task with the stage ``NO_WORKER`` where it waits for one, and its position: 1 for the next one to begin, None
-    for one that has begun."""
+    """The task ``as_deserted``, and its position: 1 for the next one to begin, None for one that has begun."""
+    (task,) = await as_deserted(service, [task])
     if task.status is not Status.SUBMITTED:
         return task, None
-    standing = Standing(service.database)
-    if await standing.is_deserted(task):
-        task = replace(task, stage=NO_WORKER)
-    return task, await standing.ahead(task) + 1
+    return task, await Standing(service.database).ahead(task) + 1
+
+
+async def as_deserted(service: Service, some: Sequence[Task]) -> list[Task]:
+    """The tasks, with the stage ``NO_WORKER`` and no time left where they wait for a worker that is not there."""
+    deserted = await Standing(service.database).deserted_of(some)
+    return [
+        replace(task, stage=NO_WORKER, time_left_s=None) if task.id in deserted else task for task in some
+    ]
 
 
 def _event(name: str, event_id: str, data: BaseModel) -> bytes:

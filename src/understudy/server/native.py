@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from understudy.server import native_form
-from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, in_queue
+from understudy.server.events import EVENT_STREAM, TaskEvents, already_told, as_deserted, in_queue
 from understudy.server.native_answers import (
     AccountAnswer,
     EnginesAnswer,
@@ -110,7 +110,7 @@ async def list_tasks(
     size: Annotated[int, Query(ge=1, le=500)] = 30,
 ) -> TasksAnswer:
     """The account's tasks, newest first."""
-    tasks = await service.tasks.page(account.id, page, size)
+    tasks = await as_deserted(service, await service.tasks.page(account.id, page, size))
     return TasksAnswer(tasks=[task_answer(task, service.links) for task in tasks], page=page, size=size)
 
 

@@ -70,11 +70,11 @@ class TaskAnswer(_Answer):
     """Only moves forward: submitted, processing, then succeed or failed."""
     stage: str | None
     """What is being done at the moment: `waiting` for a GPU that others have; `no worker` while the server has none for
-    such a task, which then waits for one."""
+    such a task, which then waits for one, also where it was begun."""
     progress: float
     """Share of the work that is done, 0 to 1."""
     time_left_s: float | None
-    """An estimate, while it is processing."""
+    """An estimate, while somebody works at it."""
     queue_position: int | None
     """1 is the next one to begin; only of a submitted task that is asked for by its id. 1001 stands for more."""
     engine: str

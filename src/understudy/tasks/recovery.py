@@ -178,6 +178,8 @@ class Recovery:
             # While its sources were waited for, nothing of the task was open that could have killed the worker.
             if job.queue != INTAKE or (task is not None and task.stage == CHECKING):
                 await self._count_crash(task_id)
+            elif task is not None:
+                await self._work.let_go(task)
         logger.warning("recovery: %s job %s was lost and is put back", job.queue, job.id)
         try:
             await app.job_manager.retry_job(job)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, literal_column, select, text, tuple_
+from sqlalchemy import ColumnElement, func, literal_column, or_, select, text, tuple_
 
 from understudy.engines.registry import engine_capabilities
 from understudy.tasks.database import Database
 from understudy.tasks.device import GPU, gpu_engines, needs_gpu
 from understudy.tasks.jobs import render_job
-from understudy.tasks.listeners import heard_of
+from understudy.tasks.listeners import PRESENT_S, heard_of
 from understudy.tasks.pace import WAITING
 from understudy.tasks.rows import COLUMNS, task_of
 from understudy.tasks.tables import tasks
@@ -55,11 +56,26 @@ class Standing:
             return (await connection.execute(select(func.count()).select_from(earlier))).scalar_one()
 
     async def is_deserted(self, task: Task) -> bool:
-        """Whether the task waits in a queue that no worker looks into."""
-        if task.status is not Status.SUBMITTED or task.fetched_at is None:
-            return False
+        """Whether the task waits in a queue that no worker looks into, also where one had begun it and has gone."""
+        return task.id in await self.deserted_of([task])
+
+    async def deserted_of(self, some: Sequence[Task]) -> set[int]:
+        """Ids of those of the tasks that are deserted."""
+        fetched = [task for task in some if task.fetched_at is not None and not task.status.ended]
+        if not fetched:
+            return set()
         async with self._database.read() as connection:
-            return render_job(task.engine, task.scene) not in await heard_of(connection)
+            heard = await heard_of(connection)
+            unheard = [task.id for task in fetched if render_job(task.engine, task.scene) not in heard]
+            if not unheard:
+                return set()
+            silent = tasks.c.seen_at < func.clock_timestamp() - timedelta(seconds=PRESENT_S)
+            query = select(tasks.c.id).where(
+                tasks.c.id.in_(unheard),
+                tasks.c.ended_at.is_(None),
+                or_(tasks.c.status == Status.SUBMITTED, silent),
+            )
+            return set(await connection.scalars(query))
 
     async def wait_s(self, task: Task, at_once: int) -> float | None:
         """About how many seconds the task will still take: as its worker says; before one has it, as long as the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from understudy.errors import UnavailableError
@@ -20,7 +21,8 @@ class TaskOverError(Exception):
 
 
 class Watch:
-    """Says every half second that the worker is at the task. A database that is away does not stop the work."""
+    """Says every half second that the worker is at the task, and where it is cancelled, that nobody is any more. A
+    database that is away does not stop the work."""
 
     def __init__(self, work: Work, task: Task, stage: str) -> None:
         self._work = work
@@ -36,18 +38,28 @@ class Watch:
     async def over(self, body: Coroutine[Any, Any, T]) -> T:
         """What the work returns or raises. Raises TaskOverError when it is to stop; the work is cancelled then."""
         work = asyncio.create_task(body)
+        stopped = False
         try:
             while not work.done():
                 await asyncio.wait([work], timeout=EVERY_S)
                 if not work.done() and not await self._report():
                     raise TaskOverError
             return work.result()
+        except asyncio.CancelledError:
+            stopped = True
+            raise
         finally:
             if not work.done():
                 work.cancel()
                 await asyncio.wait([work])
                 if not work.cancelled():
                     work.exception()  # looked at, or asyncio would complain of it
+            if stopped:
+                await asyncio.wait([asyncio.create_task(self._let_go())])
+
+    async def _let_go(self) -> None:
+        with suppress(UnavailableError):
+            await self._work.let_go(self._task)
 
     async def _report(self) -> bool:
         try:

@@ -15,6 +15,7 @@ from understudy.tasks.tables import tasks
 from understudy.tasks.task import Output, Status, Task
 
 MOST_CRASHES = 3
+NOBODY_AT_IT: dict[str, object] = {"stage": None, "time_left_s": None}  # of a task that waits for a worker
 
 
 class Work:
@@ -64,7 +65,7 @@ class Work:
             )
             if before is None:
                 return None
-            values = {"attempt": tasks.c.attempt + 1, "seen_at": now, "progress": 0.0, "stage": None}
+            values = {"attempt": tasks.c.attempt + 1, "seen_at": now, "progress": 0.0, **NOBODY_AT_IT}
             if before == Status.SUBMITTED:
                 values |= {"status": Status.PROCESSING, "updated_at": now, "started_at": now}
             row = await connection.execute(
@@ -87,6 +88,15 @@ class Work:
             )
         return told.rowcount == 1
 
+    async def let_go(self, task: Task) -> None:
+        """Nobody works at this attempt any more, and its job goes back into the queue. ``progress`` stays as it was."""
+        async with self._database.begin() as connection:
+            await connection.execute(
+                update(tasks)
+                .where(tasks.c.id == task.id, tasks.c.attempt == task.attempt, tasks.c.ended_at.is_(None))
+                .values(**NOBODY_AT_IT)
+            )
+
     async def succeed(self, task: Task, output: Output) -> bool:
         """End it well. False: it had ended or was taken over, so the output is nobody's."""
         async with self._database.begin() as connection:
@@ -103,7 +113,7 @@ class Work:
             crashes = await connection.scalar(
                 update(tasks)
                 .where(tasks.c.id == task.id, tasks.c.attempt == task.attempt, tasks.c.ended_at.is_(None))
-                .values(crashes=tasks.c.crashes + 1)
+                .values(crashes=tasks.c.crashes + 1, **NOBODY_AT_IT)
                 .returning(tasks.c.crashes)
             )
             if crashes is not None and crashes >= MOST_CRASHES:
