@@ -12,6 +12,7 @@ import pytest
 
 from understudy.progress import Progress, silent
 from understudy.tasks import gpu_hosts
+from understudy.tasks.answers import ChildDied
 from understudy.tasks.gpu_host import GpuHost
 from understudy.tasks.gpu_hosts import GpuHosts
 
@@ -72,6 +73,13 @@ class Line:
         async with self.hosts.one(number, waiting) as turn:
             self.at_gpu.append(number)
             await turn.make(Path(), silent, lambda _: None)
+
+
+def held(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Processes do not stop before what is in this list is called."""
+    stopped: list[Callable[[], None]] = []
+    monkeypatch.setattr(GpuHost, "when_stopped", lambda self, then: stopped.append(then))
+    return stopped
 
 
 async def settled() -> None:
@@ -167,8 +175,7 @@ def test_the_gpu_goes_to_whoever_was_ready_first(monkeypatch: pytest.MonkeyPatch
 
 def test_a_gpu_that_has_to_stop_first_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     Steps(monkeypatch, total=100)
-    stopped: list[Callable[[], None]] = []
-    monkeypatch.setattr(GpuHost, "when_stopped", lambda self, then: stopped.append(then))
+    stopped = held(monkeypatch)
 
     async def story() -> None:
         line = Line("")
@@ -185,3 +192,82 @@ def test_a_gpu_that_has_to_stop_first_is_nobodys(monkeypatch: pytest.MonkeyPatch
         await line.end(2)
 
     asyncio.run(story())
+
+
+def test_who_waits_for_a_gpu_that_stops_is_not_told_anothers_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, stopped = Steps(monkeypatch, total=100), held(monkeypatch)
+
+    async def story() -> None:
+        line = Line("0", "1")
+        for number in (1, 2):
+            line.take(number)
+            await line.ready(number)
+        steps.tell(0, 0.0, maker=1)
+        steps.tell(1, 36.0, maker=1)  # 3,564 s are left
+        await line.end(1)
+        for number in (3, 4):
+            line.take(number)
+            await line.ready(number)
+        assert line.lefts[3]() is None
+        assert line.lefts[4]() == pytest.approx(3564)
+        stopped[0]()
+        await settled()
+        assert line.at_gpu == [1, 2, 3]
+        assert line.lefts[4]() == pytest.approx(3564)
+        for number in (2, 3, 4):
+            await line.end(number)
+
+    asyncio.run(story())
+
+
+def test_a_gpu_that_still_loads_its_model_makes_no_room_when_it_is_to_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Steps(monkeypatch, total=100)
+    stopped = held(monkeypatch)
+    monkeypatch.setattr(GpuHost, "loading", True)
+
+    async def story() -> None:
+        line = Line("")
+        line.take(1)
+        await line.ready(1)
+        await line.end(1)
+        assert not line.hosts.has_room()
+        stopped[0]()
+        assert line.hosts.has_room()
+
+    asyncio.run(story())
+
+
+def test_a_task_that_is_tried_again_is_on_its_way_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GpuHost, "make", died)
+
+    async def story() -> None:
+        line = Line("")
+        line.take(1)
+        await line.ready(1)
+        with pytest.raises(ChildDied):
+            await line.works[1]
+        assert not line.hosts.has_room()
+        line.hosts.let_go(1)
+        assert line.hosts.has_room()
+
+    asyncio.run(story())
+
+
+def test_a_task_that_was_let_go_meanwhile_is_on_no_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    Steps(monkeypatch, total=100)
+
+    async def story() -> None:
+        line = Line("")
+        line.take(1)
+        await line.ready(1)
+        line.hosts.let_go(1)
+        await line.end(1)
+        assert line.hosts.has_room()
+
+    asyncio.run(story())
+
+
+async def died(*_: object) -> dict[str, float]:
+    raise ChildDied("it was killed")

@@ -68,6 +68,11 @@ class GpuHost:
     def stopping(self) -> bool:
         return self._stopping is not None and not self._stopping.done()
 
+    @property
+    def loading(self) -> bool:
+        """Whether it loads its model, the last that was heard of it: it cannot stop before that is done."""
+        return self._stage == LOADING
+
     def when_stopped(self, then: Callable[[], None]) -> None:
         """Call that once the process is at nothing any more; at once where it is so."""
         if self._stopping is not None and self.stopping:

@@ -54,8 +54,9 @@ class Turn:
 class GpuHosts:
     """One process for each GPU.
 
-    A task that was taken from the queue is on its way until it has a GPU. As many are as there are GPUs that are free
-    or soon will be, and no more: what waits here longer might be made elsewhere.
+    A task that was taken from the queue is on its way until it has a GPU, and again where it lost that before its end.
+    As many are as there are GPUs that are free or soon will be, and no more: what waits here longer might be made
+    elsewhere.
     """
 
     def __init__(self, gpus: tuple[str, ...]) -> None:
@@ -64,6 +65,8 @@ class GpuHosts:
         self._places = asyncio.Semaphore(len(gpus))  # whoever came first gets the next one
         self._turns: list[Turn] = []
         self._line: list[object] = []
+        self._stopping: list[GpuHost] = []  # nobody's, and not free yet
+        self._taken: set[int] = set()
         self._coming: set[int] = set()
 
     def __len__(self) -> int:
@@ -84,16 +87,19 @@ class GpuHosts:
 
     def has_room(self) -> bool:
         """Whether a further task is to be taken from the queue."""
-        free = len(self._all) - len(self._turns)
+        late = sum(host.loading for host in self._stopping)  # any other stops soon
+        free = len(self._all) - len(self._turns) - late
         ending = sum(left_s is not None and left_s <= AHEAD_S for left_s in self._lefts())
         return len(self._coming) < free + ending
 
     def took(self, task_id: int) -> None:
         """The task was taken from the queue."""
+        self._taken.add(task_id)
         self._coming.add(task_id)
 
     def let_go(self, task_id: int) -> None:
         """The work on it has ended, however it did."""
+        self._taken.discard(task_id)
         self._coming.discard(task_id)
 
     @asynccontextmanager
@@ -113,11 +119,17 @@ class GpuHosts:
         self._turns.append(turn)
         try:
             yield turn
+        except BaseException:
+            if task_id in self._taken:  # it is tried again, or let go in a moment
+                self._coming.add(task_id)
+            raise
         finally:
             self._turns.remove(turn)
+            self._stopping.append(host)
             host.when_stopped(lambda: self._give_back(host))
 
     def _give_back(self, host: GpuHost) -> None:
+        self._stopping.remove(host)
         self._free.append(host)
         self._places.release()
 
@@ -125,7 +137,8 @@ class GpuHosts:
         return [turn.left_s for turn in self._turns]
 
     def _free_in_s(self, place: object) -> float | None:
-        """Until that place's turn comes: the first in line gets the GPU that is free first, and so on."""
+        """Until that place's turn comes: the first in line gets the GPU that is free first, and so on. One that is
+        stopping comes before those that are made use of, and nobody knows when."""
         known = sorted(left_s for left_s in self._lefts() if left_s is not None)
-        ahead = self._line.index(place)
-        return known[ahead] if ahead < len(known) else None
+        ahead = self._line.index(place) - len(self._stopping)
+        return known[ahead] if 0 <= ahead < len(known) else None
