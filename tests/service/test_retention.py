@@ -219,9 +219,12 @@ def test_a_killed_workers_folders_go_and_a_living_ones_stay(tmp_path: Path) -> N
     elsewhere.mkdir()
     os.symlink(elsewhere, tmp_path / "worker-link")
     with WorkFolders(tmp_path) as first:
+        assert first.dead == ["worker-dead"]
         assert not (tmp_path / "worker-dead").exists()
         assert elsewhere.exists()
-        with WorkFolders(tmp_path):
+        with WorkFolders(tmp_path) as second:
+            assert second.dead == []
+            assert second.name != first.name
             first.clear_leftovers()
             assert len([path for path in tmp_path.iterdir() if not path.is_symlink()]) == 2
     assert [path for path in tmp_path.iterdir() if not path.is_symlink()] == []

@@ -22,7 +22,7 @@ from understudy.tasks import ledger
 from understudy.tasks.accounts import Account
 from understudy.tasks.database import Database, unavailable
 from understudy.tasks.jobs import DELIVER, INTAKE, RENDER, FakeJobs, render_job
-from understudy.tasks.listeners import Listening, deserted
+from understudy.tasks.listeners import Listening, deserted, heard_of
 from understudy.tasks.records import Tasks
 from understudy.tasks.standing import Standing
 from understudy.tasks.submission import Idempotency, Inline, Link, Stored, Submission
@@ -572,6 +572,37 @@ def test_on_gpus_it_is_by_how_many_there_are_and_by_scene(database_url: str) -> 
         await Listening(its.database, {queue: 3}).say()
         await Listening(its.database, {queue: 1}).say()
         assert await standing.wait_s(second, 9) == pytest.approx(50)
+
+    run(database_url, story)
+
+
+def test_a_worker_that_stops_or_starts_again_is_not_counted_twice(database_url: str) -> None:
+    queue = render_job("wan-animate", Scene.IMAGE)
+
+    async def story(its: Setting) -> None:
+        async def heard() -> dict[str, int]:
+            async with its.database.begin() as connection:
+                return await heard_of(connection)
+
+        async def until_heard(places: int) -> None:
+            async with asyncio.timeout(10):
+                while (await heard()).get(queue) != places:
+                    await asyncio.sleep(0.02)
+
+        first = asyncio.create_task(Listening(its.database, {queue: 2}, worker="first").run())
+        await until_heard(2)
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
+        assert await heard() == {queue: 0}  # for a while it may come back
+        await Listening(its.database, {queue: 2}, worker="killed").say()
+        assert await heard() == {queue: 2}
+        again = Listening(its.database, {queue: 1}, worker="again", dead=["killed", "never heard of"])
+        await again.say()
+        await again.say()
+        assert await heard() == {queue: 1}
+        await Listening(its.database, {queue: 2}).say()
+        assert await heard() == {queue: 3}
 
     run(database_url, story)
 

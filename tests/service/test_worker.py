@@ -27,6 +27,7 @@ from understudy.tasks.task import Status, Task
 
 JOBS_LEFT = "SELECT count(*) FROM procrastinate_jobs WHERE queue_name <> 'upkeep'"
 PROBE = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '3 s'"
+COUNTED = "SELECT count(DISTINCT worker) FROM listeners WHERE at_once > 0"  # workers
 WORKERS = 4  # one for each queue
 
 
@@ -112,7 +113,9 @@ def test_it_makes_videos_and_stops_when_it_is_asked_to(database_url: str, tmp_pa
             tasks = [await sender.send(account, "fake") for _ in range(3)]
             ended = [await made(its, task) for task in tasks]
             assert [task.status for task in ended] == [Status.SUCCEED] * 3
+            assert await its.scalar(COUNTED) == 1
             assert await asyncio.to_thread(worker.end, signal.SIGTERM) == 0
+        assert await its.scalar(COUNTED) == 0
         assert in_work_folders(tmp_path) == []
         assert await its.scalar(JOBS_LEFT) == 0
 
@@ -171,10 +174,12 @@ def test_killed_in_mid_render_it_leaves_no_child_and_the_next_takes_over(
         _, alive = psutil.wait_procs(children, timeout=2)
         assert not alive
         assert in_work_folders(tmp_path) != []
+        assert await its.scalar(COUNTED) == 1
         async with working(its, tmp_path):
             begun = time.monotonic()
             now = await made(its, task)
             took_s = time.monotonic() - begun
+            assert await its.scalar(COUNTED) == 1  # the killed one no more
             assert (now.status, now.attempt, now.crashes) == (Status.SUCCEED, 2, 1)
             assert [name for name in in_work_folders(tmp_path) if not name.startswith("worker-")] == []
         assert took_s < 60  # not by the upkeep, which comes every five minutes

@@ -105,7 +105,8 @@ def _parts(
             for queue, function, at_once in functions
         ]
         places |= {queue: at_once for queue, _, at_once in functions}
-    beside = Listening(database, places).run(), Recovery(database, jobs, tasks).run()
+    listening = Listening(database, places, worker=folders.name, dead=folders.dead)
+    beside = listening.run(), Recovery(database, jobs, tasks).run()
     return [*(worker.run() for worker in workers), *beside]
 
 

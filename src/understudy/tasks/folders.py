@@ -20,6 +20,7 @@ class WorkFolders:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.dead: list[str] = []  # names of workers whose folders were cleared away at the start
         self._own: Path | None = None
         self._lock = -1
 
@@ -33,7 +34,7 @@ class WorkFolders:
                 self._own, self._lock = own, lock
             else:
                 os.close(lock)
-        self.clear_leftovers()
+        self.dead = self.clear_leftovers()
         return self
 
     def __exit__(
@@ -47,6 +48,12 @@ class WorkFolders:
         os.close(self._lock)
         self._own = None
 
+    @property
+    def name(self) -> str:
+        """This process's, which no other worker has."""
+        assert self._own is not None
+        return self._own.name
+
     @asynccontextmanager
     async def new(self, task_id: int) -> AsyncIterator[Path]:
         """An empty folder for work on a task, gone afterwards."""
@@ -56,12 +63,15 @@ class WorkFolders:
         finally:
             await asyncio.shield(asyncio.to_thread(_delete, folder))
 
-    def clear_leftovers(self) -> None:
-        """Delete the folders of workers that live no more."""
+    def clear_leftovers(self) -> list[str]:
+        """Delete the folders of workers that live no more. Returns their names."""
+        dead = []
         for folder in self.root.iterdir():
             if folder != self._own and folder.is_dir() and not folder.is_symlink():
                 with suppress(OSError):
                     _delete_unlocked(folder)
+                    dead.append(folder.name)
+        return dead
 
 
 def _delete(folder: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
-from sqlalchemy import func, text
+from sqlalchemy import bindparam, func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +26,9 @@ DESERTED_S = 300.0  # a queue that no worker spoke of for as long is one that no
 logger = logging.getLogger(__name__)
 
 FORGET = text("DELETE FROM listeners WHERE seen_at < clock_timestamp() - make_interval(secs => :kept_s)")
+LEAVE = text("UPDATE listeners SET at_once = 0 WHERE worker IN :workers").bindparams(
+    bindparam("workers", expanding=True)
+)
 HEARD = text(
     """
     SELECT queue,
@@ -62,21 +66,41 @@ class Deserted:
 
 
 class Listening:
-    """A worker's saying that it looks into queues; ``places`` are how many of each one's jobs it does at once."""
+    """A worker's saying that it looks into queues; ``places`` are how many of each one's jobs it does at once.
 
-    def __init__(self, database: Database, places: Mapping[str, int]) -> None:
+    ``worker`` is a name that no other one has, and ``dead`` are names of workers that are known to have ended without a
+    word: like one that stops, those have no places any more, but what they looked into stays known for ``DESERTED_S``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        places: Mapping[str, int],
+        *,
+        worker: str | None = None,
+        dead: Collection[str] = (),
+    ) -> None:
         self._database = database
         self._places = dict(places)
-        self._worker = uuid4().hex
+        self._worker = worker or uuid4().hex
+        self._dead = list(dead)
 
     async def run(self) -> None:
         """Until it is cancelled."""
-        while True:
-            try:
-                await self.say()
-            except UnavailableError as error:
-                logger.debug("listening: %s", error)
-            await asyncio.sleep(EVERY_S)
+        try:
+            while True:
+                try:
+                    await self.say()
+                except UnavailableError as error:
+                    logger.debug("listening: %s", error)
+                await asyncio.sleep(EVERY_S)
+        finally:
+            with suppress(UnavailableError):
+                await self._leave()
+
+    async def _leave(self) -> None:
+        async with self._database.begin() as connection:
+            await connection.execute(LEAVE, {"workers": [self._worker]})
 
     async def say(self) -> None:
         """Once. Raises UnavailableError."""
@@ -89,7 +113,10 @@ class Listening:
         said = said.on_conflict_do_update(index_elements=["worker", "queue"], set_={"seen_at": now})
         async with self._database.begin() as connection:
             await connection.execute(said)
+            if self._dead:
+                await connection.execute(LEAVE, {"workers": self._dead})
             await connection.execute(FORGET, {"kept_s": 2 * DESERTED_S})
+        self._dead = []
 
 
 async def heard_of(connection: AsyncConnection) -> dict[str, int]:
