@@ -56,10 +56,12 @@ def test_a_process_may_load_its_model_before_it_stops(
                 await asyncio.wait((work,))
                 await asyncio.sleep(0.1)  # as long as nothing lets it go on, it is waited for
                 assert host.stopping
+                assert host.loading
                 assert host._process is not None
                 pids.add(host._process.pid)
                 gate.touch()
                 assert await host.make(folder, lambda *_: None, lambda _: None) == {}
+                assert not host.loading
                 pids.add(host._process.pid)
         finally:
             await host.close()
