@@ -159,6 +159,25 @@ def test_no_more_is_taken_than_there_is_room_for(database_url: str, tmp_path: Pa
     run(database_url, tmp_path, story)
 
 
+@pytest.mark.parametrize("change", ["task_name = 'gone'", "args = args || '{\"more\": 1}'"])
+def test_a_job_that_cannot_be_begun_takes_no_room(database_url: str, tmp_path: Path, change: str) -> None:
+    spoiled = f"UPDATE procrastinate_jobs SET {change} WHERE args->>'id' = '1' RETURNING id"
+
+    async def story(its: Setting) -> None:
+        done, room = Done(), Places(1)
+        await put(its, 1, 2)
+        assert await its.scalar(spoiled)
+        async with running(QueueWorker(its.database.url, (DELIVER,), done, concurrency=4, room=room).run()):
+
+            async def begun() -> bool:
+                return done.reached(2)
+
+            await until(begun)
+        assert (room.most, room.taken) == (1, [])
+
+    run(database_url, tmp_path, story)
+
+
 def test_tasks_that_wait_in_the_one_gpu_queue_of_old_get_into_their_scenes(
     database_url: str, tmp_path: Path
 ) -> None:

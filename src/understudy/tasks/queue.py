@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import psycopg
 from procrastinate import App, BaseConnector, BaseRetryStrategy, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import DeleteJobCondition, Job
+from procrastinate.jobs import DeleteJobCondition, Job, Status
 from procrastinate.manager import JobManager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -152,13 +152,6 @@ class QueueWorker:
 
     async def _do(self, id: int) -> None:
         """One job. Whatever comes out of it but success means: again, and when."""
-        try:
-            await self._done(id)
-        finally:
-            if self._room is not None:
-                self._room.let_go(id)
-
-    async def _done(self, id: int) -> None:
         if self._stopping:
             raise _AgainError(datetime.now(UTC))
         job = asyncio.create_task(self._function(id))
@@ -179,19 +172,45 @@ class QueueWorker:
 
 
 class _Sparing(JobManager):
-    """Takes no job where there is no room for it: then others may have it. The worker looks again soon."""
+    """Takes no job where there is no room for it: then others may have it. The worker looks again soon.
+
+    The worker tells it of the end of each job that it took, also of one that could not be begun.
+    """
 
     def __init__(self, connector: BaseConnector, room: Room) -> None:
         super().__init__(connector)
         self._room = room
+        self._taken: dict[int | None, int] = {}  # arguments, by their jobs
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         if not self._room.has_room():
             return None
         job = await super().fetch_job(queues, worker_id)
         if job is not None and "id" in job.task_kwargs:
-            self._room.took(int(str(job.task_kwargs["id"])))
+            self._taken[job.id] = int(str(job.task_kwargs["id"]))
+            self._room.took(self._taken[job.id])
         return job
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        self._let_go(job)
+        await super().finish_job(job, status, delete_job)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        self._let_go(job)
+        await super().retry_job(job, retry_at, priority, queue, lock)
+
+    def _let_go(self, job: Job) -> None:
+        """Before the database hears of it: that may be away."""
+        argument = self._taken.pop(job.id, None)
+        if argument is not None:
+            self._room.let_go(argument)
 
 
 class _AgainError(Exception):
