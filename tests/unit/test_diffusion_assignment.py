@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict, replace
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from understudy.engines.diffusion import assignment as module
 from understudy.engines.diffusion.assignment import (
     NAME,
     Assignment,
@@ -195,3 +197,11 @@ def test_a_planted_link_is_replaced_and_not_written_through(tmp_path: Path) -> N
     keep_segment(tmp_path / "one", 0, frames, np.zeros(assignment.tail_shape(), np.float32))
     assert victim.read_bytes() == b"precious"
     assert finished(tmp_path / "one", assignment) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_disk_that_is_full_says_so_of_an_array_too() -> None:
+    """NumPy's own writing does not tell why a file takes no more."""
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="space") as caught:
+        module._write(full, np.zeros((100, 100), np.float32))
+    assert caught.value.errno == errno.ENOSPC
