@@ -209,7 +209,11 @@ def test_breaking_it_off_keeps_what_was_measured(tmp_path: Path, fake: type[Fake
 
     fake.before = staticmethod(break_off)
     given = [*ONE, "--out", str(tmp_path)]
-    assert measure.main(given) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs ignore it
+    try:
+        assert measure.main(given) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     measured = rows(tmp_path)
     assert measured["resident", "first"]["work_s"] >= 0
     assert measured["resident", "warm"]["stopped"] == "broken off at: step 1 of 2"

@@ -90,9 +90,7 @@ class Loading:
         what is read stays for the next call. Raises ModelError (``weights_...``, ``gpu_missing``), EngineError
         (``gpu_memory``, ``gpu_plan``)."""
         name, files = assignment.model, fingerprint(assignment.model)
-        for held in ("_kept", "_read"):  # of another model, or of weights that are others now
-            if getattr(self, held) is not None and getattr(self, held)[:2] != (name, files):
-                setattr(self, held, None)
+        self._drop_others(name, files)
         try:
             plan = self._tried = self._plan(assignment)
         except EngineError:
@@ -117,6 +115,15 @@ class Loading:
         self._read = None
         self._kept = Kept(name, files, plan, model)
         return model
+
+    def _drop_others(self, name: str, files: str) -> None:
+        """What is held of another model, or of weights that are others now: it makes room for what comes."""
+        if self._kept is not None and self._kept[:2] != (name, files):
+            self._kept = None
+            give_back(self._device)
+        if self._read is not None and self._read[:2] != (name, files):
+            self._read = None
+            give_back(self._device)
 
     def step_down(self, assignment: Assignment) -> bool:
         """After the plan that was tried took more memory than there was: whether there is one that needs less. The next
