@@ -59,3 +59,9 @@ def tiny_animate1(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wan-animate-1")
     write_tiny_animate1(folder)
     return folder
+
+
+@pytest.fixture
+def weights(tiny_animate2: Path, tiny_animate1: Path) -> dict[int, Path]:
+    """By the model's number."""
+    return {2: tiny_animate2, 1: tiny_animate1}

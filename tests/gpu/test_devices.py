@@ -14,9 +14,10 @@ import pytest
 import torch
 from named_card import CARD, MisplacedError, NamedCard
 from numpy.typing import NDArray
+from written_assignment import written
 
 from understudy.engines.diffusion import animate2, attention, loading
-from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
+from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.card import machine_bytes, visiting
 from understudy.engines.diffusion.generator import Generator
 from understudy.engines.diffusion.maker import StoppedError
@@ -63,20 +64,10 @@ def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(SPECS, spec.name, spec)
 
 
-@pytest.fixture
-def weights(tiny_animate2: Path, tiny_animate1: Path) -> dict[int, Path]:
-    return {2: tiny_animate2, 1: tiny_animate1}
-
-
 def assigned(folder: Path, spec: ModelSpec) -> Assignment:
-    rng = np.random.default_rng(0)
-    blank = Assignment(spec.name, WIDTH, HEIGHT, FRAMES, "人物外观描述：一只猫。", 7, STEPS, "")
-    folder.mkdir(exist_ok=True)
-    writer = AssignmentWriter(folder, blank, rng.integers(0, 255, blank.shape("reference"), np.uint8))
-    for name, _ in spec.arrays:
-        for entry in rng.integers(0, 255, blank.shape(name), np.uint8):
-            writer.add(name, entry)
-    return writer.finish()
+    return written(
+        folder, Assignment(spec.name, WIDTH, HEIGHT, FRAMES, "人物外观描述：一只猫。", 7, STEPS, "")
+    )
 
 
 def model_of(spec: ModelSpec, parts: dict[str, Any], device: torch.device, plan: Plan) -> Any:

@@ -15,9 +15,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from written_assignment import written
 
 from understudy.engines.diffusion import eight_bits, loading
-from understudy.engines.diffusion.assignment import Assignment, AssignmentWriter
+from understudy.engines.diffusion.assignment import Assignment
 from understudy.engines.diffusion.eight_bits import (
     FLOAT8,
     INT8,
@@ -241,20 +242,8 @@ def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(SPECS, spec.name, spec)
 
 
-@pytest.fixture
-def weights(tiny_animate2: Path, tiny_animate1: Path) -> dict[int, Path]:
-    return {2: tiny_animate2, 1: tiny_animate1}
-
-
 def assigned(folder: Path, spec: ModelSpec) -> Assignment:
-    rng = np.random.default_rng(0)
-    blank = Assignment(spec.name, *SIZE, SEGMENT, "人物外观描述：一只猫。", 7, 2, "")
-    folder.mkdir(exist_ok=True)
-    writer = AssignmentWriter(folder, blank, rng.integers(0, 255, blank.shape("reference"), np.uint8))
-    for name, _ in spec.arrays:
-        for entry in rng.integers(0, 255, blank.shape(name), np.uint8):
-            writer.add(name, entry)
-    return writer.finish()
+    return written(folder, Assignment(spec.name, *SIZE, SEGMENT, "人物外观描述：一只猫。", 7, 2, ""))
 
 
 def frames(model: Any, folder: Path, assignment: Assignment) -> NDArray[np.float64]:

@@ -14,11 +14,11 @@ import torch
 from diffusers import ModularPipeline, WanAnimatePipeline
 from numpy.typing import NDArray
 from PIL import Image
+from written_assignment import written
 
 from understudy.engines.diffusion import loading
 from understudy.engines.diffusion.assignment import (
     Assignment,
-    AssignmentWriter,
     mapped,
     segment,
     segment_name,
@@ -44,17 +44,10 @@ def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assigned(folder: Path, model: str, frames: int = FRAMES) -> Assignment:
-    rng = np.random.default_rng(0)
     blank = Assignment(
         model, WIDTH, HEIGHT, frames, "人物外观描述：一只猫。背景描述：白色。", SEED, STEPS, ""
     )
-    folder.mkdir(exist_ok=True)
-    writer = AssignmentWriter(folder, blank, rng.integers(0, 255, blank.shape("reference"), np.uint8))
-    for name, _ in blank.spec.arrays:
-        entries = rng.integers(0, 255, blank.shape(name), np.uint8)
-        for entry in entries // 128 * 255 if name == "mask" else entries:
-            writer.add(name, entry)
-    return writer.finish()
+    return written(folder, blank)
 
 
 def loaded(spec: ModelSpec, weights: Path, plan: Plan = HERE) -> Any:
