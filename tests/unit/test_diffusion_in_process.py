@@ -61,6 +61,15 @@ def all_made(source: InProcess, blank: Assignment = LONG, stop_after: int = 99) 
     return counts
 
 
+def broken_off(folder: Path) -> Slow:
+    """The model of a run that was interrupted after its first segment."""
+    first = Slow(1)
+    threading.Timer(0.5, first.let_go.set).start()
+    with pytest.raises(KeyboardInterrupt):
+        all_made(source_of(folder, first), stop_after=1)
+    return first
+
+
 def test_the_first_segment_comes_before_the_last_is_made(tmp_path: Path) -> None:
     model = Slow(2)
     source = source_of(tmp_path, model)
@@ -81,10 +90,7 @@ def test_nothing_is_left_of_a_finished_video(tmp_path: Path) -> None:
 
 
 def test_what_was_made_before_an_interruption_is_there_the_next_time(tmp_path: Path) -> None:
-    first = Slow(1)
-    threading.Timer(0.5, first.let_go.set).start()
-    with pytest.raises(KeyboardInterrupt):
-        all_made(source_of(tmp_path, first), stop_after=1)
+    first = broken_off(tmp_path)
     assert first.made[0] == 0
     again = FakeModel(WAN_ANIMATE_2)
     assert all_made(source_of(tmp_path, again)) == [81, 80, 80]
@@ -93,20 +99,14 @@ def test_what_was_made_before_an_interruption_is_there_the_next_time(tmp_path: P
 
 
 def test_another_seed_does_not_go_on_with_it(tmp_path: Path) -> None:
-    first = Slow(1)
-    threading.Timer(0.5, first.let_go.set).start()
-    with pytest.raises(KeyboardInterrupt):
-        all_made(source_of(tmp_path, first), stop_after=1)
+    broken_off(tmp_path)
     again = FakeModel(WAN_ANIMATE_2)
     all_made(source_of(tmp_path, again), Assignment(**{**LONG.__dict__, "seed": 6}))
     assert again.made == [0, 1, 2]
 
 
 def test_other_weights_do_not_go_on_with_it(tmp_path: Path) -> None:
-    first = Slow(1)
-    threading.Timer(0.5, first.let_go.set).start()
-    with pytest.raises(KeyboardInterrupt):
-        all_made(source_of(tmp_path, first), stop_after=1)
+    broken_off(tmp_path)
     again = FakeModel(WAN_ANIMATE_2)
     all_made(source_of(tmp_path, again, "others"))
     assert again.made == [0, 1, 2]
@@ -195,10 +195,7 @@ def free_bytes(monkeypatch: pytest.MonkeyPatch, free: int) -> None:
 
 
 def test_what_is_kept_counts_as_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Slow(1)
-    threading.Timer(0.5, first.let_go.set).start()
-    with pytest.raises(KeyboardInterrupt):
-        all_made(source_of(tmp_path, first), stop_after=1)
+    first = broken_off(tmp_path)
     free_bytes(monkeypatch, segments_bytes(LONG, len(first.made)))
     assert all_made(source_of(tmp_path, FakeModel(WAN_ANIMATE_2))) == [81, 80, 80]
 
